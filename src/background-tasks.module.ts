@@ -1,0 +1,133 @@
+import { type DynamicModule, Inject, type MiddlewareConsumer, Module, type NestModule, type OnModuleDestroy, type OnModuleInit, Scope } from '@nestjs/common';
+import { HttpAdapterHost, LazyModuleLoader, ModuleRef, ModulesContainer, REQUEST } from '@nestjs/core';
+import type { Server } from 'node:http';
+import { type ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, type OPTIONS_TYPE } from './background-tasks.module-definition.js';
+import { ResourceHolders } from './disposal/resource-holder.js';
+import { AlreadyRegisteredError } from './errors.js';
+import { TaskEngine } from './execution/task-engine.js';
+import { hookAdapter } from './http/adapter-hooks.js';
+import { exchangeOf } from './http/http-exchange.js';
+import { HandlerResources } from './http/resource.decorator.js';
+import { StalledResponses } from './http/stalled-responses.js';
+import {
+  assertSupportedNest,
+  closeFirst,
+  contextIdOf,
+  listenToExceptions,
+  markUnheldHandlers,
+  type Module as NestModuleRef,
+  resolveInContext,
+} from './nest/nest-internals.js';
+import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
+import { RequestScopes } from './scope/request-scopes.js';
+import { TaskScopes } from './scope/task-scopes.js';
+import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
+import { HttpConnections } from './shutdown/http-connections.js';
+import { BackgroundTasksRef } from './tasks/ambient.js';
+import { BackgroundTasks } from './tasks/background-tasks.js';
+
+const tasksOfRequest = (request: unknown, scopes: RequestScopes): BackgroundTasks => scopes.of(request, 'BackgroundTasks').tasks;
+
+/**
+ * Runs background tasks after the response, then disposes of what the request created. Import
+ * `forRoot()` or `forRootAsync()` once, in the root module; it is global unless told otherwise.
+ */
+@Module({
+  providers: [
+    {
+      provide: TaskEngine,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: BackgroundTasksModuleOptions) => new TaskEngine(resolveModuleOptions(options)),
+    },
+    {
+      provide: RequestScopes,
+      inject: [TaskEngine, ModulesContainer],
+      useFactory: (engine: TaskEngine, modules: ModulesContainer) => new RequestScopes(engine, modules),
+    },
+    { provide: ResourceHolders, useExisting: RequestScopes },
+    { provide: BackgroundTasks, scope: Scope.REQUEST, inject: [REQUEST, RequestScopes], useFactory: tasksOfRequest },
+    { provide: BackgroundTasksHost, inject: [RequestScopes], useFactory: (scopes: RequestScopes) => new BackgroundTasksHost(scopes) },
+    BackgroundTasksRef,
+    TaskScopes,
+  ],
+  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskScopes, ResourceHolders],
+})
+export class BackgroundTasksModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnModuleDestroy {
+  /** Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED, UNSUPPORTED_NEST at start-up */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  readonly #self: NestModuleRef;
+
+  constructor(
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(RequestScopes) private readonly scopes: RequestScopes,
+    @Inject(BackgroundTasksHost) private readonly host: BackgroundTasksHost,
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(LazyModuleLoader) private readonly lazyModules: LazyModuleLoader,
+  ) {
+    super();
+    assertSupportedNest();
+    const registrations = [...modules.values()].filter((module) => module.metatype === BackgroundTasksModule);
+    if (registrations.length > 1) throw new AlreadyRegisteredError(registrations.length);
+    this.#self = registrations[0]!;
+    closeFirst(this.#self);
+  }
+
+  /** Nest calls this in HTTP applications, after everything has been built and before routes are registered. */
+  configure(_consumer: MiddlewareConsumer): void {
+    const { httpAdapter } = this.adapterHost;
+    const { engine } = this.scopes;
+    const resources = new HandlerResources(this.moduleRef);
+    this.scopes.plan.scan();
+    resources.compile(this.modules);
+    markUnheldHandlers(this.modules);
+    listenToExceptions((error, context, answer) => {
+      const exchange = exchangeOf(context.getArgByIndex(0));
+      if (exchange) exchange.failed(error, context, answer);
+      else answer(error);
+    });
+    const { providers } = this.#self;
+    hookAdapter(httpAdapter, {
+      scopes: this.scopes,
+      stalledResponses: new StalledResponses(engine.options.responseTimeoutMs),
+      resources,
+      // Read when the first route is registered: by then middleware has been built, too.
+      get usesAmbient() {
+        return providers.get(BackgroundTasksRef)!.getDependents().size > 0;
+      },
+      overriddenTasks: this.#overriddenTasks(),
+    });
+    this.host.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
+  }
+
+  onModuleInit(): void {
+    this.scopes.plan.scan();
+    const load = this.lazyModules.load.bind(this.lazyModules);
+    this.lazyModules.load = async (...args) => {
+      const loaded = await load(...args);
+      this.scopes.plan.scan();
+      return loaded;
+    };
+  }
+
+  /** The first of all shutdown hooks, because of `closeFirst`: nothing that tasks use is closed yet. */
+  onModuleDestroy(): Promise<void> {
+    return this.host.drain();
+  }
+
+  /** `overrideProvider(BackgroundTasks)` replaces the provider; the ways in that do not ask the injector must follow it. */
+  #overriddenTasks(): ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined {
+    const wrapper = this.#self.providers.get(BackgroundTasks)!;
+    if (wrapper.metatype === (tasksOfRequest as unknown)) return undefined;
+    if (wrapper.isDependencyTreeStatic()) return () => wrapper.instance as BackgroundTasks;
+    return (request) => resolveInContext(wrapper, contextIdOf(request, this.moduleRef)) as Promise<BackgroundTasks>;
+  }
+}

@@ -1,0 +1,19 @@
+import type { TaskOutcome } from './task-outcome.js';
+
+/** What `currentTask()` gives the code that a task runs. */
+export interface TaskContext {
+  /** The id of the task, as in its handle, its report and the log. */
+  readonly id: string;
+  readonly name: string;
+  /** 1 on the first attempt. */
+  readonly attempt: number;
+  /**
+   * Aborts when the attempt exceeds `timeoutMs` (reason: a `TimeoutError`) and shortly before the
+   * shutdown deadline (reason: an `AbortError`). Hand it to whatever can stop early.
+   */
+  readonly signal: AbortSignal;
+  /** How the request that added the task ended. */
+  readonly outcome: TaskOutcome;
+  /** Tells the observers how far the task has come. The value means what the task says it means. */
+  progress(value: unknown): void;
+}

@@ -1,0 +1,37 @@
+/**
+ * How a task ended:
+ *
+ * - `succeeded`: the function returned, or its promise was fulfilled
+ * - `failed`: it threw, and no attempt was left
+ * - `timed-out`: the last attempt ran longer than `timeoutMs`
+ * - `skipped`: an earlier task of the request failed and `onTaskFailure` is `'stop'`
+ * - `discarded`: the outcome of the request, `onAbort` or `dedupe` said not to run it
+ * - `cancelled`: withdrawn by `cancel()`
+ * - `abandoned`: the shutdown deadline came first
+ */
+export type TerminalTaskState =
+  | 'succeeded'
+  | 'failed'
+  | 'timed-out'
+  | 'skipped'
+  | 'discarded'
+  | 'cancelled'
+  | 'abandoned';
+
+/** Where a task is in its life; see {@link TerminalTaskState} for the ends. */
+export type TaskState = 'waiting' | 'running' | TerminalTaskState;
+
+/** What became of one task. */
+export interface TaskReport {
+  /** Unique to the task. */
+  readonly id: string;
+  /** The `name` option, else the name of the function or `Class.method`. */
+  readonly name: string;
+  readonly state: TerminalTaskState;
+  /** How often the function was called; 0 if it never ran. */
+  readonly attempts: number;
+  /** Milliseconds from the start of the first attempt to the end, waits between attempts included. */
+  readonly durationMs: number;
+  /** What the last attempt threw; absent unless the task failed or timed out. */
+  readonly error?: unknown;
+}

@@ -1,0 +1,102 @@
+import type { ContextId, ModulesContainer } from '@nestjs/core';
+import { ResourceReleaseOrderError } from '../errors.js';
+import {
+  dependenciesOf,
+  ignoreInstances,
+  type InstanceUnderConstruction,
+  type InstanceWrapper,
+  isConstructed,
+  isPerRequest,
+  onInstanceBegun,
+  wrappersOf,
+} from '../nest/nest-internals.js';
+import type { Rank } from './disposables.js';
+import { isDisposable } from './disposer.js';
+import { type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
+
+/** Told of every instance the injector begins that may have to be disposed. */
+export type InstanceListener = (contextId: ContextId, host: InstanceUnderConstruction, rank: Rank) => void;
+
+/**
+ * The order of disposal, read once from the injector's own graph, so that the end of a request
+ * costs by what the request created and not by what the application registered.
+ */
+export class DisposalPlan {
+  readonly #ranks = new Map<InstanceWrapper, Rank>();
+  readonly #resourceRanks = new Map<ResourceDefinition, Rank>();
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly listener: InstanceListener,
+  ) {}
+
+  /**
+   * Reads the graph. Called at start-up, and again when modules were loaded lazily.
+   *
+   * @throws RESOURCE_RELEASE_ORDER
+   */
+  scan(): void {
+    const wrappers = [...wrappersOf(this.modules)].filter((wrapper) => !wrapper.isAlias && isPerRequest(wrapper));
+    const durableIds = new Set<string>();
+    for (const wrapper of wrappersOf(this.modules)) if (wrapper.isDependencyTreeDurable()) durableIds.add(wrapper.id);
+    const heights = new Map<InstanceWrapper, number>();
+    for (const wrapper of wrappers) {
+      const known = this.#ranks.get(wrapper);
+      const rank = known ?? { name: String(wrapper.name), value: 0 };
+      rank.value = heightOf(wrapper, heights);
+      if (known) continue;
+      this.#ranks.set(wrapper, rank);
+      const definition = resourceDefinitionOf(wrapper.metatype);
+      if (definition) {
+        assertReleaseOrder(definition, wrapper, new Set());
+        this.#resourceRanks.set(definition, rank);
+      } else if (isConstructed(wrapper)) {
+        this.#listenTo(wrapper, rank, durableIds);
+      }
+    }
+  }
+
+  rankOf(definition: ResourceDefinition): Rank {
+    return this.#resourceRanks.get(definition) ?? { name: definition.name, value: 0 };
+  }
+
+  #listenTo(wrapper: InstanceWrapper, rank: Rank, durableIds: ReadonlySet<string>): void {
+    let isKnownDisposable = isDisposable((wrapper.metatype as { prototype: object }).prototype);
+    onInstanceBegun(wrapper, (contextId, host, inquirerId) => {
+      // A transient belongs to who asked for it; a durable provider outlives the request.
+      if (inquirerId !== undefined && durableIds.has(inquirerId)) return;
+      this.listener(contextId, host, rank);
+      if (isKnownDisposable) return;
+      // A disposer may be a class field, which only an instance shows. The first one decides.
+      queueMicrotask(() => {
+        void Promise.resolve(host.donePromise).then(() => {
+          if (!host.isConstructorCalled || isKnownDisposable) return;
+          isKnownDisposable = isDisposable(host.instance as object);
+          if (!isKnownDisposable) ignoreInstances(wrapper);
+        });
+      });
+    });
+  }
+}
+
+/** The longest way down to something that depends on nothing; a cycle counts once. */
+function heightOf(wrapper: InstanceWrapper, heights: Map<InstanceWrapper, number>): number {
+  const known = heights.get(wrapper);
+  if (known !== undefined) return known;
+  heights.set(wrapper, 0);
+  const below = dependenciesOf(wrapper).filter(isPerRequest);
+  const height = 1 + Math.max(0, ...below.map((dependency) => heightOf(dependency, heights)));
+  heights.set(wrapper, height);
+  return height;
+}
+
+function assertReleaseOrder(definition: ResourceDefinition, wrapper: InstanceWrapper, seen: Set<InstanceWrapper>): void {
+  if (definition.release === 'before-response') return;
+  for (const dependency of dependenciesOf(wrapper)) {
+    if (seen.has(dependency)) continue;
+    seen.add(dependency);
+    const other = resourceDefinitionOf(dependency.metatype);
+    if (other?.release === 'before-response') throw new ResourceReleaseOrderError(definition.name, other.name);
+    assertReleaseOrder(definition, dependency, seen);
+  }
+}

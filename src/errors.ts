@@ -1,0 +1,256 @@
+/** The permanent codes of every error this package throws. */
+export type BackgroundTasksErrorCode =
+  | 'INVALID_OPTION'
+  | 'ALREADY_REGISTERED'
+  | 'UNSUPPORTED_NEST'
+  | 'NOT_A_FUNCTION'
+  | 'UNKNOWN_METHOD'
+  | 'OUTSIDE_SCOPE'
+  | 'OUTSIDE_TASK'
+  | 'SCOPE_CLOSED'
+  | 'SHUTTING_DOWN'
+  | 'QUEUE_FULL'
+  | 'TASK_CHAIN_TOO_LONG'
+  | 'UNKNOWN_RESOURCE'
+  | 'RESOURCE_YIELDED_NOTHING'
+  | 'RESOURCE_YIELDED_TWICE'
+  | 'RESOURCE_RELEASE_ORDER'
+  | 'DISPOSE_TIMEOUT'
+  | 'TASKS_FAILED';
+
+/** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
+export abstract class BackgroundTasksError extends Error {
+  /** A permanent identifier; messages may be reworded between releases, codes are not. */
+  abstract readonly code: BackgroundTasksErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/**
+ * An error that Nest answers with 503: its built-in filter reads these members
+ * the way the `http-errors` package sets them. `expose: false` keeps the message from the client.
+ */
+abstract class UnavailableError extends BackgroundTasksError {
+  readonly status = 503;
+  readonly statusCode = 503;
+  readonly expose = false;
+}
+
+/** `INVALID_OPTION`: an option has a value it cannot have, or a name that does not exist. */
+export class InvalidOptionError extends BackgroundTasksError {
+  readonly code = 'INVALID_OPTION';
+
+  constructor(option: string, received: unknown, fix: string) {
+    super(`Invalid option "${option}": received ${describe(received)}. ${fix}`);
+  }
+}
+
+/** `ALREADY_REGISTERED`: `forRoot()` or `forRootAsync()` was imported more than once in one application. */
+export class AlreadyRegisteredError extends BackgroundTasksError {
+  readonly code = 'ALREADY_REGISTERED';
+
+  constructor(registrations: number) {
+    super(
+      `BackgroundTasksModule is registered ${registrations} times. Import BackgroundTasksModule.forRoot() once, in the ` +
+        'root module: it is global, so feature modules inject BackgroundTasks without importing anything.',
+    );
+  }
+}
+
+/** `UNSUPPORTED_NEST`: the installed Nest lacks something this package relies on. */
+export class UnsupportedNestError extends BackgroundTasksError {
+  readonly code = 'UNSUPPORTED_NEST';
+
+  constructor(version: string, missing: readonly string[]) {
+    super(
+      `@nestjs/core ${version} lacks ${missing.join(', ')}, which nestjs-background-tasks relies on. ` +
+        'Install a version of @nestjs/core that the peerDependencies of nestjs-background-tasks name.',
+    );
+  }
+}
+
+/** `NOT_A_FUNCTION`: `addTask` was given something that cannot be called. */
+export class NotAFunctionError extends BackgroundTasksError {
+  readonly code = 'NOT_A_FUNCTION';
+
+  constructor(received: unknown) {
+    super(
+      `addTask() needs a function: received ${describe(received)}. Pass the function itself, addTask(send, id), not the ` +
+        "result of calling it, addTask(send(id)); for a method pass the object and its name, addTask(mailer, 'send', id).",
+    );
+  }
+}
+
+/** `UNKNOWN_METHOD`: `addTask(target, 'method')` names a method that the target does not have. */
+export class UnknownMethodError extends BackgroundTasksError {
+  readonly code = 'UNKNOWN_METHOD';
+
+  constructor(target: object, method: unknown) {
+    super(
+      `addTask() found no method ${describe(method)} on ${describe(target)}. ` +
+        'Check the spelling, and that the member is a method rather than a value.',
+    );
+  }
+}
+
+/** `OUTSIDE_SCOPE`: there is no request, message or unit of work to attach a task or a resource to. */
+export class OutsideScopeError extends BackgroundTasksError {
+  readonly code = 'OUTSIDE_SCOPE';
+
+  constructor(what: string) {
+    super(
+      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(); in a request that reaches ` +
+        'this code by a way Nest does not know of, bind @UseInterceptors(BackgroundTasksInterceptor) to the controller.',
+    );
+  }
+}
+
+/** `OUTSIDE_TASK`: `currentTask()` was called by code that no task is running. */
+export class OutsideTaskError extends BackgroundTasksError {
+  readonly code = 'OUTSIDE_TASK';
+
+  constructor() {
+    super('currentTask() was called outside a task. Call it in the function given to addTask(), or in what that calls.');
+  }
+}
+
+/** `SCOPE_CLOSED`: the tasks of this request have run and its resources are disposed. */
+export class ScopeClosedError extends BackgroundTasksError {
+  readonly code = 'SCOPE_CLOSED';
+
+  constructor(what: string) {
+    super(
+      `${what} came after its request was over: its tasks have run and its resources are disposed. Await the work in the ` +
+        'handler so that it adds its tasks in time, or start a unit of work of its own with TaskScopes.run().',
+    );
+  }
+}
+
+/** `SHUTTING_DOWN`: the application has drained and takes no more work. Answered with 503. */
+export class ShuttingDownError extends UnavailableError {
+  readonly code = 'SHUTTING_DOWN';
+
+  constructor(what: string) {
+    super(`${what} was refused: the application is shutting down. Stop what starts new work in beforeApplicationShutdown().`);
+  }
+}
+
+/** `QUEUE_FULL`: `maxPending` tasks are waiting already. Answered with 503. */
+export class QueueFullError extends UnavailableError {
+  readonly code = 'QUEUE_FULL';
+
+  constructor(name: string, maxPending: number) {
+    super(
+      `Task "${name}" was refused: ${maxPending} tasks are waiting already. Raise maxPending if memory allows, ` +
+        "set overflow: 'wait' to hold responses until there is room, or move the work to a queue.",
+    );
+  }
+}
+
+/** `TASK_CHAIN_TOO_LONG`: a task added a task that added a task, and so on without an end. */
+export class TaskChainTooLongError extends BackgroundTasksError {
+  readonly code = 'TASK_CHAIN_TOO_LONG';
+
+  constructor(name: string, limit: number) {
+    super(
+      `Task "${name}" is number ${limit + 1} in a chain of tasks that each added the next, which keeps its request open ` +
+        'without an end. Loop inside one task, or use a scheduler for work that repeats.',
+    );
+  }
+}
+
+/** `UNKNOWN_RESOURCE`: `@Resource(token)` names a token that no `provideResource()` visible to the controller provides. */
+export class UnknownResourceError extends BackgroundTasksError {
+  readonly code = 'UNKNOWN_RESOURCE';
+
+  constructor(token: string, handler: string) {
+    super(
+      `@Resource(${token}) in ${handler} names no resource. Provide the token with provideResource({ provide: ${token}, … }) ` +
+        'in the module of the controller, or in a module that it imports and that exports the token.',
+    );
+  }
+}
+
+/** `RESOURCE_YIELDED_NOTHING`: a resource's generator returned before its first `yield`. */
+export class ResourceYieldedNothingError extends BackgroundTasksError {
+  readonly code = 'RESOURCE_YIELDED_NOTHING';
+
+  constructor(resource: string) {
+    super(
+      `The factory of resource ${resource} returned without a yield. Yield the value once: what stands before the ` +
+        'yield acquires it, what stands after releases it.',
+    );
+  }
+}
+
+/** `RESOURCE_YIELDED_TWICE`: a resource's generator yielded a second value instead of returning. */
+export class ResourceYieldedTwiceError extends BackgroundTasksError {
+  readonly code = 'RESOURCE_YIELDED_TWICE';
+
+  constructor(resource: string) {
+    super(
+      `The factory of resource ${resource} yielded a second time. Yield the value once; a catch block must rethrow ` +
+        'or return, not yield again.',
+    );
+  }
+}
+
+/** `RESOURCE_RELEASE_ORDER`: an `'after-tasks'` resource depends on a `'before-response'` one, which is gone by then. */
+export class ResourceReleaseOrderError extends BackgroundTasksError {
+  readonly code = 'RESOURCE_RELEASE_ORDER';
+
+  constructor(dependent: string, dependency: string) {
+    super(
+      `Resource ${dependent} is released 'after-tasks' but depends on ${dependency}, which is released 'before-response' ` +
+        `and would be closed under it. Give ${dependency} release: 'after-tasks', or ${dependent} release: 'before-response'.`,
+    );
+  }
+}
+
+/** `DISPOSE_TIMEOUT`: a disposer took longer than `disposeTimeoutMs`. */
+export class DisposeTimeoutError extends BackgroundTasksError {
+  readonly code = 'DISPOSE_TIMEOUT';
+
+  constructor(name: string, timeoutMs: number) {
+    super(
+      `Disposing ${name} took longer than ${timeoutMs} ms and is no longer waited for. ` +
+        'Bound what it waits on, or raise disposeTimeoutMs.',
+    );
+  }
+}
+
+/** `TASKS_FAILED`: thrown by the testing helpers when tasks failed; `errors` holds what they threw. */
+export class TasksFailedError extends BackgroundTasksError {
+  readonly code = 'TASKS_FAILED';
+
+  constructor(
+    names: readonly string[],
+    /** What the tasks threw, in the order in which they failed. */
+    readonly errors: readonly unknown[],
+  ) {
+    super(
+      `${names.length} background task(s) failed: ${names.join(', ')}. Look at "errors" for what they threw, or pass ` +
+        '{ throwOnFailure: false } where a failure is what the test is about.',
+      { cause: errors[0] },
+    );
+  }
+}
+
+/** Names a value without printing what is in it: arguments and payloads never reach a message. */
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function';
+  if (typeof value === 'object' && value !== null) return `an instance of ${constructorName(value)}`;
+  return String(value);
+}
+
+function constructorName(value: object): string {
+  try {
+    return value.constructor?.name || 'Object';
+  } catch {
+    return 'Object';
+  }
+}

@@ -1,0 +1,7 @@
+import type { ResolvedRetry } from '../options/task-options.js';
+
+/** Milliseconds to wait after that many failed attempts. */
+export function backoffMs(failedAttempts: number, retry: ResolvedRetry, random: () => number = Math.random): number {
+  const full = Math.min(retry.delayMs * retry.factor ** (failedAttempts - 1), retry.maxDelayMs);
+  return full * (1 - retry.jitter * random());
+}

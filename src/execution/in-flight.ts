@@ -1,0 +1,79 @@
+import type { TaskEvent, TaskObserver } from '../contracts/task-observer.js';
+import type { TerminalTaskState } from '../contracts/task-report.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import type { TaskLog } from './task-log.js';
+
+/** How many tasks there are in which state: `accepted` = `waiting` + `running` + all the others, at all times. */
+export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | TerminalTaskState, number>>;
+
+/** The one place where a task changes state, so that the counts always add up and nobody is told twice. */
+export class InFlight {
+  readonly #counts = {
+    accepted: 0,
+    waiting: 0,
+    running: 0,
+    succeeded: 0,
+    failed: 0,
+    'timed-out': 0,
+    skipped: 0,
+    discarded: 0,
+    cancelled: 0,
+    abandoned: 0,
+  };
+
+  constructor(
+    private readonly observers: readonly TaskObserver[],
+    private readonly log: TaskLog,
+  ) {}
+
+  stats(): TaskStats {
+    return { ...this.#counts };
+  }
+
+  get isEmpty(): boolean {
+    return this.#counts.waiting === 0 && this.#counts.running === 0;
+  }
+
+  accept(task: QueuedTask): void {
+    this.#counts.accepted++;
+    this.#counts.waiting++;
+    if (this.observers.length > 0) this.#tell((observer) => observer.taskAccepted?.(eventOf(task)));
+  }
+
+  start(task: QueuedTask): void {
+    task.state = 'running';
+    task.startedAt = performance.now();
+    this.#counts.waiting--;
+    this.#counts.running++;
+    if (this.observers.length > 0) this.#tell((observer) => observer.taskStarted?.(eventOf(task)));
+  }
+
+  progress(task: QueuedTask, value: unknown): void {
+    this.#tell((observer) => observer.taskProgressed?.(eventOf(task), value));
+  }
+
+  end(task: QueuedTask, state: TerminalTaskState, error?: unknown): void {
+    this.#counts[task.state === 'running' ? 'running' : 'waiting']--;
+    this.#counts[state]++;
+    task.settle(state, error);
+    if (state === 'failed' || state === 'timed-out') this.log.failure(task);
+    if (this.observers.length > 0) {
+      const report = task.report();
+      this.#tell((observer) => observer.taskSettled?.(report));
+    }
+  }
+
+  #tell(event: (observer: TaskObserver) => void): void {
+    for (const observer of this.observers) {
+      try {
+        event(observer);
+      } catch (error) {
+        this.log.brokenObserver(observer, error);
+      }
+    }
+  }
+}
+
+function eventOf(task: QueuedTask): TaskEvent {
+  return { id: task.id, name: task.name };
+}

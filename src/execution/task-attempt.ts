@@ -1,0 +1,65 @@
+import type { TaskContext } from '../contracts/task-context.js';
+import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { Ambient } from '../tasks/ambient.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+
+/** What the tasks of one request have in common while they run. */
+export interface TaskUnit {
+  readonly tasks: BackgroundTasks;
+  readonly outcome: TaskOutcome;
+  progress(task: QueuedTask, value: unknown): void;
+}
+
+/** One call of a task's function, as the function sees it through `currentTask()`. */
+export class TaskAttempt implements TaskContext, Ambient {
+  #controller: AbortController | undefined;
+  #abortReason: unknown;
+  /** Set once it has succeeded, failed, timed out or been given up: what it does later is ignored. */
+  isOver = false;
+
+  constructor(
+    readonly queued: QueuedTask,
+    readonly attempt: number,
+    private readonly unit: TaskUnit,
+  ) {}
+
+  get id(): string {
+    return this.queued.id;
+  }
+
+  get name(): string {
+    return this.queued.name;
+  }
+
+  get outcome(): TaskOutcome {
+    return this.unit.outcome;
+  }
+
+  get tasks(): BackgroundTasks {
+    return this.unit.tasks;
+  }
+
+  get task(): TaskContext {
+    return this;
+  }
+
+  /** Made when it is first asked for: most tasks never look. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  progress(value: unknown): void {
+    this.unit.progress(this.queued, value);
+  }
+
+  abort(reason: Error): void {
+    if (this.#abortReason !== undefined) return;
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+}

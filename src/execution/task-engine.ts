@@ -1,0 +1,19 @@
+import type { ResolvedModuleOptions } from '../options/module-options.js';
+import { InFlight } from './in-flight.js';
+import { Room } from './room.js';
+import { RunSlots } from './run-slots.js';
+import { TaskLog } from './task-log.js';
+
+/** What the task queues of all requests share: the limits of the process, the counts and the log. */
+export class TaskEngine {
+  readonly log = new TaskLog();
+  readonly inFlight: InFlight;
+  readonly room: Room;
+  readonly slots: RunSlots;
+
+  constructor(readonly options: ResolvedModuleOptions) {
+    this.inFlight = new InFlight(options.observers, this.log);
+    this.room = new Room(options.maxPending);
+    this.slots = new RunSlots(options.maxRunning);
+  }
+}

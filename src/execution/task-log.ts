@@ -1,0 +1,56 @@
+import { Logger } from '@nestjs/common';
+import type { TaskObserver } from '../contracts/task-observer.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import { errorText } from './error-text.js';
+
+/** Every line this package logs. Names and ids only: arguments never reach a log. */
+export class TaskLog {
+  readonly #logger = new Logger('BackgroundTasks');
+  readonly #brokenObservers = new WeakSet<TaskObserver>();
+
+  failure(task: QueuedTask): void {
+    const what = task.state === 'timed-out' ? 'timed out' : 'failed';
+    const details = [`id ${task.id}`, `attempt ${task.attempts}`, `${task.durationMs.toFixed(1)} ms`];
+    const site = siteLine(task.site);
+    if (site) details.push(`added ${site}`);
+    this.#logger.error(`Task "${task.name}" ${what} (${details.join(', ')}): ${errorText(task.error)}`);
+  }
+
+  discarded(tasks: readonly QueuedTask[], reason: string): void {
+    this.#logger.warn(`${reason}: discarded ${names(tasks)}.`);
+  }
+
+  abandoned(tasks: readonly QueuedTask[], timeoutMs: number): void {
+    const list = tasks.map((task) => {
+      const age = task.state === 'running' ? `, running for ${Math.round(performance.now() - task.startedAt)} ms` : '';
+      return `"${task.name}" (id ${task.id}${age})`;
+    });
+    this.#logger.error(`Shutdown took ${timeoutMs} ms: abandoned ${tasks.length} task(s): ${list.join(', ')}.`);
+  }
+
+  disposalFailed(errors: readonly unknown[]): void {
+    const error = errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors.length} disposers failed`);
+    const all = errors.length === 1 ? '' : errors.map((each) => `\n- ${errorText(each)}`).join('');
+    this.#logger.error(`Disposal failed: ${errorText(error)}${all}`);
+  }
+
+  deferredExitFailed(error: unknown): void {
+    this.#logger.error(`A 'before-response' resource failed to exit after its response had been sent: ${errorText(error)}`);
+  }
+
+  brokenObserver(observer: TaskObserver, error: unknown): void {
+    if (this.#brokenObservers.has(observer)) return;
+    this.#brokenObservers.add(observer);
+    this.#logger.error(`A task observer threw, and is not reported again: ${errorText(error)}`);
+  }
+}
+
+function names(tasks: readonly QueuedTask[]): string {
+  return tasks.map((task) => `"${task.name}"`).join(', ');
+}
+
+/** The first frame of the `addTask` call that is not this package's own. */
+function siteLine(site: Error | undefined): string | undefined {
+  const frame = site?.stack?.split('\n').find((line) => /^\s+at /.test(line));
+  return frame?.trim();
+}

@@ -1,0 +1,173 @@
+import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { TerminalTaskState } from '../contracts/task-report.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import type { TaskUnit } from './task-attempt.js';
+import type { TaskEngine } from './task-engine.js';
+import { TaskRun } from './task-run.js';
+
+/** The tasks of one request, first in, first out: collected while it runs, then drained. */
+export class TaskQueue {
+  #waiting: QueuedTask[] = [];
+  readonly #runs = new Set<TaskRun>();
+  #onIdle: (() => void) | undefined;
+  #unit: TaskUnit | undefined;
+  #slotsAsked = 0;
+  #isAbandoned = false;
+  #hasFailed = false;
+  #isPumping = false;
+  #unseated = 0;
+
+  constructor(private readonly engine: TaskEngine) {}
+
+  get waiting(): readonly QueuedTask[] {
+    return this.#waiting;
+  }
+
+  /**
+   * Finds the task a seat among the waiting tasks of the process. With `overflow: 'wait'` and a
+   * response that can be held it may go without one until {@link takeRoom}. Returns whether it may wait.
+   */
+  seat(task: QueuedTask, canHold: boolean): boolean {
+    const { overflow, maxPending } = this.engine.options;
+    if (this.#unseated === 0) task.isSeated = this.engine.room.tryTake();
+    if (task.isSeated) return true;
+    if (overflow !== 'wait' || !canHold || this.#waiting.length >= maxPending) return false;
+    this.#unseated++;
+    return true;
+  }
+
+  /** Whether tasks wait without a seat. */
+  get needsRoom(): boolean {
+    return this.#unseated > 0;
+  }
+
+  /** Resolves once there is a seat for each waiting task. */
+  async takeRoom(): Promise<void> {
+    for (const task of this.#waiting) this.#unseat(task);
+    const seats = this.#waiting.length;
+    await this.engine.room.take(seats);
+    const seated = this.#waiting.slice(0, seats);
+    for (const task of seated) task.isSeated = true;
+    // Tasks withdrawn meanwhile leave seats over.
+    this.engine.room.release(seats - seated.length);
+    this.#unseated = this.#waiting.length - seated.length;
+  }
+
+  add(task: QueuedTask): void {
+    this.engine.inFlight.accept(task);
+    this.#waiting.push(task);
+    if (this.#unit) this.#decide(this.#unit.outcome);
+    if (this.#onIdle) this.#pump();
+  }
+
+  /** Takes a waiting task out and ends it. Returns whether it was waiting. */
+  withdraw(task: QueuedTask, state: TerminalTaskState): boolean {
+    const index = this.#waiting.indexOf(task);
+    if (index === -1) return false;
+    this.#waiting.splice(index, 1);
+    this.#end(task, state);
+    return true;
+  }
+
+  /** Runs what waits, and what is added meanwhile, then calls `onIdle`. */
+  drain(unit: TaskUnit, onIdle: () => void): void {
+    this.#unit = unit;
+    this.#onIdle = onIdle;
+    this.#decide(unit.outcome);
+    this.#pump();
+  }
+
+  abortRunning(reason: Error): void {
+    for (const run of this.#runs) run.abort(reason);
+  }
+
+  /** Ends everything as `abandoned`, now and from now on. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    for (const run of [...this.#runs]) run.abandon();
+    for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
+    this.#pump();
+  }
+
+  get running(): QueuedTask[] {
+    return [...this.#runs].map((run) => run.task);
+  }
+
+  /** Discards the tasks that were not meant for this outcome. */
+  #decide(outcome: TaskOutcome): void {
+    const unwanted = this.#waiting.filter((task) => !isWanted(task, outcome));
+    if (unwanted.length === 0) return;
+    const unwantedByOutcome = unwanted.filter((task) => !isWantedByOutcome(task, outcome));
+    for (const task of unwanted) this.withdraw(task, 'discarded');
+    if (unwantedByOutcome.length > 0) {
+      this.engine.log.discarded(unwantedByOutcome, outcome.succeeded ? 'The request succeeded' : 'The request failed');
+    }
+    const others = unwanted.filter((task) => !unwantedByOutcome.includes(task));
+    if (others.length > 0) this.engine.log.discarded(others, 'The client left');
+  }
+
+  /** Loops rather than recurses: a synchronous task has ended before `take` returns. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    if (this.#isAbandoned) for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
+    while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.size < this.#waiting.length) {
+      this.#slotsAsked++;
+      this.engine.slots.take(this.#startNext);
+    }
+    this.#isPumping = false;
+    if (this.#slotsAsked === 0 && this.#waiting.length === 0) {
+      const onIdle = this.#onIdle;
+      this.#onIdle = undefined;
+      onIdle?.();
+    }
+  }
+
+  readonly #startNext = (): void => {
+    const task = this.#waiting.shift();
+    if (!task) {
+      // It was withdrawn while this request waited for a slot.
+      this.#giveSlotBack();
+      return;
+    }
+    this.#unseat(task);
+    this.engine.inFlight.start(task);
+    const run = new TaskRun(task, this.#unit!, this.engine.options, this.#finished);
+    this.#runs.add(run);
+    run.start();
+  };
+
+  readonly #finished = (run: TaskRun, state: TerminalTaskState, error?: unknown): void => {
+    this.#runs.delete(run);
+    this.engine.inFlight.end(run.task, state, error);
+    if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop') this.#hasFailed = true;
+    if (this.#hasFailed) for (const task of this.#waiting.splice(0)) this.#end(task, 'skipped');
+    this.#giveSlotBack();
+  };
+
+  #giveSlotBack(): void {
+    this.#slotsAsked--;
+    this.engine.slots.release();
+    this.#pump();
+  }
+
+  #end(task: QueuedTask, state: TerminalTaskState): void {
+    this.#unseat(task);
+    this.engine.inFlight.end(task, state);
+  }
+
+  #unseat(task: QueuedTask): void {
+    if (!task.isSeated) return;
+    task.isSeated = false;
+    this.engine.room.release(1);
+  }
+}
+
+function isWanted(task: QueuedTask, outcome: TaskOutcome): boolean {
+  return isWantedByOutcome(task, outcome) && !(outcome.aborted && task.options.onAbort === 'skip');
+}
+
+function isWantedByOutcome(task: QueuedTask, outcome: TaskOutcome): boolean {
+  const runOn = task.options.runOn ?? (task.addedAfterFailure ? 'always' : 'success');
+  return runOn === 'always' || (runOn === 'success') === outcome.succeeded;
+}

@@ -1,0 +1,105 @@
+import type { TerminalTaskState } from '../contracts/task-report.js';
+import type { ResolvedModuleOptions } from '../options/module-options.js';
+import { ambient } from '../tasks/ambient.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import { backoffMs } from './backoff.js';
+import { TaskAttempt, type TaskUnit } from './task-attempt.js';
+
+/** A task that has started: its attempts, their time limit and the waits between them. */
+export class TaskRun {
+  #attempt: TaskAttempt | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #abortReason: Error | undefined;
+  #isOver = false;
+
+  constructor(
+    readonly task: QueuedTask,
+    private readonly unit: TaskUnit,
+    private readonly options: ResolvedModuleOptions,
+    /** Called once, with the state the task is to end in. */
+    private readonly done: (run: TaskRun, state: TerminalTaskState, error?: unknown) => void,
+  ) {}
+
+  start(): void {
+    const { task } = this;
+    const attempt = (this.#attempt = new TaskAttempt(task, ++task.attempts, this.unit));
+    if (this.#abortReason) attempt.abort(this.#abortReason);
+    const timeoutMs = task.options.timeoutMs ?? this.options.timeoutMs;
+    if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#timeOut(attempt, timeoutMs), timeoutMs);
+    let result: unknown;
+    try {
+      result = task.runInAsyncScope(call, undefined, attempt);
+    } catch (error) {
+      this.#ended(attempt, 'failed', error);
+      return;
+    }
+    if (result instanceof Promise) {
+      result.then(
+        () => this.#ended(attempt, 'succeeded'),
+        (error: unknown) => this.#ended(attempt, 'failed', error),
+      );
+    } else {
+      this.#ended(attempt, 'succeeded');
+    }
+  }
+
+  /** Aborts the signal. A task that waits for its next attempt makes none. */
+  abort(reason: Error): void {
+    this.#abortReason = reason;
+    this.#attempt?.abort(reason);
+    if (this.#attempt?.isOver && !this.#isOver) this.#finish('failed', this.#lastError);
+  }
+
+  /** Stops caring: whatever the function still does is ignored. */
+  abandon(): void {
+    if (this.#attempt) this.#attempt.isOver = true;
+    this.#finish('abandoned');
+  }
+
+  #lastError: unknown;
+
+  #timeOut(attempt: TaskAttempt, timeoutMs: number): void {
+    const error = new DOMException(`Task "${this.task.name}" took longer than ${timeoutMs} ms.`, 'TimeoutError');
+    attempt.abort(error);
+    this.#ended(attempt, 'timed-out', error);
+  }
+
+  #ended(attempt: TaskAttempt, state: 'succeeded' | 'failed' | 'timed-out', error?: unknown): void {
+    if (attempt.isOver) return;
+    attempt.isOver = true;
+    clearTimeout(this.#timer);
+    const retry = this.task.options.retry ?? this.options.retry;
+    if (state === 'succeeded' || !retry || this.task.attempts >= retry.attempts || this.#abortReason) {
+      this.#finish(state, error);
+      return;
+    }
+    this.#lastError = error;
+    this.#timer = setTimeout(() => this.start(), backoffMs(this.task.attempts, retry));
+  }
+
+  #finish(state: TerminalTaskState, error?: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.done(this, state, error);
+  }
+}
+
+/**
+ * Runs in the async context of the `addTask` call. A thenable is adopted here, too: a query
+ * builder does its work in `then()`, and belongs to the same context.
+ */
+function call(attempt: TaskAttempt): unknown {
+  ambient.enterWith(attempt);
+  const result = attempt.queued.invoke();
+  return isThenable(result) ? Promise.resolve(result) : undefined;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value instanceof Promise ||
+    (value !== null &&
+      (typeof value === 'object' || typeof value === 'function') &&
+      typeof (value as { then?: unknown }).then === 'function')
+  );
+}

@@ -1,0 +1,66 @@
+import { InvalidOptionError } from '../errors.js';
+
+/** Returns the value if it can be that option, else throws {@link InvalidOptionError}. */
+export type Check<T> = (option: string, value: unknown) => T;
+
+export const milliseconds: Check<number> = (option, value) => {
+  // setTimeout fires at once above 2^31 - 1, the opposite of what such a value asks for.
+  if (typeof value === 'number' && value >= 0 && value <= 2_147_483_647) return value;
+  throw new InvalidOptionError(option, value, 'Give milliseconds as a number from 0 to 2147483647.');
+};
+
+export const count: Check<number> = (option, value) => {
+  if (value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1)) return value as number;
+  throw new InvalidOptionError(option, value, 'Give a whole number of 1 or more, or Infinity.');
+};
+
+export const atLeastOne: Check<number> = (option, value) => {
+  if (typeof value === 'number' && value >= 1 && Number.isFinite(value)) return value;
+  throw new InvalidOptionError(option, value, 'Give a number of 1 or more.');
+};
+
+export const fraction: Check<number> = (option, value) => {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+  throw new InvalidOptionError(option, value, 'Give a number from 0 to 1.');
+};
+
+export const flag: Check<boolean> = (option, value) => {
+  if (typeof value === 'boolean') return value;
+  throw new InvalidOptionError(option, value, 'Give true or false.');
+};
+
+export const nonEmptyString: Check<string> = (option, value) => {
+  if (typeof value === 'string' && value.length > 0) return value;
+  throw new InvalidOptionError(option, value, 'Give a string that is not empty.');
+};
+
+export function oneOf<const T extends string>(...choices: readonly T[]): Check<T> {
+  return (option, value) => {
+    if (choices.includes(value as T)) return value as T;
+    throw new InvalidOptionError(option, value, `Give one of ${choices.map((choice) => `'${choice}'`).join(', ')}.`);
+  };
+}
+
+/**
+ * Checks every member of an options object by its rule and returns a frozen copy of those that are
+ * set. Members set to `undefined` count as absent; names without a rule are refused, for a
+ * misspelled option would otherwise do nothing in silence.
+ */
+export function checkAll<T extends object>(
+  path: string,
+  options: unknown,
+  rules: { readonly [K in keyof Required<T>]: Check<NonNullable<T[K]>> },
+): Readonly<T> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidOptionError(path || 'options', options, 'Give an object.');
+  }
+  const prefix = path ? `${path}.` : '';
+  const checked: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (!Object.hasOwn(rules, key)) {
+      throw new InvalidOptionError(`${prefix}${key}`, value, `There is no such option; there are ${Object.keys(rules).join(', ')}.`);
+    }
+    if (value !== undefined) checked[key] = rules[key as keyof T](`${prefix}${key}`, value);
+  }
+  return Object.freeze(checked) as Readonly<T>;
+}

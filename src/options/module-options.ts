@@ -1,0 +1,93 @@
+import type { TaskObserver } from '../contracts/task-observer.js';
+import { InvalidOptionError } from '../errors.js';
+import { type Check, checkAll, count, flag, milliseconds, oneOf } from './checks.js';
+import { type ResolvedRetry, retryRule, type RetryOptions } from './task-options.js';
+
+/** What `BackgroundTasksModule.forRoot()` takes. Durations are milliseconds. */
+export interface BackgroundTasksModuleOptions {
+  /** What happens to the later tasks of a request when one fails. @default 'continue'. `'stop'` reports them as `skipped`, as FastAPI does. */
+  readonly onTaskFailure?: 'continue' | 'stop';
+  /** Tasks of one request that run at a time. @default 1, in the order they were added. Above 1 they may finish in any order. */
+  readonly concurrency?: number;
+  /** Tasks of the whole process that run at a time, taken in turns across requests. @default Infinity. Too low, and tasks wait although the process is idle. */
+  readonly maxRunning?: number;
+  /** Tasks of the whole process that may wait. @default 10000. Each holds its arguments: `Infinity` turns a slow dependency into an out-of-memory crash. */
+  readonly maxPending?: number;
+  /**
+   * What `addTask` does when `maxPending` tasks wait. @default 'reject', which throws `QUEUE_FULL`
+   * (Nest answers 503). `'wait'` holds the response back until there is room; where the response is
+   * not ours to hold (`@Res()`, `@Sse()`, after the response) it throws all the same.
+   */
+  readonly overflow?: 'reject' | 'wait';
+  /** The `timeoutMs` of tasks that name none. @default none: a task that never settles holds its request's resources until shutdown. */
+  readonly timeoutMs?: number;
+  /** The `retry` of tasks that name none. @default none. */
+  readonly retry?: RetryOptions;
+  /**
+   * Milliseconds to wait at shutdown for requests, tasks and disposers. @default 25000. 0 abandons
+   * them at once; above your orchestrator's kill delay (30 s in Kubernetes) it is never reached and
+   * work is lost unreported. Signals abort a fifth of it, at most 5 s, before.
+   */
+  readonly shutdownTimeoutMs?: number;
+  /** Milliseconds each disposer may take. @default 5000. 0 waits for none of them; a very large value lets one hang keep the others open. */
+  readonly disposeTimeoutMs?: number;
+  /**
+   * Milliseconds a client may leave queued bytes unread before its tasks start without it.
+   * @default 30000. Too low, and tasks run while a slow client is still being served.
+   */
+  readonly responseTimeoutMs?: number;
+  /** Whether to remember where each task was added, for the log of its failure. @default true unless NODE_ENV is production: it costs microseconds a task. */
+  readonly captureSites?: boolean;
+  /** Told what happens to every task. @default none. */
+  readonly observers?: readonly TaskObserver[];
+}
+
+/** The options after validation: every member decided, frozen. */
+export type ResolvedModuleOptions = Readonly<
+  Required<Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry'>> & {
+    timeoutMs: number | undefined;
+    retry: ResolvedRetry | undefined;
+  }
+>;
+
+const observersRule: Check<readonly TaskObserver[]> = (option, value) => {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null)) {
+    return Object.freeze([...(value as TaskObserver[])]);
+  }
+  throw new InvalidOptionError(option, value, 'Give an array of objects that implement TaskObserver.');
+};
+
+type CheckedModuleOptions = Omit<BackgroundTasksModuleOptions, 'retry'> & { readonly retry?: ResolvedRetry };
+
+/** Checks the options and fills in the defaults. Throws `INVALID_OPTION`. */
+export function resolveModuleOptions(options: BackgroundTasksModuleOptions): ResolvedModuleOptions {
+  const given = checkAll<CheckedModuleOptions>('', options, {
+    onTaskFailure: oneOf('continue', 'stop'),
+    concurrency: count,
+    maxRunning: count,
+    maxPending: count,
+    overflow: oneOf('reject', 'wait'),
+    timeoutMs: milliseconds,
+    retry: retryRule,
+    shutdownTimeoutMs: milliseconds,
+    disposeTimeoutMs: milliseconds,
+    responseTimeoutMs: milliseconds,
+    captureSites: flag,
+    observers: observersRule,
+  });
+  return Object.freeze({
+    onTaskFailure: 'continue',
+    concurrency: 1,
+    maxRunning: Infinity,
+    maxPending: 10_000,
+    overflow: 'reject',
+    timeoutMs: undefined,
+    retry: undefined,
+    shutdownTimeoutMs: 25_000,
+    disposeTimeoutMs: 5_000,
+    responseTimeoutMs: 30_000,
+    captureSites: process.env.NODE_ENV !== 'production',
+    observers: Object.freeze([]),
+    ...given,
+  });
+}

@@ -1,0 +1,71 @@
+import { atLeastOne, type Check, checkAll, count, fraction, milliseconds, nonEmptyString, oneOf } from './checks.js';
+
+/** When a failed attempt is made again, and how long to wait before it. */
+export interface RetryOptions {
+  /** Attempts in all, the first included. @default 3. 1 never retries. */
+  readonly attempts?: number;
+  /** Milliseconds to wait after the first failure. @default 1000. 0 retries at once, which a struggling service will not thank you for. */
+  readonly delayMs?: number;
+  /** What each wait is multiplied by for the next. @default 2. 1 keeps them equal. */
+  readonly factor?: number;
+  /** Milliseconds that no wait exceeds. @default 30000. */
+  readonly maxDelayMs?: number;
+  /** Share of each wait that is drawn by chance, from 0 to 1, so that tasks that failed together do not return together. @default 0.5. */
+  readonly jitter?: number;
+}
+
+/** What can be said about one task; given to `tasks.with(options)`. */
+export interface TaskOptions {
+  /** What logs, reports and `cancel()` call it. @default the function's name, or `Class.method`. */
+  readonly name?: string;
+  /**
+   * With which outcome of the request the task runs. @default 'success'. A task added after the
+   * failure is known (in an exception filter) runs unless this says otherwise.
+   */
+  readonly runOn?: 'success' | 'failure' | 'always';
+  /** What to do if the client left before it had the response. @default 'run'. `'skip'` discards the task. */
+  readonly onAbort?: 'run' | 'skip';
+  /**
+   * Milliseconds one attempt may take. @default none. At the limit the signal aborts and the next
+   * task starts; a function that ignores its signal goes on unobserved, so 0 is of little use and a
+   * retry may overlap it.
+   */
+  readonly timeoutMs?: number;
+  /** Makes failed and timed-out attempts again. @default none. */
+  readonly retry?: RetryOptions;
+  /**
+   * What to do with a task whose name is waiting in this request already. @default both run.
+   * `'keep-last'` discards the earlier, `'keep-first'` returns the earlier's handle.
+   */
+  readonly dedupe?: 'keep-last' | 'keep-first';
+}
+
+/** Retry options with every member decided. */
+export type ResolvedRetry = Required<RetryOptions>;
+
+export const retryRule: Check<ResolvedRetry> = (path, value) => {
+  const given = checkAll<RetryOptions>(path, value, {
+    attempts: count,
+    delayMs: milliseconds,
+    factor: atLeastOne,
+    maxDelayMs: milliseconds,
+    jitter: fraction,
+  });
+  return Object.freeze({ attempts: 3, delayMs: 1_000, factor: 2, maxDelayMs: 30_000, jitter: 0.5, ...given });
+};
+
+/** Task options as checked, with the retry decided; absent members mean what their documentation says. */
+export type CheckedTaskOptions = Omit<TaskOptions, 'retry'> & { readonly retry?: ResolvedRetry };
+
+export const noTaskOptions: CheckedTaskOptions = Object.freeze({});
+
+export function checkTaskOptions(options: TaskOptions): CheckedTaskOptions {
+  return checkAll<CheckedTaskOptions>('', options, {
+    name: nonEmptyString,
+    runOn: oneOf('success', 'failure', 'always'),
+    onAbort: oneOf('run', 'skip'),
+    timeoutMs: milliseconds,
+    retry: retryRule,
+    dedupe: oneOf('keep-last', 'keep-first'),
+  });
+}

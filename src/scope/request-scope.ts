@@ -1,0 +1,177 @@
+import type { TaskOutcome } from '../contracts/task-outcome.js';
+import { Disposables, type Rank } from '../disposal/disposables.js';
+import type { ResourceDefinition } from '../disposal/resource-definition.js';
+import type { ResourceHolder } from '../disposal/resource-holder.js';
+import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
+import { TaskAttempt, type TaskUnit } from '../execution/task-attempt.js';
+import { TaskQueue } from '../execution/task-queue.js';
+import type { InstanceUnderConstruction } from '../nest/nest-internals.js';
+import type { CheckedTaskOptions } from '../options/task-options.js';
+import { ambient } from '../tasks/ambient.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import { captureSite } from '../tasks/capture-site.js';
+import { QueuedTask } from '../tasks/queued-task.js';
+import type { TaskCall } from '../tasks/task-call.js';
+import type { ScopeEnvironment } from './scope-environment.js';
+import { ScopedBackgroundTasks, type TaskIntake } from './scoped-background-tasks.js';
+
+/** How many tasks in a row may each add the next: far beyond any real chain, well before it hurts. */
+const CHAIN_LIMIT = 1_000;
+
+/**
+ * The life of one request, or of one unit of work: it collects tasks and resources while the
+ * handler runs; once the handler has settled and the response is over, it runs the tasks, then
+ * disposes of the resources, then closes.
+ */
+export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
+  readonly queue: TaskQueue;
+  readonly #disposables: Disposables;
+  readonly #onClosed: (() => void)[] = [];
+  #phase: 'open' | 'ending' | 'closed' = 'open';
+  #tasks: BackgroundTasks | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #held: Promise<unknown> | undefined;
+  #outcome: TaskOutcome = { succeeded: true, aborted: false };
+
+  constructor(
+    private readonly environment: ScopeEnvironment,
+    /** Whether the response can still be held back until there is room for its tasks. */
+    private readonly canHold: () => boolean,
+  ) {
+    this.queue = new TaskQueue(environment.engine);
+    this.#disposables = new Disposables(environment.engine.options.disposeTimeoutMs);
+  }
+
+  get tasks(): BackgroundTasks {
+    return (this.#tasks ??= new ScopedBackgroundTasks(this));
+  }
+
+  get outcome(): TaskOutcome {
+    return this.#outcome;
+  }
+
+  get waiting(): readonly QueuedTask[] {
+    return this.queue.waiting;
+  }
+
+  add(call: TaskCall, options: CheckedTaskOptions, caller: (...args: never[]) => unknown): QueuedTask {
+    const { engine, isShutDown } = this.environment;
+    const name = options.name ?? call.name;
+    if (isShutDown) throw new ShuttingDownError(`Task "${name}"`);
+    this.#assertNotClosed(`Task "${name}"`);
+    const earlier = options.dedupe && this.waiting.find((task) => task.name === name);
+    if (earlier && options.dedupe === 'keep-first') return earlier;
+    const site = engine.options.captureSites ? captureSite(caller) : undefined;
+    const task = new QueuedTask(call, options, this.#failure !== undefined, this.#chainLength(name), site, this.cancel);
+    if (earlier) this.queue.withdraw(earlier, 'discarded');
+    if (!this.queue.seat(task, this.#phase === 'open' && this.canHold())) {
+      throw new QueueFullError(name, engine.options.maxPending);
+    }
+    this.queue.add(task);
+    return task;
+  }
+
+  readonly cancel = (task: QueuedTask): boolean => this.queue.withdraw(task, 'cancelled');
+
+  progress(task: QueuedTask, value: unknown): void {
+    this.environment.engine.inFlight.progress(task, value);
+  }
+
+  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
+    this.#assertNotClosed(`Resource ${definition.name}`);
+    return this.#disposables.acquire(definition, this.environment.plan.rankOf(definition), dependencies);
+  }
+
+  trackInstance(host: InstanceUnderConstruction, rank: Rank): void {
+    this.#assertNotClosed(`An instance of ${rank.name}`);
+    this.#disposables.trackInstance(host, rank);
+  }
+
+  /**
+   * Called when the handler has its result and before a byte of it is sent. Returns what the
+   * response has to wait for, if anything; it rejects with what a resource's exit threw.
+   */
+  beforeResponse(): Promise<void> | undefined {
+    if (this.#failure || this.#phase !== 'open') return undefined;
+    const needsRoom = this.queue.needsRoom && this.canHold();
+    if (!needsRoom && !this.#disposables.hasBeforeResponse) return undefined;
+    return this.#hold(async () => {
+      await this.#disposables.exitBeforeResponse(this.#outcome);
+      if (needsRoom) await this.queue.takeRoom();
+    });
+  }
+
+  /**
+   * Called with what the handler threw, before the filters answer it. Returns what the answer has
+   * to wait for, if anything; it resolves with the error to answer.
+   */
+  fail(error: unknown): Promise<unknown> | undefined {
+    this.#failure ??= { error };
+    if (!this.#disposables.hasBeforeResponse) return undefined;
+    return this.#hold(async () => {
+      const answer = await this.#disposables.failBeforeResponse(error);
+      this.#failure = { error: answer };
+      return answer;
+    });
+  }
+
+  /** Called once the handler has settled and the response is over: runs the tasks, then disposes. */
+  end(response: Pick<TaskOutcome, 'statusCode' | 'aborted'>): void {
+    if (this.#phase !== 'open') return;
+    this.#phase = 'ending';
+    const settle = () => {
+      this.#outcome = Object.freeze(
+        this.#failure ? { succeeded: false, error: this.#failure.error, ...response } : { succeeded: true, ...response },
+      );
+      this.#drain();
+    };
+    if (this.#held) void this.#held.then(settle, settle);
+    else settle();
+  }
+
+  /** Calls back once the scope has closed; at once if it has. */
+  onClosed(callback: () => void): void {
+    if (this.#phase === 'closed') callback();
+    else this.#onClosed.push(callback);
+  }
+
+  #assertNotClosed(what: string): void {
+    if (this.#phase === 'closed') throw new ScopeClosedError(what);
+  }
+
+  /** How many tasks of this scope in a row led to the line that runs now. */
+  #chainLength(name: string): number {
+    const current = ambient.getStore();
+    if (!(current instanceof TaskAttempt) || current.tasks !== this.#tasks) return 0;
+    const length = current.queued.chainLength + 1;
+    if (length > CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
+    return length;
+  }
+
+  #hold<T>(work: () => Promise<T>): Promise<T> {
+    const held = work();
+    this.#held = held.catch(() => undefined);
+    return held;
+  }
+
+  #drain(): void {
+    this.queue.drain(this, () => this.#dispose());
+  }
+
+  #dispose(): void {
+    if (this.#disposables.isEmpty) {
+      this.#close();
+      return;
+    }
+    void this.#disposables.disposeAll(this.#outcome).then((errors) => {
+      if (errors.length > 0) this.environment.engine.log.disposalFailed(errors);
+      // A disposer may have added tasks, and they may have acquired something more.
+      this.#drain();
+    });
+  }
+
+  #close(): void {
+    this.#phase = 'closed';
+    for (const callback of this.#onClosed.splice(0)) callback();
+  }
+}

@@ -1,0 +1,78 @@
+import type { ContextId, ModulesContainer } from '@nestjs/core';
+import { DisposalPlan } from '../disposal/disposal-plan.js';
+import type { Rank } from '../disposal/disposables.js';
+import { ResourceHolders } from '../disposal/resource-holder.js';
+import { OutsideScopeError, ShuttingDownError } from '../errors.js';
+import type { TaskEngine } from '../execution/task-engine.js';
+import { type InstanceUnderConstruction, requestLookup } from '../nest/nest-internals.js';
+import { RequestScope } from './request-scope.js';
+import type { ScopeEnvironment } from './scope-environment.js';
+import { attachScopeSource, scopeSourceOf } from './scope-source.js';
+
+/** All scopes of the application: makes them, finds them, and knows when none is left. */
+export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
+  readonly plan: DisposalPlan;
+  readonly #open = new Set<RequestScope>();
+  readonly #onEmpty: (() => void)[] = [];
+  readonly #requestOf: (contextId: ContextId) => unknown;
+  #isShutDown = false;
+
+  constructor(
+    readonly engine: TaskEngine,
+    modules: ModulesContainer,
+  ) {
+    super();
+    this.plan = new DisposalPlan(modules, (contextId, host, rank) => this.#instanceBegun(contextId, host, rank));
+    this.#requestOf = requestLookup(modules);
+  }
+
+  /** @throws SHUTTING_DOWN */
+  create(canHold: () => boolean): RequestScope {
+    if (this.#isShutDown) throw new ShuttingDownError('A new unit of work');
+    const scope = new RequestScope(this, canHold);
+    this.#open.add(scope);
+    scope.onClosed(() => this.#closed(scope));
+    return scope;
+  }
+
+  /** Finds the scope of whatever Nest injects as `REQUEST`, and opens it if nothing has yet. */
+  of(request: unknown, what: string): RequestScope {
+    const source = scopeSourceOf(request);
+    if (!source) throw new OutsideScopeError(what);
+    return source.openScope();
+  }
+
+  get open(): ReadonlySet<RequestScope> {
+    return this.#open;
+  }
+
+  /** Resolves once no scope is open. */
+  async whenEmpty(): Promise<void> {
+    while (this.#open.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  get isShutDown(): boolean {
+    return this.#isShutDown;
+  }
+
+  /** From now on new work is refused: everything that was accepted has ended. */
+  shutDown(): void {
+    this.#isShutDown = true;
+  }
+
+  #closed(scope: RequestScope): void {
+    this.#open.delete(scope);
+    if (this.#open.size === 0) for (const callback of this.#onEmpty.splice(0)) callback();
+  }
+
+  #instanceBegun(contextId: ContextId, host: InstanceUnderConstruction, rank: Rank): void {
+    let source = scopeSourceOf(contextId);
+    if (!source) {
+      source = scopeSourceOf(this.#requestOf(contextId));
+      // A context that belongs to no request of ours: whoever made it looks after it.
+      if (!source) return;
+      attachScopeSource(contextId, source);
+    }
+    source.openScope().trackInstance(host, rank);
+  }
+}

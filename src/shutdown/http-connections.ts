@@ -1,0 +1,57 @@
+import type { Server as HttpServer } from 'node:http';
+import type { Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+
+/** How often, in milliseconds, connections that have become idle are looked for while the server drains. */
+const SWEEP_INTERVAL_MS = 50;
+
+/** The connections of the HTTP server, and the way to let them finish. */
+export class HttpConnections {
+  readonly #sockets = new Set<Socket & { parser?: unknown }>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #changed: (() => void) | undefined;
+
+  constructor(private readonly server: HttpServer) {
+    // On TLS the HTTP parser sits on the decrypted socket, which this event brings.
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => this.#keep(this.#sockets, socket));
+    (server as unknown as Http2Server).on('session', (session) => this.#keep(this.#sessions, session));
+  }
+
+  /** Takes no more connections, closes the idle ones, and resolves once every request has been answered. */
+  async finish(): Promise<void> {
+    if (this.server.listening) this.server.close();
+    for (const session of this.#sessions) session.close();
+    this.#sweep();
+    if (this.#isQuiet) return;
+    const timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    while (!this.#isQuiet) await new Promise<void>((resolve) => (this.#changed = resolve));
+    clearInterval(timer);
+  }
+
+  /** Ends what is still open. */
+  destroy(): void {
+    this.server.closeAllConnections?.();
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) if (socket.parser) socket.destroy();
+  }
+
+  /** An upgraded socket (a WebSocket) has no parser any more: its gateway looks after it. */
+  get #isQuiet(): boolean {
+    return this.#sessions.size === 0 && ![...this.#sockets].some((socket) => socket.parser);
+  }
+
+  #sweep(): void {
+    this.server.closeIdleConnections?.();
+    // Node takes a connection that never sent a byte for one that is about to.
+    for (const socket of this.#sockets) if (socket.parser && socket.bytesRead === 0) socket.destroy();
+  }
+
+  #keep<T extends Socket | ServerHttp2Session>(all: Set<T>, connection: T): void {
+    all.add(connection);
+    connection.once('close', () => {
+      all.delete(connection);
+      this.#changed?.();
+    });
+  }
+}

@@ -1,0 +1,14 @@
+import type { TaskReport, TaskState } from '../contracts/task-report.js';
+
+/** The handle that `addTask` returns. */
+export interface BackgroundTask {
+  /** Unique to the task. */
+  readonly id: string;
+  /** The `name` option, else the name of the function or `Class.method`. */
+  readonly name: string;
+  readonly state: TaskState;
+  /** Withdraws the task if it still waits. Returns whether it did: a running task is not interrupted. */
+  cancel(): boolean;
+  /** Fulfilled with the report once the task has ended. Never rejects. */
+  readonly settled: Promise<TaskReport>;
+}

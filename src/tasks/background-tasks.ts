@@ -1,0 +1,54 @@
+import type { TaskOptions } from '../options/task-options.js';
+import type { BackgroundTask } from './background-task.js';
+
+/** A function that can be a task: anything callable, with any arguments. */
+export type TaskFunction = (...args: never[]) => unknown;
+
+/** The names of the methods of `T`. */
+export type MethodName<T> = {
+  [K in keyof T]-?: T[K] extends TaskFunction ? K : never;
+}[keyof T];
+
+/** The arguments of the method `K` of `T`. */
+export type MethodArguments<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? A : never;
+
+/**
+ * The tasks of one request: they run in this process, in the order they were added, after the
+ * response has been sent. One object per request, whichever way it is reached: injected into a
+ * constructor (which makes the class request-scoped), with `@Tasks()` in a handler, or through
+ * `BackgroundTasksRef.current` in a singleton.
+ *
+ * A task is lost if the process dies before it ran; see the README for what survives what.
+ */
+export abstract class BackgroundTasks {
+  /**
+   * Runs `fn(...args)` after the response. Arguments are passed by reference, as they are then.
+   *
+   * @throws NOT_A_FUNCTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
+   */
+  abstract addTask<F extends TaskFunction>(fn: F, ...args: Parameters<F>): BackgroundTask;
+  /**
+   * Runs `target.method(...args)` after the response, with `this` kept.
+   *
+   * @throws UNKNOWN_METHOD, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
+   */
+  abstract addTask<T extends object, K extends MethodName<T>>(
+    target: T extends TaskFunction ? never : T,
+    method: K,
+    ...args: MethodArguments<T, K>
+  ): BackgroundTask;
+
+  /**
+   * The same queue, with options for the tasks added through the returned object:
+   * `tasks.with({ runOn: 'always' }).addTask(audit, id)`. Options given twice: the later win.
+   *
+   * @throws INVALID_OPTION
+   */
+  abstract with(options: TaskOptions): BackgroundTasks;
+
+  /** The tasks that have not started, in the order they will. */
+  abstract readonly pending: readonly BackgroundTask[];
+
+  /** Withdraws every waiting task of that name. Returns whether there was one. */
+  abstract cancel(name: string): boolean;
+}

@@ -1,0 +1,93 @@
+import { AsyncResource } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import type { TaskReport, TaskState, TerminalTaskState } from '../contracts/task-report.js';
+import type { CheckedTaskOptions } from '../options/task-options.js';
+import type { BackgroundTask } from './background-task.js';
+import type { TaskCall } from './task-call.js';
+
+/**
+ * A task from `addTask` to its end. It is an AsyncResource because that is the cheapest way to run
+ * the function in the async context of the line that added it: `AsyncLocalStorage.snapshot()` costs
+ * hundreds of times as much, and the context of the response's own events may be another request's.
+ */
+export class QueuedTask extends AsyncResource implements BackgroundTask {
+  state: TaskState = 'waiting';
+  attempts = 0;
+  error: unknown;
+  startedAt = 0;
+  durationMs = 0;
+  /** Whether it counts towards `maxPending`. */
+  isSeated = false;
+  #call: TaskCall | undefined;
+  #withdraw: ((task: QueuedTask) => boolean) | undefined;
+  #id: string | undefined;
+  #settlement: { promise: Promise<TaskReport>; resolve(report: TaskReport): void } | undefined;
+
+  constructor(
+    call: TaskCall,
+    readonly options: CheckedTaskOptions,
+    /** Whether it was added when the request was known to have failed. */
+    readonly addedAfterFailure: boolean,
+    /** How many tasks in a row added the next one; 0 for a task of the handler's. */
+    readonly chainLength: number,
+    /** Holds the stack of the `addTask` call; absent unless `captureSites` is on. */
+    readonly site: Error | undefined,
+    withdraw: (task: QueuedTask) => boolean,
+  ) {
+    // Without destroy hooks there is nothing to destroy; tracking it for the collector costs.
+    super('BackgroundTask', { requireManualDestroy: true });
+    this.#call = call;
+    this.#withdraw = withdraw;
+    this.name = options.name ?? call.name;
+  }
+
+  readonly name: string;
+
+  get id(): string {
+    return (this.#id ??= randomUUID());
+  }
+
+  get isSettled(): boolean {
+    return this.state !== 'waiting' && this.state !== 'running';
+  }
+
+  cancel(): boolean {
+    return this.#withdraw?.(this) ?? false;
+  }
+
+  get settled(): Promise<TaskReport> {
+    if (this.#settlement) return this.#settlement.promise;
+    if (this.isSettled) return Promise.resolve(this.report());
+    let resolve!: (report: TaskReport) => void;
+    const promise = new Promise<TaskReport>((fulfil) => (resolve = fulfil));
+    this.#settlement = { promise, resolve };
+    return promise;
+  }
+
+  invoke(): unknown {
+    const { fn, target, args } = this.#call!;
+    return Reflect.apply(fn, target, args);
+  }
+
+  /** Takes its final state and lets go of the function, its arguments and its request. */
+  settle(state: TerminalTaskState, error?: unknown): void {
+    this.state = state;
+    this.error = error;
+    this.#call = undefined;
+    this.#withdraw = undefined;
+    if (this.startedAt !== 0) this.durationMs = performance.now() - this.startedAt;
+    this.#settlement?.resolve(this.report());
+  }
+
+  /** What became of it; only meaningful once it is settled. */
+  report(): TaskReport {
+    const report = {
+      id: this.id,
+      name: this.name,
+      state: this.state as TerminalTaskState,
+      attempts: this.attempts,
+      durationMs: this.durationMs,
+    };
+    return this.state === 'failed' || this.state === 'timed-out' ? { ...report, error: this.error } : report;
+  }
+}
