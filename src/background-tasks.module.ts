@@ -1,7 +1,21 @@
-import { type DynamicModule, Inject, type MiddlewareConsumer, Module, type NestModule, type OnModuleDestroy, type OnModuleInit, Scope } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  Scope,
+} from '@nestjs/common';
 import { HttpAdapterHost, LazyModuleLoader, ModuleRef, ModulesContainer, REQUEST } from '@nestjs/core';
 import type { Server } from 'node:http';
-import { type ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, type OPTIONS_TYPE } from './background-tasks.module-definition.js';
+import {
+  type ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  type OPTIONS_TYPE,
+} from './background-tasks.module-definition.js';
 import { ResourceHolders } from './disposal/resource-holder.js';
 import { AlreadyRegisteredError } from './errors.js';
 import { TaskEngine } from './execution/task-engine.js';
@@ -46,7 +60,11 @@ const tasksOfRequest = (request: unknown, scopes: RequestScopes): BackgroundTask
     },
     { provide: ResourceHolders, useExisting: RequestScopes },
     { provide: BackgroundTasks, scope: Scope.REQUEST, inject: [REQUEST, RequestScopes], useFactory: tasksOfRequest },
-    { provide: BackgroundTasksHost, inject: [RequestScopes], useFactory: (scopes: RequestScopes) => new BackgroundTasksHost(scopes) },
+    {
+      provide: BackgroundTasksHost,
+      inject: [RequestScopes],
+      useFactory: (scopes: RequestScopes) => new BackgroundTasksHost(scopes),
+    },
     BackgroundTasksRef,
     TaskScopes,
   ],
@@ -94,15 +112,10 @@ export class BackgroundTasksModule extends ConfigurableModuleClass implements Ne
       if (exchange) exchange.failed(error, context, answer);
       else answer(error);
     });
-    const { providers } = this.#self;
     hookAdapter(httpAdapter, {
       scopes: this.scopes,
       stalledResponses: new StalledResponses(engine.options.responseTimeoutMs),
       resources,
-      // Read when the first route is registered: by then middleware has been built, too.
-      get usesAmbient() {
-        return providers.get(BackgroundTasksRef)!.getDependents().size > 0;
-      },
       overriddenTasks: this.#overriddenTasks(),
     });
     this.host.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));

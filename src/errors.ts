@@ -16,7 +16,8 @@ export type BackgroundTasksErrorCode =
   | 'RESOURCE_YIELDED_TWICE'
   | 'RESOURCE_RELEASE_ORDER'
   | 'DISPOSE_TIMEOUT'
-  | 'TASKS_FAILED';
+  | 'TASKS_FAILED'
+  | 'TASK_NOT_RECORDED';
 
 /** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
 export abstract class BackgroundTasksError extends Error {
@@ -225,16 +226,29 @@ export class DisposeTimeoutError extends BackgroundTasksError {
 /** `TASKS_FAILED`: thrown by the testing helpers when tasks failed; `errors` holds what they threw. */
 export class TasksFailedError extends BackgroundTasksError {
   readonly code = 'TASKS_FAILED';
+  /** What the tasks threw, in the order in which they failed. */
+  readonly errors: readonly unknown[];
 
-  constructor(
-    names: readonly string[],
-    /** What the tasks threw, in the order in which they failed. */
-    readonly errors: readonly unknown[],
-  ) {
+  constructor(failed: readonly { readonly name: string; readonly error?: unknown }[]) {
     super(
-      `${names.length} background task(s) failed: ${names.join(', ')}. Look at "errors" for what they threw, or pass ` +
-        '{ throwOnFailure: false } where a failure is what the test is about.',
-      { cause: errors[0] },
+      `${failed.length} background task(s) failed: ${failed.map(({ name }) => name).join(', ')}. Look at "cause" and "errors" ` +
+        'for what they threw, or pass { throwOnFailure: false } where a failure is what the test is about.',
+      { cause: failed[0]?.error },
+    );
+    this.errors = failed.map(({ error }) => error);
+  }
+}
+
+/** `TASK_NOT_RECORDED`: thrown by the assertions of RecordingBackgroundTasks. */
+export class TaskNotRecordedError extends BackgroundTasksError {
+  readonly code = 'TASK_NOT_RECORDED';
+
+  constructor(wanted: string | undefined, added: readonly string[]) {
+    const list = added.length > 0 ? `added: ${added.join(', ')}` : 'nothing was added';
+    super(
+      wanted === undefined
+        ? `Expected no background task, but ${list}.`
+        : `Expected background task "${wanted}" with these arguments, but ${list}. Compare the function, the object and the arguments.`,
     );
   }
 }

@@ -9,14 +9,7 @@
  * - `cancelled`: withdrawn by `cancel()`
  * - `abandoned`: the shutdown deadline came first
  */
-export type TerminalTaskState =
-  | 'succeeded'
-  | 'failed'
-  | 'timed-out'
-  | 'skipped'
-  | 'discarded'
-  | 'cancelled'
-  | 'abandoned';
+export type TerminalTaskState = 'succeeded' | 'failed' | 'timed-out' | 'skipped' | 'discarded' | 'cancelled' | 'abandoned';
 
 /** Where a task is in its life; see {@link TerminalTaskState} for the ends. */
 export type TaskState = 'waiting' | 'running' | TerminalTaskState;

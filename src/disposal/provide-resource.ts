@@ -42,17 +42,19 @@ export interface DisposableResourceProvider<T> extends ResourceProviderBase<T> {
 export function provideResource<T>(
   provider: GeneratorResourceProvider<T> | DisposableResourceProvider<T>,
 ): FactoryProvider<Promise<T>> {
-  const { provide, inject = [], useFactory, dispose, release } = checkAll<GeneratorResourceProvider<T> | DisposableResourceProvider<T>>(
-    'provideResource',
-    provider,
-    {
-      provide: present,
-      inject: present as Check<readonly (InjectionToken | OptionalFactoryDependency)[]>,
-      useFactory: callable as Check<never>,
-      dispose: callable as Check<never>,
-      release: oneOf('before-response', 'after-tasks'),
-    } as never,
-  ) as DisposableResourceProvider<T>;
+  const {
+    provide,
+    inject = [],
+    useFactory,
+    dispose,
+    release,
+  } = checkAll<GeneratorResourceProvider<T> | DisposableResourceProvider<T>>('provideResource', provider, {
+    provide: present,
+    inject: present as Check<readonly (InjectionToken | OptionalFactoryDependency)[]>,
+    useFactory: callable as Check<never>,
+    dispose: callable as Check<never>,
+    release: oneOf('before-response', 'after-tasks'),
+  } as never) as DisposableResourceProvider<T>;
   present('provideResource.provide', provide);
   callable('provideResource.useFactory', useFactory);
   const definition: ResourceDefinition = {
@@ -82,5 +84,9 @@ const present: Check<never> = (option, value) => {
 
 const callable: Check<never> = (option, value) => {
   if (typeof value === 'function') return value as never;
-  throw new InvalidOptionError(option, value, 'Give a function; for useFactory a generator function, or a function with a dispose beside it.');
+  throw new InvalidOptionError(
+    option,
+    value,
+    'Give a function; for useFactory a generator function, or a function with a dispose beside it.',
+  );
 };

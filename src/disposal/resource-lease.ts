@@ -12,7 +12,10 @@ export interface ResourceLease {
 }
 
 /** Runs the factory up to its `yield`. Throws RESOURCE_YIELDED_NOTHING, or what the factory throws. */
-export function openLease(definition: ResourceDefinition, dependencies: readonly unknown[]): ResourceLease | Promise<ResourceLease> {
+export function openLease(
+  definition: ResourceDefinition,
+  dependencies: readonly unknown[],
+): ResourceLease | Promise<ResourceLease> {
   const made = definition.create(...dependencies);
   if (definition.dispose) return valueLease(definition, made);
   if (!isGenerator(made)) throw new ResourceYieldedNothingError(definition.name);

@@ -1,10 +1,13 @@
 import type { TaskEvent, TaskObserver } from '../contracts/task-observer.js';
-import type { TerminalTaskState } from '../contracts/task-report.js';
+import type { TaskReport, TerminalTaskState } from '../contracts/task-report.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskLog } from './task-log.js';
 
 /** How many tasks there are in which state: `accepted` = `waiting` + `running` + all the others, at all times. */
 export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | TerminalTaskState, number>>;
+
+/** How many failures are kept for the testing helpers to show. */
+const KEPT_FAILURES = 100;
 
 /** The one place where a task changes state, so that the counts always add up and nobody is told twice. */
 export class InFlight {
@@ -21,17 +24,22 @@ export class InFlight {
     abandoned: 0,
   };
 
+  readonly #failures: TaskReport[] = [];
+
   constructor(
     private readonly observers: readonly TaskObserver[],
     private readonly log: TaskLog,
+    /** For tests; in production an error may hold what it should not keep alive. */
+    private readonly keepsFailures: boolean,
   ) {}
+
+  /** The failures since the last call. */
+  takeFailures(): TaskReport[] {
+    return this.#failures.splice(0);
+  }
 
   stats(): TaskStats {
     return { ...this.#counts };
-  }
-
-  get isEmpty(): boolean {
-    return this.#counts.waiting === 0 && this.#counts.running === 0;
   }
 
   accept(task: QueuedTask): void {
@@ -56,7 +64,10 @@ export class InFlight {
     this.#counts[task.state === 'running' ? 'running' : 'waiting']--;
     this.#counts[state]++;
     task.settle(state, error);
-    if (state === 'failed' || state === 'timed-out') this.log.failure(task);
+    if (state === 'failed' || state === 'timed-out') {
+      this.log.failure(task);
+      if (this.keepsFailures && this.#failures.push(task.report()) > KEPT_FAILURES) this.#failures.shift();
+    }
     if (this.observers.length > 0) {
       const report = task.report();
       this.#tell((observer) => observer.taskSettled?.(report));

@@ -12,7 +12,7 @@ export class TaskEngine {
   readonly slots: RunSlots;
 
   constructor(readonly options: ResolvedModuleOptions) {
-    this.inFlight = new InFlight(options.observers, this.log);
+    this.inFlight = new InFlight(options.observers, this.log, process.env.NODE_ENV !== 'production');
     this.room = new Room(options.maxPending);
     this.slots = new RunSlots(options.maxRunning);
   }

@@ -93,6 +93,13 @@ export class TaskQueue {
     return [...this.#runs].map((run) => run.task);
   }
 
+  /** How many tasks in a row led to one that is added now. Between tasks, and for the handler's own, 0. */
+  get chainLength(): number {
+    let longest = -1;
+    for (const { task } of this.#runs) longest = Math.max(longest, task.chainLength);
+    return longest + 1;
+  }
+
   /** Discards the tasks that were not meant for this outcome. */
   #decide(outcome: TaskOutcome): void {
     const unwanted = this.#waiting.filter((task) => !isWanted(task, outcome));
@@ -116,10 +123,10 @@ export class TaskQueue {
       this.engine.slots.take(this.#startNext);
     }
     this.#isPumping = false;
-    if (this.#slotsAsked === 0 && this.#waiting.length === 0) {
+    if (this.#slotsAsked === 0 && this.#waiting.length === 0 && this.#onIdle) {
       const onIdle = this.#onIdle;
       this.#onIdle = undefined;
-      onIdle?.();
+      onIdle();
     }
   }
 

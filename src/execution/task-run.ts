@@ -11,6 +11,7 @@ export class TaskRun {
   #timer: NodeJS.Timeout | undefined;
   #abortReason: Error | undefined;
   #isOver = false;
+  #lastError: unknown;
 
   constructor(
     readonly task: QueuedTask,
@@ -56,8 +57,6 @@ export class TaskRun {
     this.#finish('abandoned');
   }
 
-  #lastError: unknown;
-
   #timeOut(attempt: TaskAttempt, timeoutMs: number): void {
     const error = new DOMException(`Task "${this.task.name}" took longer than ${timeoutMs} ms.`, 'TimeoutError');
     attempt.abort(error);
@@ -90,9 +89,10 @@ export class TaskRun {
  * builder does its work in `then()`, and belongs to the same context.
  */
 function call(attempt: TaskAttempt): unknown {
-  ambient.enterWith(attempt);
-  const result = attempt.queued.invoke();
-  return isThenable(result) ? Promise.resolve(result) : undefined;
+  return ambient.runTask(attempt, () => {
+    const result = attempt.queued.invoke();
+    return isThenable(result) ? Promise.resolve(result) : undefined;
+  });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

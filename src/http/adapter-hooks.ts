@@ -13,8 +13,6 @@ type AdapterMethod = (this: AbstractHttpAdapter, ...args: unknown[]) => unknown;
 
 /** What the hooks are told about the application. */
 export interface HookSettings extends ExchangeEnvironment {
-  /** Whether routes must be found through AsyncLocalStorage, because something injects BackgroundTasksRef. */
-  readonly usesAmbient: boolean;
   /** Resolves the BackgroundTasks that a test put in place of ours; absent if none did. */
   readonly overriddenTasks: ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined;
 }
@@ -27,28 +25,43 @@ export interface HookSettings extends ExchangeEnvironment {
 export function hookAdapter(adapter: AbstractHttpAdapter, settings: HookSettings): void {
   const methods = adapter as unknown as Record<string, AdapterMethod | undefined>;
   for (const verb of routeMethods()) {
-    replace(methods, verb, (register) => function (...args) {
-      const handler = args.at(-1);
-      if (typeof handler === 'function') args[args.length - 1] = wrapRoute(handler as Handler, settings);
-      return register.apply(this, args);
-    });
+    replace(
+      methods,
+      verb,
+      (register) =>
+        function (...args) {
+          const handler = args.at(-1);
+          if (typeof handler === 'function') args[args.length - 1] = wrapRoute(handler as Handler, settings);
+          return register.apply(this, args);
+        },
+    );
   }
-  replace(methods, 'createMiddlewareFactory', (create) => async function (...args) {
-    const mount = (await create.apply(this, args)) as (path: string, middleware: Handler) => unknown;
-    return (path: string, middleware: Handler) => mount(path, wrapMiddleware(middleware, settings));
-  });
+  replace(
+    methods,
+    'createMiddlewareFactory',
+    (create) =>
+      async function (...args) {
+        const mount = (await create.apply(this, args)) as (path: string, middleware: Handler) => unknown;
+        return (path: string, middleware: Handler) => mount(path, wrapMiddleware(middleware, settings));
+      },
+  );
   for (const send of ['reply', 'render', 'redirect']) {
-    replace(methods, send, (original) => function (...args) {
-      const response = args[0] as Framed<RawResponse>;
-      const held = exchangeOf((response.raw ?? response).req)?.scope?.beforeResponse();
-      return held ? held.then(() => original.apply(this, args)) : original.apply(this, args);
-    });
+    replace(
+      methods,
+      send,
+      (original) =>
+        function (...args) {
+          const response = args[0] as Framed<RawResponse>;
+          const held = exchangeOf((response.raw ?? response).req)?.scope?.beforeResponse();
+          return held ? held.then(() => original.apply(this, args)) : original.apply(this, args);
+        },
+    );
   }
 }
 
 function wrapRoute(handler: Handler, settings: HookSettings): Handler {
   const isHeld = isHeldRoute(handler);
-  const call = settings.usesAmbient ? inAmbient(handler) : handler;
+  const call = settings.scopes.usesRef ? inAmbient(handler) : handler;
   const { overriddenTasks } = settings;
   const route: Handler = (request, response, next) => {
     const exchange = beginExchange(request.raw ?? request, response.raw ?? response, settings);
@@ -79,14 +92,18 @@ function inAmbient(handler: Handler): Handler {
 }
 
 function wrapMiddleware(middleware: Handler, settings: HookSettings): Handler {
-  const call = settings.usesAmbient ? inAmbient(middleware) : middleware;
+  const call = settings.scopes.usesRef ? inAmbient(middleware) : middleware;
   return (request, response, next) => {
     beginExchange(request.raw ?? request, response.raw ?? response, settings);
     return call(request, response, next);
   };
 }
 
-function replace(methods: Record<string, AdapterMethod | undefined>, name: string, wrap: (original: AdapterMethod) => AdapterMethod): void {
+function replace(
+  methods: Record<string, AdapterMethod | undefined>,
+  name: string,
+  wrap: (original: AdapterMethod) => AdapterMethod,
+): void {
   const original = methods[name];
   if (typeof original === 'function') methods[name] = wrap(original);
 }

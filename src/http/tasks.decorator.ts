@@ -9,8 +9,10 @@ import { exchangeOf } from './http-exchange.js';
  *
  * @throws OUTSIDE_SCOPE, SHUTTING_DOWN, when the handler is called
  */
-export const Tasks: () => ParameterDecorator = createParamDecorator((_: undefined, context: ExecutionContext): BackgroundTasks => {
-  const exchange = exchangeOf(context.getArgByIndex(0));
-  if (!exchange) throw new OutsideScopeError('@Tasks()');
-  return exchange.tasks;
-});
+export const Tasks: () => ParameterDecorator = createParamDecorator(
+  (_: undefined, context: ExecutionContext): BackgroundTasks => {
+    const exchange = exchangeOf(context.getArgByIndex(0));
+    if (!exchange) throw new OutsideScopeError('@Tasks()');
+    return exchange.tasks;
+  },
+);

@@ -71,6 +71,11 @@ export function* wrappersOf(modules: ModulesContainer): Generator<InstanceWrappe
   }
 }
 
+/** Whether anything injects a provider, directly or not. */
+export function hasDependents(modules: ModulesContainer, token: Type): boolean {
+  return [...modules.values()].some((module) => (module.providers.get(token)?.getDependents().size ?? 0) > 0);
+}
+
 /** What a wrapper's constructor, properties and enhancers ask for. */
 export function dependenciesOf(wrapper: InstanceWrapper): InstanceWrapper[] {
   const all = [
@@ -146,7 +151,9 @@ export function visibleProvider(module: Module, token: InjectionToken, seen = ne
   for (const imported of module.imports) {
     if (seen.has(imported)) continue;
     seen.add(imported);
-    const reexports = [...imported.exports].some((exported) => [...imported.imports].some((inner) => inner.metatype === exported));
+    const reexports = [...imported.exports].some((exported) =>
+      [...imported.imports].some((inner) => inner.metatype === exported),
+    );
     if (imported.exports.has(token) || reexports) {
       const found = visibleProvider(imported, token, seen);
       if (found) return found;
@@ -199,7 +206,8 @@ export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandle
     for (const { metatype } of module.controllers.values()) {
       const controller = metatype as Type;
       for (const method of scanner.getAllMethodNames(controller.prototype as object)) {
-        const parameters = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) as Record<string, HandlerParameter> | undefined;
+        const parameters = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) as
+          Record<string, HandlerParameter> | undefined;
         if (parameters) yield { module, controller, method, parameters: Object.values(parameters) };
       }
     }
@@ -212,7 +220,9 @@ const UNHELD = 'nestjs-background-tasks:unheld';
 export function markUnheldHandlers(modules: ModulesContainer): void {
   for (const { controller, method } of handlersOf(modules)) {
     const keys = Object.keys(Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) as object);
-    const takesResponse = keys.some((key) => key.startsWith(`${RouteParamtypes.RESPONSE}:`) || key.startsWith(`${RouteParamtypes.NEXT}:`));
+    const takesResponse = keys.some(
+      (key) => key.startsWith(`${RouteParamtypes.RESPONSE}:`) || key.startsWith(`${RouteParamtypes.NEXT}:`),
+    );
     if (!takesResponse || Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method)) continue;
     Reflect.defineMetadata(UNHELD, true, (controller.prototype as Record<string, object>)[method]!);
   }

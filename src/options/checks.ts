@@ -58,7 +58,11 @@ export function checkAll<T extends object>(
   const checked: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(options)) {
     if (!Object.hasOwn(rules, key)) {
-      throw new InvalidOptionError(`${prefix}${key}`, value, `There is no such option; there are ${Object.keys(rules).join(', ')}.`);
+      throw new InvalidOptionError(
+        `${prefix}${key}`,
+        value,
+        `There is no such option; there are ${Object.keys(rules).join(', ')}.`,
+      );
     }
     if (value !== undefined) checked[key] = rules[key as keyof T](`${prefix}${key}`, value);
   }

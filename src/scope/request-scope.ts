@@ -3,11 +3,10 @@ import { Disposables, type Rank } from '../disposal/disposables.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
-import { TaskAttempt, type TaskUnit } from '../execution/task-attempt.js';
+import type { TaskUnit } from '../execution/task-attempt.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import type { InstanceUnderConstruction } from '../nest/nest-internals.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
-import { ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { captureSite } from '../tasks/capture-site.js';
 import { QueuedTask } from '../tasks/queued-task.js';
@@ -61,8 +60,10 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
     this.#assertNotClosed(`Task "${name}"`);
     const earlier = options.dedupe && this.waiting.find((task) => task.name === name);
     if (earlier && options.dedupe === 'keep-first') return earlier;
+    const { chainLength } = this.queue;
+    if (chainLength > CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
     const site = engine.options.captureSites ? captureSite(caller) : undefined;
-    const task = new QueuedTask(call, options, this.#failure !== undefined, this.#chainLength(name), site, this.cancel);
+    const task = new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this.cancel);
     if (earlier) this.queue.withdraw(earlier, 'discarded');
     if (!this.queue.seat(task, this.#phase === 'open' && this.canHold())) {
       throw new QueueFullError(name, engine.options.maxPending);
@@ -137,15 +138,6 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
 
   #assertNotClosed(what: string): void {
     if (this.#phase === 'closed') throw new ScopeClosedError(what);
-  }
-
-  /** How many tasks of this scope in a row led to the line that runs now. */
-  #chainLength(name: string): number {
-    const current = ambient.getStore();
-    if (!(current instanceof TaskAttempt) || current.tasks !== this.#tasks) return 0;
-    const length = current.queued.chainLength + 1;
-    if (length > CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
-    return length;
   }
 
   #hold<T>(work: () => Promise<T>): Promise<T> {

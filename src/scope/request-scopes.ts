@@ -4,7 +4,8 @@ import type { Rank } from '../disposal/disposables.js';
 import { ResourceHolders } from '../disposal/resource-holder.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors.js';
 import type { TaskEngine } from '../execution/task-engine.js';
-import { type InstanceUnderConstruction, requestLookup } from '../nest/nest-internals.js';
+import { hasDependents, type InstanceUnderConstruction, requestLookup } from '../nest/nest-internals.js';
+import { ambient, BackgroundTasksRef } from '../tasks/ambient.js';
 import { RequestScope } from './request-scope.js';
 import type { ScopeEnvironment } from './scope-environment.js';
 import { attachScopeSource, scopeSourceOf } from './scope-source.js';
@@ -16,10 +17,11 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   readonly #onEmpty: (() => void)[] = [];
   readonly #requestOf: (contextId: ContextId) => unknown;
   #isShutDown = false;
+  #usesRef: boolean | undefined;
 
   constructor(
     readonly engine: TaskEngine,
-    modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
   ) {
     super();
     this.plan = new DisposalPlan(modules, (contextId, host, rank) => this.#instanceBegun(contextId, host, rank));
@@ -40,6 +42,13 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     const source = scopeSourceOf(request);
     if (!source) throw new OutsideScopeError(what);
     return source.openScope();
+  }
+
+  /** Whether anything injects BackgroundTasksRef, so that requests must be found without the injector. Known once everything is built. */
+  get usesRef(): boolean {
+    this.#usesRef ??= hasDependents(this.modules, BackgroundTasksRef);
+    if (this.#usesRef) ambient.expectStores();
+    return this.#usesRef;
   }
 
   get open(): ReadonlySet<RequestScope> {

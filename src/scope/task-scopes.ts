@@ -38,7 +38,7 @@ export class TaskScopes {
     let result: { value: T } | { error: unknown };
     try {
       const unit = await this.#unit(scope, contextId);
-      const value = await ambient.run({ tasks: unit.tasks, task: undefined }, async () => work(unit));
+      const value = await (this.scopes.usesRef ? ambient.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit));
       await scope.beforeResponse();
       result = { value };
     } catch (error) {

@@ -14,7 +14,9 @@ export class HttpConnections {
 
   constructor(private readonly server: HttpServer) {
     // On TLS the HTTP parser sits on the decrypted socket, which this event brings.
-    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => this.#keep(this.#sockets, socket));
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) =>
+      this.#keep(this.#sockets, socket),
+    );
     (server as unknown as Http2Server).on('session', (session) => this.#keep(this.#sessions, session));
   }
 

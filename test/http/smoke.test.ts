@@ -35,7 +35,11 @@ class Deny {
 }
 @Controller('a')
 class A {
-  constructor(readonly tasks: BackgroundTasks, readonly repo: Repo, readonly audit: Audit) {}
+  constructor(
+    readonly tasks: BackgroundTasks,
+    readonly repo: Repo,
+    readonly audit: Audit,
+  ) {}
   @Post()
   post() {
     this.tasks.addTask(() => log.push('task'));
@@ -86,7 +90,12 @@ describe.each(platforms)('$name', (platform) => {
       ],
     });
     const host = app.get(BackgroundTasksHost);
-    for (const [m, p] of [['POST', '/a'], ['GET', '/a/deny'], ['GET', '/b'], ['GET', '/b/fail']] as const) {
+    for (const [m, p] of [
+      ['POST', '/a'],
+      ['GET', '/a/deny'],
+      ['GET', '/b'],
+      ['GET', '/b/fail'],
+    ] as const) {
       log.length = 0;
       const r = await fetch(url + p, { method: m });
       await r.text();

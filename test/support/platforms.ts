@@ -34,7 +34,10 @@ export interface RunningApp {
 }
 
 /** Starts a real server on a free port; it is closed when the test ends. */
-export async function startApp(platform: Platform, { options, override, configure, ...metadata }: AppSettings): Promise<RunningApp> {
+export async function startApp(
+  platform: Platform,
+  { options, override, configure, ...metadata }: AppSettings,
+): Promise<RunningApp> {
   const builder = Test.createTestingModule({
     ...metadata,
     imports: [BackgroundTasksModule.forRoot(options), ...(metadata.imports ?? [])],

@@ -1,0 +1,174 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { TaskReport } from '../contracts/task-report.js';
+import { TaskNotRecordedError, TasksFailedError } from '../errors.js';
+import { TaskEngine } from '../execution/task-engine.js';
+import { TaskQueue } from '../execution/task-queue.js';
+import { resolveModuleOptions } from '../options/module-options.js';
+import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
+import type { BackgroundTask } from '../tasks/background-task.js';
+import { BackgroundTasks, type MethodArguments, type MethodName, type TaskFunction } from '../tasks/background-tasks.js';
+import { QueuedTask } from '../tasks/queued-task.js';
+import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
+
+/** A task that was added and has not run. */
+export interface RecordedTask {
+  /** The `name` option, else the name of the function or `Class.method`. */
+  readonly name: string;
+  /** The function, or the method. */
+  readonly fn: (...args: never[]) => unknown;
+  /** The object whose method it is; absent for a plain function. */
+  readonly target?: object;
+  readonly args: readonly unknown[];
+  /** What `with()` was given. */
+  readonly options: TaskOptions;
+  /** The handle that the code under test received. */
+  readonly task: BackgroundTask;
+}
+
+/**
+ * Keeps tasks instead of running them:
+ *
+ * ```ts
+ * const recorded = new RecordingBackgroundTasks();
+ * Test.createTestingModule({ imports: [AppModule] }).overrideProvider(BackgroundTasks).useValue(recorded);
+ * ```
+ *
+ * All requests of the application share it, whichever way they reach their tasks.
+ */
+export class RecordingBackgroundTasks extends BackgroundTasks {
+  readonly #recorded: { readonly record: RecordedTask; readonly queued: QueuedTask }[] = [];
+  readonly #engine = new TaskEngine(resolveModuleOptions({}));
+
+  /** What was added and not cancelled, run or cleared, in order. */
+  get added(): readonly RecordedTask[] {
+    return this.#recorded.map(({ record }) => record);
+  }
+
+  override addTask(target: unknown, ...args: unknown[]): BackgroundTask {
+    return this.#record(readTaskCall(target, args), noTaskOptions);
+  }
+
+  override with(options: TaskOptions): BackgroundTasks {
+    return new RecordingView(this, (call, checked) => this.#record(call, checked), checkTaskOptions(options));
+  }
+
+  override get pending(): readonly BackgroundTask[] {
+    return this.#recorded.map(({ queued }) => queued);
+  }
+
+  override cancel(name: string): boolean {
+    const found = this.#recorded.filter(({ queued }) => queued.name === name);
+    for (const { queued } of found) queued.cancel();
+    return found.length > 0;
+  }
+
+  /**
+   * Throws unless that function (or method) was added, with those arguments where any are named.
+   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured.
+   *
+   * @throws TASK_NOT_RECORDED, listing what was added
+   */
+  assertAdded<F extends TaskFunction>(fn: F, ...args: Partial<Parameters<F>>): void;
+  assertAdded<T extends object, K extends MethodName<T>>(
+    target: T extends TaskFunction ? never : T,
+    method: K,
+    ...args: Partial<MethodArguments<T, K>>
+  ): void;
+  assertAdded(target: unknown, ...args: unknown[]): void {
+    const wanted = readTaskCall(target, args);
+    const isWanted = ({ fn, target: on, args: given }: RecordedTask) =>
+      fn === wanted.fn && on === wanted.target && wanted.args.every((arg, index) => matches(arg, given[index]));
+    if (!this.added.some(isWanted))
+      throw new TaskNotRecordedError(
+        wanted.name,
+        this.added.map(({ name }) => name),
+      );
+  }
+
+  /** Throws if anything was added. @throws TASK_NOT_RECORDED, listing what was added */
+  assertNothingAdded(): void {
+    if (this.#recorded.length > 0)
+      throw new TaskNotRecordedError(
+        undefined,
+        this.added.map(({ name }) => name),
+      );
+  }
+
+  /**
+   * Runs what was added, in order, and what that adds, as after a request with this outcome.
+   * Resolves with the reports.
+   *
+   * @throws TASKS_FAILED if a task failed, unless `throwOnFailure` is false
+   */
+  async runAll({
+    throwOnFailure = true,
+    outcome = { succeeded: true, aborted: false },
+  }: { readonly throwOnFailure?: boolean; readonly outcome?: TaskOutcome } = {}): Promise<TaskReport[]> {
+    const reports: TaskReport[] = [];
+    while (this.#recorded.length > 0) {
+      const batch = this.#recorded.splice(0).map(({ queued }) => queued);
+      const queue = new TaskQueue(this.#engine);
+      for (const queued of batch) queue.add(queued);
+      const unit = { tasks: this as BackgroundTasks, outcome, progress: () => undefined };
+      await new Promise<void>((resolve) => queue.drain(unit, resolve));
+      reports.push(...batch.map((queued) => queued.report()));
+    }
+    const failed = reports.filter(({ state }) => state === 'failed' || state === 'timed-out');
+    if (throwOnFailure && failed.length > 0) throw new TasksFailedError(failed);
+    return reports;
+  }
+
+  /** Forgets what was added, as between two tests that share an application. */
+  clear(): void {
+    this.#recorded.length = 0;
+  }
+
+  #record(call: TaskCall, options: CheckedTaskOptions): BackgroundTask {
+    const queued = new QueuedTask(call, options, false, 0, undefined, (task) => this.#withdraw(task));
+    const { fn, target, args } = call;
+    const record = { name: queued.name, fn, args, options, task: queued, ...(target && { target }) };
+    this.#recorded.push({ record, queued });
+    return queued;
+  }
+
+  #withdraw(task: QueuedTask): boolean {
+    const index = this.#recorded.findIndex(({ queued }) => queued === task);
+    if (index === -1) return false;
+    this.#recorded.splice(index, 1);
+    task.settle('cancelled');
+    return true;
+  }
+}
+
+/** The recording, seen with one set of options. */
+class RecordingView extends BackgroundTasks {
+  constructor(
+    private readonly recording: RecordingBackgroundTasks,
+    private readonly record: (call: TaskCall, options: CheckedTaskOptions) => BackgroundTask,
+    private readonly options: CheckedTaskOptions,
+  ) {
+    super();
+  }
+
+  override addTask(target: unknown, ...args: unknown[]): BackgroundTask {
+    return this.record(readTaskCall(target, args), this.options);
+  }
+
+  override with(options: TaskOptions): BackgroundTasks {
+    return new RecordingView(this.recording, this.record, Object.freeze({ ...this.options, ...checkTaskOptions(options) }));
+  }
+
+  override get pending(): readonly BackgroundTask[] {
+    return this.recording.pending;
+  }
+
+  override cancel(name: string): boolean {
+    return this.recording.cancel(name);
+  }
+}
+
+function matches(wanted: unknown, given: unknown): boolean {
+  const matcher = wanted as { asymmetricMatch?(value: unknown): boolean } | null | undefined;
+  return typeof matcher?.asymmetricMatch === 'function' ? matcher.asymmetricMatch(given) : isDeepStrictEqual(wanted, given);
+}

@@ -1,0 +1,26 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { TasksFailedError } from '../errors.js';
+import { RequestScopes } from '../scope/request-scopes.js';
+
+/**
+ * Resolves when the tasks and the disposal of all requests so far are done. A task that failed
+ * since the last call fails the test that awaits this, with what the task threw.
+ *
+ * ```ts
+ * await request(app.getHttpServer()).post('/users').send(user).expect(201);
+ * await settled(app);
+ * ```
+ *
+ * Failures are kept for this outside production only (`NODE_ENV`), and at most 100 of them.
+ *
+ * @throws TASKS_FAILED if a task failed, unless `throwOnFailure` is false
+ */
+export async function settled(
+  app: INestApplicationContext,
+  { throwOnFailure = true }: { readonly throwOnFailure?: boolean } = {},
+): Promise<void> {
+  const scopes = app.get(RequestScopes, { strict: false });
+  await Promise.all([...scopes.open].map((scope) => new Promise<void>((resolve) => scope.onClosed(resolve))));
+  const failed = scopes.engine.inFlight.takeFailures();
+  if (throwOnFailure && failed.length > 0) throw new TasksFailedError(failed);
+}
