@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
+import { flag } from './options/checks.js';
 import type { BackgroundTasksModuleOptions } from './options/module-options.js';
 
 /** What stands beside the options: known when the module is imported, not when a factory has run. */
@@ -13,6 +14,6 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
     .setFactoryMethodName('createBackgroundTasksOptions')
     .setExtras<BackgroundTasksModuleExtras>({ isGlobal: true }, (definition, { isGlobal }) => ({
       ...definition,
-      global: isGlobal ?? true,
+      global: isGlobal === undefined || flag('isGlobal', isGlobal),
     }))
     .build();

@@ -32,6 +32,7 @@ import {
   type Module as NestModuleRef,
   resolveInContext,
 } from './nest/nest-internals.js';
+import { group } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
 import { RequestScopes } from './scope/request-scopes.js';
 import { TaskScopes } from './scope/task-scopes.js';
@@ -73,7 +74,8 @@ const tasksOfRequest = (request: unknown, scopes: RequestScopes): BackgroundTask
 export class BackgroundTasksModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnModuleDestroy {
   /** Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED, UNSUPPORTED_NEST at start-up */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
-    return super.forRoot(options);
+    // Nest would read an array, or a string, as options that are all absent.
+    return super.forRoot(group('options', options));
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */

@@ -1,51 +1,12 @@
-/** The permanent codes of every error this package throws. */
-export type BackgroundTasksErrorCode =
-  | 'INVALID_OPTION'
-  | 'ALREADY_REGISTERED'
-  | 'UNSUPPORTED_NEST'
-  | 'NOT_A_FUNCTION'
-  | 'UNKNOWN_METHOD'
-  | 'OUTSIDE_SCOPE'
-  | 'OUTSIDE_TASK'
-  | 'SCOPE_CLOSED'
-  | 'SHUTTING_DOWN'
-  | 'QUEUE_FULL'
-  | 'TASK_CHAIN_TOO_LONG'
-  | 'UNKNOWN_RESOURCE'
-  | 'RESOURCE_YIELDED_NOTHING'
-  | 'RESOURCE_YIELDED_TWICE'
-  | 'RESOURCE_RELEASE_ORDER'
-  | 'DISPOSE_TIMEOUT'
-  | 'TASKS_FAILED'
-  | 'TASK_NOT_RECORDED';
-
-/** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
-export abstract class BackgroundTasksError extends Error {
-  /** A permanent identifier; messages may be reworded between releases, codes are not. */
-  abstract readonly code: BackgroundTasksErrorCode;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
-
-/**
- * An error that Nest answers with 503: its built-in filter reads these members
- * the way the `http-errors` package sets them. `expose: false` keeps the message from the client.
- */
-abstract class UnavailableError extends BackgroundTasksError {
-  readonly status = 503;
-  readonly statusCode = 503;
-  readonly expose = false;
-}
+import { BackgroundTasksError, UnavailableError } from './background-tasks-error.js';
+import { describeKind, describeValue } from './describe-value.js';
 
 /** `INVALID_OPTION`: an option has a value it cannot have, or a name that does not exist. */
 export class InvalidOptionError extends BackgroundTasksError {
   readonly code = 'INVALID_OPTION';
 
-  constructor(option: string, received: unknown, fix: string) {
-    super(`Invalid option "${option}": received ${describe(received)}. ${fix}`);
+  constructor(option: string, received: unknown, fix: string, description = describeValue(received)) {
+    super(`Invalid option "${option}": received ${description}. ${fix}`);
   }
 }
 
@@ -79,7 +40,7 @@ export class NotAFunctionError extends BackgroundTasksError {
 
   constructor(received: unknown) {
     super(
-      `addTask() needs a function: received ${describe(received)}. Pass the function itself, addTask(send, id), not the ` +
+      `addTask() needs a function: received ${describeKind(received)}. Pass the function itself, addTask(send, id), not the ` +
         "result of calling it, addTask(send(id)); for a method pass the object and its name, addTask(mailer, 'send', id).",
     );
   }
@@ -91,7 +52,7 @@ export class UnknownMethodError extends BackgroundTasksError {
 
   constructor(target: object, method: unknown) {
     super(
-      `addTask() found no method ${describe(method)} on ${describe(target)}. ` +
+      `addTask() found no method ${typeof method === 'string' ? describeValue(method) : describeKind(method)} on ${describeKind(target)}. ` +
         'Check the spelling, and that the member is a method rather than a value.',
     );
   }
@@ -114,7 +75,10 @@ export class OutsideTaskError extends BackgroundTasksError {
   readonly code = 'OUTSIDE_TASK';
 
   constructor() {
-    super('currentTask() was called outside a task. Call it in the function given to addTask(), or in what that calls.');
+    super(
+      'currentTask() was called outside a task. Call it in the function given to addTask(), or in what that calls; on Node 20 ' +
+        'and 22 once before the first await of that function: const { signal } = currentTask().',
+    );
   }
 }
 
@@ -250,21 +214,5 @@ export class TaskNotRecordedError extends BackgroundTasksError {
         ? `Expected no background task, but ${list}.`
         : `Expected background task "${wanted}" with these arguments, but ${list}. Compare the function, the object and the arguments.`,
     );
-  }
-}
-
-/** Names a value without printing what is in it: arguments and payloads never reach a message. */
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function';
-  if (typeof value === 'object' && value !== null) return `an instance of ${constructorName(value)}`;
-  return String(value);
-}
-
-function constructorName(value: object): string {
-  try {
-    return value.constructor?.name || 'Object';
-  } catch {
-    return 'Object';
   }
 }

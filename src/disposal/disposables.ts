@@ -16,8 +16,8 @@ export interface Rank {
 interface Entry {
   readonly rank: Rank;
   readonly release: 'before-response' | 'after-tasks';
-  /** Resolves once it has been built, successfully or not. */
-  readonly built: () => unknown;
+  /** While it is under construction, resolves once that has ended, successfully or not. */
+  readonly built: () => PromiseLike<unknown> | undefined;
   /** Gives it back; `undefined` if there turned out to be nothing to give back. */
   dispose(outcome: TaskOutcome): unknown;
 }
@@ -27,9 +27,15 @@ export class Disposables {
   #entries: Entry[] = [];
   #leases: Map<ResourceDefinition, unknown> | undefined;
   #context: AsyncResource | undefined;
+  #disposing: string | undefined;
   readonly #disposed = new Set<object>();
 
   constructor(private readonly timeoutMs: number) {}
+
+  /** The name of what is being given back right now. */
+  get disposing(): string | undefined {
+    return this.#disposing;
+  }
 
   get isEmpty(): boolean {
     return this.#entries.length === 0;
@@ -62,10 +68,13 @@ export class Disposables {
       return lease.value;
     })();
     leases.set(definition, opening);
+    // Whoever asked handles a failure; nobody may have.
+    const opened = () => (built = undefined);
+    let built: Promise<unknown> | undefined = opening.then(opened, opened);
     this.#track({
       rank,
       release: definition.release,
-      built: () => opening.catch(() => undefined),
+      built: () => built,
       dispose: (outcome) => lease?.exit(outcome),
     });
     return opening;
@@ -76,7 +85,7 @@ export class Disposables {
   }
 
   get hasBeforeResponse(): boolean {
-    return this.#entries.some((entry) => entry.release === 'before-response');
+    return this.#entries.some(isBeforeResponse);
   }
 
   /**
@@ -84,7 +93,7 @@ export class Disposables {
    * others stay open, for the caller to exit them with that error.
    */
   async exitBeforeResponse(outcome: TaskOutcome): Promise<void> {
-    const entries = this.#takeBeforeResponse();
+    const entries = await this.#takeBeforeResponse();
     for (let entry = entries.shift(); entry; entry = entries.shift()) {
       try {
         await this.#dispose(entry, outcome);
@@ -98,7 +107,7 @@ export class Disposables {
   /** Exits the `'before-response'` resources with the error of the request. Resolves with the error to answer. */
   async failBeforeResponse(error: unknown): Promise<unknown> {
     let answer = error;
-    for (const entry of this.#takeBeforeResponse()) {
+    for (const entry of await this.#takeBeforeResponse()) {
       try {
         await this.#dispose(entry, { succeeded: false, error: answer, aborted: false });
       } catch (exitError) {
@@ -108,17 +117,18 @@ export class Disposables {
     return answer;
   }
 
-  /** Disposes everything left, dependents first, each awaited. Returns what was thrown, less the request's own error. */
+  /**
+   * Disposes what there is, dependents first, each awaited. Returns what was thrown, less the
+   * request's own error. What a disposer acquires stays, for the tasks that it adds.
+   */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
-    while (this.#entries.length > 0) {
-      await this.#allBuilt();
-      for (const entry of dependentsFirst(this.#entries.splice(0))) {
-        try {
-          await this.#dispose(entry, outcome);
-        } catch (error) {
-          if (outcome.succeeded || error !== outcome.error) errors.push(error);
-        }
+    await this.#allBuilt();
+    for (const entry of dependentsFirst(this.#entries.splice(0))) {
+      try {
+        await this.#dispose(entry, outcome);
+      } catch (error) {
+        if (outcome.succeeded || error !== outcome.error) errors.push(error);
       }
     }
     return errors;
@@ -131,24 +141,34 @@ export class Disposables {
   }
 
   #dispose(entry: Entry, outcome: TaskOutcome): Promise<unknown> {
-    const work = (async () => this.#context!.runInAsyncScope(() => entry.dispose(outcome)))();
-    return withinDeadline(work, entry.rank.name, this.timeoutMs);
+    const giveBack = async () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
+    // What is still under construction now hangs, but should it be built after all, it is given back then.
+    const built = entry.built();
+    const work = built ? built.then(giveBack, giveBack) : giveBack();
+    this.#disposing = entry.rank.name;
+    return withinDeadline(work, entry.rank.name, this.timeoutMs).finally(() => (this.#disposing = undefined));
   }
 
   /** Waits for what is under construction, and for what that goes on to construct; not for what hangs. */
-  async #allBuilt(): Promise<void> {
+  async #allBuilt(isMeant: (entry: Entry) => boolean = () => true): Promise<void> {
     for (let index = 0; index < this.#entries.length; index++) {
-      const { built, rank } = this.#entries[index]!;
-      await withinDeadline(built(), rank.name, this.timeoutMs).catch(() => undefined);
+      const entry = this.#entries[index]!;
+      const built = isMeant(entry) ? entry.built() : undefined;
+      if (built) await withinDeadline(built, entry.rank.name, this.timeoutMs).catch(() => undefined);
     }
   }
 
-  #takeBeforeResponse(): Entry[] {
+  async #takeBeforeResponse(): Promise<Entry[]> {
+    await this.#allBuilt(isBeforeResponse);
     const [taken, left] = [[] as Entry[], [] as Entry[]];
-    for (const entry of this.#entries) (entry.release === 'before-response' ? taken : left).push(entry);
+    for (const entry of this.#entries) (isBeforeResponse(entry) ? taken : left).push(entry);
     this.#entries = left;
     return dependentsFirst(taken);
   }
+}
+
+function isBeforeResponse(entry: Entry): boolean {
+  return entry.release === 'before-response';
 }
 
 /** Dependents first; where the graph does not say, last begun first. */

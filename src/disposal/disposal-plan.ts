@@ -25,6 +25,8 @@ export class DisposalPlan {
   readonly #ranks = new Map<InstanceWrapper, Rank>();
   readonly #resourceRanks = new Map<ResourceDefinition, Rank>();
 
+  #isScanned = false;
+
   constructor(
     private readonly modules: ModulesContainer,
     private readonly listener: InstanceListener,
@@ -36,14 +38,14 @@ export class DisposalPlan {
    * @throws RESOURCE_RELEASE_ORDER
    */
   scan(): void {
+    this.#isScanned = true;
     const wrappers = [...wrappersOf(this.modules)].filter((wrapper) => !wrapper.isAlias && isPerRequest(wrapper));
     const durableIds = new Set<string>();
     for (const wrapper of wrappersOf(this.modules)) if (wrapper.isDependencyTreeDurable()) durableIds.add(wrapper.id);
-    const heights = new Map<InstanceWrapper, number>();
     for (const wrapper of wrappers) {
       const known = this.#ranks.get(wrapper);
       const rank = known ?? { name: String(wrapper.name), value: 0 };
-      rank.value = heightOf(wrapper, heights);
+      rank.value = reachOf(wrapper);
       if (known) continue;
       this.#ranks.set(wrapper, rank);
       const definition = resourceDefinitionOf(wrapper.metatype);
@@ -54,6 +56,11 @@ export class DisposalPlan {
         this.#listenTo(wrapper, rank, durableIds);
       }
     }
+  }
+
+  /** Reads the graph unless it has been read, as in an application that was not initialised. */
+  scanOnce(): void {
+    if (!this.#isScanned) this.scan();
   }
 
   rankOf(definition: ResourceDefinition): Rank {
@@ -79,15 +86,15 @@ export class DisposalPlan {
   }
 }
 
-/** The longest way down to something that depends on nothing; a cycle counts once. */
-function heightOf(wrapper: InstanceWrapper, heights: Map<InstanceWrapper, number>): number {
-  const known = heights.get(wrapper);
-  if (known !== undefined) return known;
-  heights.set(wrapper, 0);
-  const below = dependenciesOf(wrapper).filter(isPerRequest);
-  const height = 1 + Math.max(0, ...below.map((dependency) => heightOf(dependency, heights)));
-  heights.set(wrapper, height);
-  return height;
+/**
+ * How many providers it leads to, itself included: always more than any of them leads to, unless
+ * that leads back to it. In a cycle all have the same, so what is above and below it keeps its place.
+ */
+function reachOf(wrapper: InstanceWrapper): number {
+  const reached = new Set([wrapper]);
+  for (const each of reached)
+    for (const dependency of dependenciesOf(each)) if (isPerRequest(dependency)) reached.add(dependency);
+  return reached.size;
 }
 
 function assertReleaseOrder(definition: ResourceDefinition, wrapper: InstanceWrapper, seen: Set<InstanceWrapper>): void {

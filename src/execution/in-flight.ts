@@ -74,10 +74,12 @@ export class InFlight {
     }
   }
 
-  #tell(event: (observer: TaskObserver) => void): void {
+  #tell(event: (observer: TaskObserver) => unknown): void {
     for (const observer of this.observers) {
       try {
-        event(observer);
+        const told = event(observer);
+        // An async method fits the interface, too.
+        if (told instanceof Promise) told.catch((error: unknown) => this.log.brokenObserver(observer, error));
       } catch (error) {
         this.log.brokenObserver(observer, error);
       }

@@ -54,7 +54,7 @@ export class TaskAttempt implements TaskContext, Ambient {
   }
 
   progress(value: unknown): void {
-    this.unit.progress(this.queued, value);
+    if (!this.isOver) this.unit.progress(this.queued, value);
   }
 
   abort(reason: Error): void {

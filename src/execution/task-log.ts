@@ -13,35 +13,44 @@ export class TaskLog {
     const details = [`id ${task.id}`, `attempt ${task.attempts}`, `${task.durationMs.toFixed(1)} ms`];
     const site = siteLine(task.site);
     if (site) details.push(`added ${site}`);
-    this.#logger.error(`Task "${task.name}" ${what} (${details.join(', ')}): ${errorText(task.error)}`);
+    this.#write('error', `Task "${task.name}" ${what} (${details.join(', ')}): ${errorText(task.error)}`);
   }
 
   discarded(tasks: readonly QueuedTask[], reason: string): void {
-    this.#logger.warn(`${reason}: discarded ${names(tasks)}.`);
+    this.#write('warn', `${reason}: discarded ${names(tasks)}.`);
   }
 
-  abandoned(tasks: readonly QueuedTask[], timeoutMs: number): void {
+  abandoned(tasks: readonly QueuedTask[], disposing: readonly string[], timeoutMs: number): void {
     const list = tasks.map((task) => {
       const age = task.state === 'running' ? `, running for ${Math.round(performance.now() - task.startedAt)} ms` : '';
       return `"${task.name}" (id ${task.id}${age})`;
     });
-    this.#logger.error(`Shutdown took ${timeoutMs} ms: abandoned ${tasks.length} task(s): ${list.join(', ')}.`);
+    const left = tasks.length > 0 ? [`abandoned ${tasks.length} task(s): ${list.join(', ')}`] : [];
+    if (disposing.length > 0) left.push(`did not wait for the disposal of ${disposing.join(', ')}`);
+    this.#write('error', `Shutdown took ${timeoutMs} ms: ${left.join('; ')}.`);
   }
 
   disposalFailed(errors: readonly unknown[]): void {
     const error = errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors.length} disposers failed`);
     const all = errors.length === 1 ? '' : errors.map((each) => `\n- ${errorText(each)}`).join('');
-    this.#logger.error(`Disposal failed: ${errorText(error)}${all}`);
+    this.#write('error', `Disposal failed: ${errorText(error)}${all}`);
   }
 
   deferredExitFailed(error: unknown): void {
-    this.#logger.error(`A 'before-response' resource failed to exit after its response had been sent: ${errorText(error)}`);
+    this.#write('error', `A 'before-response' resource failed to exit after its response had been sent: ${errorText(error)}`);
   }
 
   brokenObserver(observer: TaskObserver, error: unknown): void {
     if (this.#brokenObservers.has(observer)) return;
     this.#brokenObservers.add(observer);
-    this.#logger.error(`A task observer threw, and is not reported again: ${errorText(error)}`);
+    this.#write('error', `A task observer threw, and is not reported again: ${errorText(error)}`);
+  }
+
+  /** A logger that throws would leave the queue half way through a change of state, so what it throws is dropped. */
+  #write(level: 'error' | 'warn', line: string): void {
+    try {
+      this.#logger[level](line);
+    } catch {}
   }
 }
 

@@ -7,7 +7,7 @@ import { TaskRun } from './task-run.js';
 
 /** The tasks of one request, first in, first out: collected while it runs, then drained. */
 export class TaskQueue {
-  #waiting: QueuedTask[] = [];
+  readonly #waiting: QueuedTask[] = [];
   readonly #runs = new Set<TaskRun>();
   #onIdle: (() => void) | undefined;
   #unit: TaskUnit | undefined;
@@ -45,6 +45,7 @@ export class TaskQueue {
   async takeRoom(): Promise<void> {
     for (const task of this.#waiting) this.#unseat(task);
     const seats = this.#waiting.length;
+    this.#unseated = seats;
     await this.engine.room.take(seats);
     const seated = this.#waiting.slice(0, seats);
     for (const task of seated) task.isSeated = true;
@@ -57,7 +58,16 @@ export class TaskQueue {
     this.engine.inFlight.accept(task);
     this.#waiting.push(task);
     if (this.#unit) this.#decide(this.#unit.outcome);
+    if (this.#hasFailed) this.#skipWaiting();
     if (this.#onIdle) this.#pump();
+  }
+
+  /** Gives the seat of a waiting task to the one that takes its place, before anybody else can have it. */
+  replace(earlier: QueuedTask, task: QueuedTask): void {
+    task.isSeated = earlier.isSeated;
+    earlier.isSeated = false;
+    this.#unseated++;
+    this.withdraw(earlier, 'discarded');
   }
 
   /** Takes a waiting task out and ends it. Returns whether it was waiting. */
@@ -148,9 +158,13 @@ export class TaskQueue {
     this.#runs.delete(run);
     this.engine.inFlight.end(run.task, state, error);
     if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop') this.#hasFailed = true;
-    if (this.#hasFailed) for (const task of this.#waiting.splice(0)) this.#end(task, 'skipped');
+    if (this.#hasFailed) this.#skipWaiting();
     this.#giveSlotBack();
   };
+
+  #skipWaiting(): void {
+    for (const task of this.#waiting.splice(0)) this.#end(task, 'skipped');
+  }
 
   #giveSlotBack(): void {
     this.#slotsAsked--;
@@ -164,9 +178,12 @@ export class TaskQueue {
   }
 
   #unseat(task: QueuedTask): void {
-    if (!task.isSeated) return;
-    task.isSeated = false;
-    this.engine.room.release(1);
+    if (task.isSeated) {
+      task.isSeated = false;
+      this.engine.room.release(1);
+    } else if (this.#unseated > 0) {
+      this.#unseated--;
+    }
   }
 }
 

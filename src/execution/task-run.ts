@@ -27,21 +27,22 @@ export class TaskRun {
     if (this.#abortReason) attempt.abort(this.#abortReason);
     const timeoutMs = task.options.timeoutMs ?? this.options.timeoutMs;
     if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#timeOut(attempt, timeoutMs), timeoutMs);
-    let result: unknown;
+    let isPending: boolean;
     try {
-      result = task.runInAsyncScope(call, undefined, attempt);
+      const result: unknown = task.runInAsyncScope(call, undefined, attempt);
+      isPending = result instanceof Promise;
+      if (isPending) {
+        // In here because a promise may bring a `then` of its own, which may throw.
+        (result as Promise<unknown>).then(
+          () => this.#ended(attempt, 'succeeded'),
+          (error: unknown) => this.#ended(attempt, 'failed', error),
+        );
+      }
     } catch (error) {
       this.#ended(attempt, 'failed', error);
       return;
     }
-    if (result instanceof Promise) {
-      result.then(
-        () => this.#ended(attempt, 'succeeded'),
-        (error: unknown) => this.#ended(attempt, 'failed', error),
-      );
-    } else {
-      this.#ended(attempt, 'succeeded');
-    }
+    if (!isPending) this.#ended(attempt, 'succeeded');
   }
 
   /** Aborts the signal. A task that waits for its next attempt makes none. */

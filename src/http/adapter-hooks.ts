@@ -4,6 +4,7 @@ import { copyRouteTraits, isHeldRoute } from '../nest/nest-internals.js';
 import { ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { beginExchange, type ExchangeEnvironment, exchangeOf } from './http-exchange.js';
+import { endWithConnection } from './reply-end.js';
 import type { RawRequest, RawResponse } from './response-end.js';
 
 type Handler = (request: Framed<RawRequest>, response: Framed<RawResponse>, next?: unknown) => unknown;
@@ -52,8 +53,13 @@ export function hookAdapter(adapter: AbstractHttpAdapter, settings: HookSettings
       (original) =>
         function (...args) {
           const response = args[0] as Framed<RawResponse>;
-          const held = exchangeOf((response.raw ?? response).req)?.scope?.beforeResponse();
-          return held ? held.then(() => original.apply(this, args)) : original.apply(this, args);
+          const exchange = exchangeOf((response.raw ?? response).req);
+          const sendNow = () => {
+            exchange?.sending();
+            return original.apply(this, args);
+          };
+          const held = exchange?.scope?.beforeResponse();
+          return held ? held.then(sendNow) : sendNow();
         },
     );
   }
@@ -66,6 +72,7 @@ function wrapRoute(handler: Handler, settings: HookSettings): Handler {
   const route: Handler = (request, response, next) => {
     const exchange = beginExchange(request.raw ?? request, response.raw ?? response, settings);
     exchange.isHeld = isHeld;
+    endWithConnection(response, request.raw ?? request, response.raw ?? response);
     const settled = call(request, response, next);
     if (settled instanceof Promise) exchange.routeBegun(settled);
     return settled;
@@ -94,8 +101,10 @@ function inAmbient(handler: Handler): Handler {
 function wrapMiddleware(middleware: Handler, settings: HookSettings): Handler {
   const call = settings.scopes.usesRef ? inAmbient(middleware) : middleware;
   return (request, response, next) => {
-    beginExchange(request.raw ?? request, response.raw ?? response, settings);
-    return call(request, response, next);
+    const exchange = beginExchange(request.raw ?? request, response.raw ?? response, settings);
+    const settled = call(request, response, next);
+    if (settled instanceof Promise) exchange.routeBegun(settled);
+    return settled;
   };
 }
 

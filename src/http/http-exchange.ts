@@ -5,7 +5,7 @@ import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
 import type { Ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { isAborted, onResponseEnd, type RawRequest, type RawResponse } from './response-end.js';
+import { onResponseEnd, type RawRequest, type RawResponse } from './response-end.js';
 import type { StalledResponses } from './stalled-responses.js';
 
 /** What all exchanges of an application share. */
@@ -31,10 +31,11 @@ export class HttpExchange implements Ambient, ScopeSource {
   isHeld = true;
   readonly task = undefined;
   #scope: RequestScope | undefined;
-  #route: PromiseLike<unknown> | undefined;
+  #routes: PromiseLike<unknown>[] | undefined;
   #unsettledRoutes = 0;
-  #isRouteSettled = false;
+  #notedRoutes: number | undefined;
   #isResponseOver = false;
+  #isAborted = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -56,15 +57,25 @@ export class HttpExchange implements Ambient, ScopeSource {
     return (this.#scope ??= this.#open());
   }
 
-  /** Notes a route that has begun, whether or not anything of ours has been touched by then. */
+  /** Notes a route or a middleware that has begun, whether or not anything of ours has been touched by then. */
   routeBegun(route: PromiseLike<unknown>): void {
     if (this.#scope) this.#awaitRoute(route);
-    else this.#route = this.#route ? Promise.allSettled([this.#route, route]) : route;
+    else if (this.#routes) this.#routes.push(route);
+    else this.#routes = [route];
+  }
+
+  /**
+   * Notes that the handler chain has ended and its result is on its way. On Fastify the route
+   * settles only when that has arrived, which a client that stops reading may put off for ever.
+   */
+  sending(): void {
+    if (this.#scope && !this.#isResponseOver) this.#watchClient();
   }
 
   /** Needed where code may touch this request long after it is over, without having done so before. */
   noteWhenSettled(route: PromiseLike<unknown>): void {
-    const settled = () => (this.#isRouteSettled = true);
+    this.#notedRoutes = (this.#notedRoutes ?? 0) + 1;
+    const settled = () => this.#notedRoutes!--;
     route.then(settled, settled);
   }
 
@@ -87,15 +98,15 @@ export class HttpExchange implements Ambient, ScopeSource {
 
   #open(): RequestScope {
     const { request, response, environment } = this;
-    if (this.#isRouteSettled && (response.writableFinished || response.destroyed)) {
+    if (this.#notedRoutes === 0 && (response.writableFinished || response.destroyed)) {
       throw new ScopeClosedError('BackgroundTasks');
     }
     const scope = environment.scopes.create(() => this.isHeld && !response.headersSent);
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
-    if (this.#route) this.#awaitRoute(this.#route);
-    this.#route = undefined;
-    onResponseEnd(request, response, () => this.#responseOver());
+    for (const route of this.#routes ?? []) this.#awaitRoute(route);
+    this.#routes = undefined;
+    onResponseEnd(request, response, (aborted) => this.#responseOver(aborted));
     return scope;
   }
 
@@ -108,15 +119,19 @@ export class HttpExchange implements Ambient, ScopeSource {
     this.#unsettledRoutes--;
     if (this.#unsettledRoutes > 0) return;
     this.#exitLate();
-    if (this.#isResponseOver) this.#end(isAborted(this.request, this.response));
-    else this.environment.stalledResponses.watch(this.response, () => this.#end(false));
+    if (this.#isResponseOver) this.#end(this.#isAborted);
+    else this.#watchClient();
   };
 
-  #responseOver(): void {
-    if (this.#isResponseOver) return;
+  #watchClient(): void {
+    this.environment.stalledResponses.watch(this.response, () => this.#end(false));
+  }
+
+  #responseOver(aborted: boolean): void {
     this.#isResponseOver = true;
+    this.#isAborted = aborted;
     this.environment.stalledResponses.forget(this.response);
-    if (this.#unsettledRoutes === 0) this.#end(isAborted(this.request, this.response));
+    if (this.#unsettledRoutes === 0) this.#end(aborted);
   }
 
   /** Where the bytes left without us (`@Res()`, `@Sse()`), `'before-response'` resources exit now. */
@@ -143,7 +158,7 @@ export function exchangeOf(request: unknown): HttpExchange | undefined {
 /** The exchange of a request, begun if nothing has yet. */
 export function beginExchange(request: RawRequest, response: RawResponse, environment: ExchangeEnvironment): HttpExchange {
   const known = exchangeOf(request);
-  if (known && known.environment === environment) return known;
+  if (known?.environment === environment) return known;
   const exchange = new HttpExchange(request, response, environment);
   attachScopeSource(request, exchange);
   return exchange;

@@ -1,12 +1,12 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
-const watchers = new WeakMap<Socket, Set<() => void>>();
+const watchers = new WeakMap<Duplex, Set<() => void>>();
 
 /**
  * Calls back once the socket has closed. One listener a socket, however many of its pipelined
  * requests wait: how many there are is the client's choice. Returns a function that stops waiting.
  */
-export function onceClosed(socket: Socket, callback: () => void): () => void {
+export function onceClosed(socket: Duplex, callback: () => void): () => void {
   let callbacks = watchers.get(socket);
   if (!callbacks) {
     const created = (callbacks = new Set());

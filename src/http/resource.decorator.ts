@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext, type InjectionToken } from '@nestjs/common';
-import { type ContextId, type ModuleRef, type ModulesContainer } from '@nestjs/core';
+import type { ContextId, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { type Acquire, compileResource, type ResourceRequest } from '../disposal/resource-graph.js';
 import { tokenName } from '../disposal/provide-resource.js';
 import { OutsideScopeError, UnknownResourceError } from '../errors.js';

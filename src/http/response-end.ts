@@ -9,33 +9,40 @@ export type RawResponse = ServerResponse | Http2ServerResponse;
 /**
  * Calls back once, when the response is over: all of it handed to the operating system (`finish`),
  * or its connection gone (`close`). A pipelined response that waits for its turn gets neither when
- * the client leaves, so its socket is watched instead.
+ * the client leaves, so its socket is watched instead. The callback is told whether the client left
+ * before it had the whole response.
  */
-export function onResponseEnd(request: RawRequest, response: RawResponse, callback: () => void): void {
+export function onResponseEnd(request: RawRequest, response: RawResponse, callback: (aborted: boolean) => void): void {
   if (isOver(response)) {
-    callback();
+    callback(isHttp2(response) ? isReset(request, response) : !response.writableFinished);
     return;
   }
   let stopWatchingSocket: (() => boolean | void) | undefined;
-  const end = () => {
-    response.off('finish', end);
-    response.off('close', end);
+  const end = (aborted: boolean) => {
+    response.off('finish', finished);
+    response.off('close', closed);
     stopWatchingSocket?.();
-    callback();
+    callback(aborted);
   };
-  response.on('finish', end);
-  response.on('close', end);
+  // Node says `finish`, too, of bytes that were queued when the connection broke.
+  const finished = () => end(isHttp2(response) ? isReset(request, response) : isBroken(request.socket));
+  // A handler that ends its response after the client has left makes it look finished, so it is not asked.
+  const closed = () => end(isHttp2(response) ? isReset(request, response) : true);
+  response.on('finish', finished);
+  response.on('close', closed);
   if (!response.socket && request.socket) {
-    if (request.socket.destroyed) end();
-    else stopWatchingSocket = onceClosed(request.socket, end);
+    if (request.socket.destroyed) closed();
+    else stopWatchingSocket = onceClosed(request.socket, closed);
   }
 }
 
-/** Whether the client left before it had the whole response. */
-export function isAborted(request: RawRequest, response: RawResponse): boolean {
-  // On HTTP/2 `finish` fires for an aborted stream, too.
-  if (isHttp2(response)) return (request as Http2ServerRequest).aborted || (response.stream?.rstCode ?? 0) !== 0;
-  return !response.writableFinished;
+/** On HTTP/2 `finish` fires for an aborted stream, too. */
+function isReset(request: RawRequest, response: Http2ServerResponse): boolean {
+  return (request as Http2ServerRequest).aborted || (response.stream?.rstCode ?? 0) !== 0;
+}
+
+function isBroken(socket: Socket): boolean {
+  return socket.destroyed || Boolean(socket.errored);
 }
 
 /** How far the sending of a response has come. */
@@ -51,7 +58,7 @@ export function sendProgress(response: RawResponse): SendProgress {
     const queued = response.stream?.writableLength ?? 0;
     return { isQueued: queued > 0, sent: -queued };
   }
-  const socket = response.socket as (Socket & SocketInternals) | null;
+  const socket: (Socket & SocketInternals) | null = response.socket;
   if (!socket) return { isQueued: false, sent: 0 };
   // Node's own socket timeout reads the handle, too: one large write is a single entry in the
   // stream's queue, and only the handle knows how much of it has left.
@@ -65,7 +72,7 @@ interface SocketInternals {
 }
 
 function isOver(response: RawResponse): boolean {
-  return response.writableFinished || response.destroyed || (response as ServerResponse).closed === true;
+  return response.writableFinished || response.destroyed || (response as ServerResponse).closed;
 }
 
 function isHttp2(response: RawResponse): response is Http2ServerResponse {

@@ -2,7 +2,8 @@ import { type RawResponse, type SendProgress, sendProgress } from './response-en
 
 interface Watched {
   readonly stalled: () => void;
-  progress: SendProgress;
+  /** Unknown until the first look: most responses are over before it. */
+  progress?: SendProgress;
   since: number;
 }
 
@@ -17,7 +18,7 @@ export class StalledResponses {
   constructor(private readonly timeoutMs: number) {}
 
   watch(response: RawResponse, stalled: () => void): void {
-    this.#watched.set(response, { stalled, progress: sendProgress(response), since: performance.now() });
+    this.#watched.set(response, { stalled, since: 0 });
     this.#timer ??= setInterval(() => this.#look(), Math.max(this.timeoutMs / 10, 10)).unref();
   }
 
@@ -29,7 +30,7 @@ export class StalledResponses {
     const now = performance.now();
     for (const [response, watched] of this.#watched) {
       const progress = sendProgress(response);
-      if (!progress.isQueued || progress.sent !== watched.progress.sent) {
+      if (!progress.isQueued || progress.sent !== watched.progress?.sent) {
         watched.progress = progress;
         watched.since = now;
       } else if (now - watched.since >= this.timeoutMs) {

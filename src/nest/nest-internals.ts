@@ -58,7 +58,7 @@ export function listenToExceptions(listener: ExceptionListener): void {
   const { next } = prototype;
   prototype.next = function (this: ExceptionsHandler, exception: Error, host: ArgumentsHost) {
     listener(exception, host, (answered) => next.call(this, answered as Error, host));
-  } as typeof next;
+  };
   prototype[LISTENER] = true;
 }
 
@@ -145,31 +145,26 @@ export function closeFirst(module: Module): void {
 }
 
 /** Finds the provider that a class in `module` would be injected for a token: the module's own, else an import's export. */
-export function visibleProvider(module: Module, token: InjectionToken, seen = new Set<Module>()): InstanceWrapper | undefined {
-  const own = module.providers.get(token);
-  if (own) return own.isAlias ? aliased(module, own) : own;
-  for (const imported of module.imports) {
-    if (seen.has(imported)) continue;
-    seen.add(imported);
-    const reexports = [...imported.exports].some((exported) =>
-      [...imported.imports].some((inner) => inner.metatype === exported),
-    );
-    if (imported.exports.has(token) || reexports) {
-      const found = visibleProvider(imported, token, seen);
-      if (found) return found;
-    }
+export function visibleProvider(module: Module, token: InjectionToken): InstanceWrapper | undefined {
+  const found = module.providers.get(token) ?? exportedProvider(module.imports, token, new Set());
+  return found?.isAlias ? visibleProvider(found.host!, found.inject![0] as InjectionToken) : found;
+}
+
+function exportedProvider(modules: Iterable<Module>, token: InjectionToken, seen: Set<Module>): InstanceWrapper | undefined {
+  for (const module of modules) {
+    if (seen.has(module)) continue;
+    seen.add(module);
+    const reexported = [...module.imports].filter((imported) => module.exports.has(imported.metatype));
+    const own = module.exports.has(token) ? module.providers.get(token) : undefined;
+    const found = own ?? exportedProvider(reexported, token, seen);
+    if (found) return found;
   }
   return undefined;
 }
 
-function aliased(module: Module, alias: InstanceWrapper): InstanceWrapper | undefined {
-  const token = alias.inject?.[0] as InjectionToken | undefined;
-  return token === undefined ? undefined : visibleProvider(module, token);
-}
-
 /** Resolves a provider in a context, as the injector would for a constructor of its own module. */
 export function resolveInContext(wrapper: InstanceWrapper, contextId: ContextId): Promise<unknown> {
-  const moduleRef = wrapper.host!.getProviderByKey(ModuleRef).instance as ModuleRef;
+  const moduleRef = wrapper.host!.getProviderByKey(ModuleRef).instance;
   return moduleRef.resolve(wrapper.token as Type, contextId, { strict: true });
 }
 

@@ -1,3 +1,4 @@
+import { describeKind } from '../describe-value.js';
 import { InvalidOptionError } from '../errors.js';
 
 /** Returns the value if it can be that option, else throws {@link InvalidOptionError}. */
@@ -29,6 +30,11 @@ export const flag: Check<boolean> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give true or false.');
 };
 
+export const group: Check<object> = (option, value) => {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new InvalidOptionError(option, value, 'Give an object.');
+};
+
 export const nonEmptyString: Check<string> = (option, value) => {
   if (typeof value === 'string' && value.length > 0) return value;
   throw new InvalidOptionError(option, value, 'Give a string that is not empty.');
@@ -51,17 +57,16 @@ export function checkAll<T extends object>(
   options: unknown,
   rules: { readonly [K in keyof Required<T>]: Check<NonNullable<T[K]>> },
 ): Readonly<T> {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InvalidOptionError(path || 'options', options, 'Give an object.');
-  }
   const prefix = path ? `${path}.` : '';
   const checked: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(options)) {
+  for (const [key, value] of Object.entries(group(path || 'options', options))) {
     if (!Object.hasOwn(rules, key)) {
       throw new InvalidOptionError(
         `${prefix}${key}`,
         value,
         `There is no such option; there are ${Object.keys(rules).join(', ')}.`,
+        // What was meant for something else may be a password.
+        describeKind(value),
       );
     }
     if (value !== undefined) checked[key] = rules[key as keyof T](`${prefix}${key}`, value);

@@ -53,6 +53,11 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
     return this.queue.waiting;
   }
 
+  /** The name of what it is disposing of right now. */
+  get disposing(): string | undefined {
+    return this.#disposables.disposing;
+  }
+
   add(call: TaskCall, options: CheckedTaskOptions, caller: (...args: never[]) => unknown): QueuedTask {
     const { engine, isShutDown } = this.environment;
     const name = options.name ?? call.name;
@@ -61,11 +66,11 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
     const earlier = options.dedupe && this.waiting.find((task) => task.name === name);
     if (earlier && options.dedupe === 'keep-first') return earlier;
     const { chainLength } = this.queue;
-    if (chainLength > CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
+    if (chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
     const site = engine.options.captureSites ? captureSite(caller) : undefined;
     const task = new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this.cancel);
-    if (earlier) this.queue.withdraw(earlier, 'discarded');
-    if (!this.queue.seat(task, this.#phase === 'open' && this.canHold())) {
+    if (earlier) this.queue.replace(earlier, task);
+    else if (!this.queue.seat(task, this.#phase === 'open' && this.canHold())) {
       throw new QueueFullError(name, engine.options.maxPending);
     }
     this.queue.add(task);
@@ -120,14 +125,19 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
   end(response: Pick<TaskOutcome, 'statusCode' | 'aborted'>): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'ending';
-    const settle = () => {
+    const settle = (awaited?: Promise<unknown>) => {
+      // A failed exit has the other resources exited with its error: that is held, too.
+      const held = this.#held;
+      if (held !== awaited) {
+        void held!.then(() => settle(held));
+        return;
+      }
       this.#outcome = Object.freeze(
         this.#failure ? { succeeded: false, error: this.#failure.error, ...response } : { succeeded: true, ...response },
       );
       this.#drain();
     };
-    if (this.#held) void this.#held.then(settle, settle);
-    else settle();
+    settle();
   }
 
   /** Calls back once the scope has closed; at once if it has. */

@@ -24,6 +24,7 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
   }
 
   override addTask(target: unknown, ...args: unknown[]): BackgroundTask {
+    // oxlint-disable-next-line typescript/unbound-method -- named, not called
     return this.#intake.add(readTaskCall(target, args), this.#options, this.addTask);
   }
 

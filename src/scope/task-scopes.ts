@@ -11,7 +11,7 @@ export interface TaskScope {
   /** The tasks of this unit of work; they run when the function has ended. */
   readonly tasks: BackgroundTasks;
   /** Resolves a provider of any scope; request-scoped ones live as long as this unit of work. */
-  resolve<T>(token: Type<T> | InjectionToken<T>): Promise<T>;
+  readonly resolve: <T>(token: Type<T> | InjectionToken<T>) => Promise<T>;
 }
 
 /**
@@ -33,6 +33,7 @@ export class TaskScopes {
    * @throws SHUTTING_DOWN once the application has drained
    */
   async run<T>(work: (scope: TaskScope) => T | Promise<T>): Promise<T> {
+    this.scopes.plan.scanOnce();
     const scope = this.scopes.create(() => false);
     const contextId = ContextIdFactory.create();
     let result: { value: T } | { error: unknown };
@@ -57,8 +58,8 @@ export class TaskScopes {
     const resolve = async <V>(token: InjectionToken<V>): Promise<V> => {
       const isSingleton = this.moduleRef.introspect(token as Type<V>).scope === Scope.DEFAULT;
       return isSingleton
-        ? this.moduleRef.get<V>(token as Type<V>, { strict: false })
-        : this.moduleRef.resolve<V>(token as Type<V>, contextId, { strict: false });
+        ? this.moduleRef.get<V>(token, { strict: false })
+        : this.moduleRef.resolve<V>(token, contextId, { strict: false });
     };
     const unit = { resolve } as { -readonly [K in keyof TaskScope]: TaskScope[K] };
     attachScopeSource(unit, { openScope: () => scope });

@@ -75,7 +75,8 @@ export class BackgroundTasksHost {
   #abandon(timeoutMs: number): void {
     const { engine, open } = this.scopes;
     const left = [...open].flatMap((scope) => [...scope.queue.running, ...scope.queue.waiting]);
-    if (left.length > 0) engine.log.abandoned(left, timeoutMs);
+    const disposing = [...open].flatMap((scope) => scope.disposing ?? []);
+    if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
     for (const scope of [...open]) scope.queue.abandon();
     engine.room.openDoors();
     this.#connections?.destroy();

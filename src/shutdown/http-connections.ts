@@ -10,13 +10,21 @@ const SWEEP_INTERVAL_MS = 50;
 export class HttpConnections {
   readonly #sockets = new Set<Socket & { parser?: unknown }>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** TLS connections without a session yet, by who is at the other end: Node does not say which socket became which. */
+  readonly #handshakes = new Map<string, Socket>();
   #changed: (() => void) | undefined;
 
   constructor(private readonly server: HttpServer) {
-    // On TLS the HTTP parser sits on the decrypted socket, which this event brings.
-    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) =>
-      this.#keep(this.#sockets, socket),
-    );
+    if (server instanceof TlsServer) {
+      server.on('connection', (socket: Socket) => this.#awaitHandshake(socket));
+      // The HTTP parser sits on the decrypted socket, which this event brings.
+      server.on('secureConnection', (socket) => {
+        this.#handshakes.delete(peerOf(socket));
+        this.#keep(this.#sockets, socket);
+      });
+    } else {
+      server.on('connection', (socket: Socket) => this.#keep(this.#sockets, socket));
+    }
     (server as unknown as Http2Server).on('session', (session) => this.#keep(this.#sessions, session));
   }
 
@@ -47,6 +55,15 @@ export class HttpConnections {
     this.server.closeIdleConnections?.();
     // Node takes a connection that never sent a byte for one that is about to.
     for (const socket of this.#sockets) if (socket.parser && socket.bytesRead === 0) socket.destroy();
+    for (const socket of this.#handshakes.values()) socket.destroy();
+    // An upgrade takes a connection out of the count without closing it.
+    this.#changed?.();
+  }
+
+  #awaitHandshake(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#handshakes.set(peer, socket);
+    socket.once('close', () => this.#handshakes.delete(peer));
   }
 
   #keep<T extends Socket | ServerHttp2Session>(all: Set<T>, connection: T): void {
@@ -57,3 +74,5 @@ export class HttpConnections {
     });
   }
 }
+
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

@@ -4,6 +4,13 @@ import type { BackgroundTask } from './background-task.js';
 /** A function that can be a task: anything callable, with any arguments. */
 export type TaskFunction = (...args: never[]) => unknown;
 
+/**
+ * What a method can belong to: any object but a function or a class, which would be taken for the
+ * task itself. It is spelt out member by member because that is what lets TypeScript see the
+ * methods of `this` in a class.
+ */
+export type TaskTarget<T> = ({ readonly [K in keyof T]: T[K] } | object) & { readonly [Symbol.hasInstance]?: never };
+
 /** The names of the methods of `T`. */
 export type MethodName<T> = {
   [K in keyof T]-?: T[K] extends TaskFunction ? K : never;
@@ -26,14 +33,14 @@ export abstract class BackgroundTasks {
    *
    * @throws NOT_A_FUNCTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
    */
-  abstract addTask<F extends TaskFunction>(fn: F, ...args: Parameters<F>): BackgroundTask;
+  abstract addTask<A extends unknown[]>(fn: (...args: A) => unknown, ...args: NoInfer<A>): BackgroundTask;
   /**
    * Runs `target.method(...args)` after the response, with `this` kept.
    *
    * @throws UNKNOWN_METHOD, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
    */
   abstract addTask<T extends object, K extends MethodName<T>>(
-    target: T extends TaskFunction ? never : T,
+    target: TaskTarget<T>,
     method: K,
     ...args: MethodArguments<T, K>
   ): BackgroundTask;

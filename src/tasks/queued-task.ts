@@ -75,7 +75,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     this.error = error;
     this.#call = undefined;
     this.#withdraw = undefined;
-    if (this.startedAt !== 0) this.durationMs = performance.now() - this.startedAt;
+    if (this.attempts > 0) this.durationMs = performance.now() - this.startedAt;
     this.#settlement?.resolve(this.report());
   }
 

@@ -13,12 +13,17 @@ export interface TaskCall {
 export function readTaskCall(target: unknown, args: readonly unknown[]): TaskCall {
   if (typeof target === 'function') {
     const fn = target as TaskCall['fn'];
-    return { fn, target: undefined, args, name: fn.name || 'anonymous' };
+    // A class may have a static member of that name.
+    const name: unknown = fn.name;
+    return { fn, target: undefined, args, name: typeof name === 'string' && name ? name : 'anonymous' };
   }
   if (typeof target !== 'object' || target === null || args.length === 0) throw new NotAFunctionError(target);
   const [method, ...methodArgs] = args;
   const fn = (target as Record<PropertyKey, unknown>)[method as PropertyKey];
-  if (typeof fn !== 'function') throw new UnknownMethodError(target, method);
+  if (typeof fn !== 'function') {
+    // addTask(send(id), name) was called with the promise that send returned.
+    throw target instanceof Promise ? new NotAFunctionError(target) : new UnknownMethodError(target, method);
+  }
   return {
     fn: fn as TaskCall['fn'],
     target,

@@ -7,7 +7,13 @@ import { TaskQueue } from '../execution/task-queue.js';
 import { resolveModuleOptions } from '../options/module-options.js';
 import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
-import { BackgroundTasks, type MethodArguments, type MethodName, type TaskFunction } from '../tasks/background-tasks.js';
+import {
+  BackgroundTasks,
+  type MethodArguments,
+  type MethodName,
+  type TaskFunction,
+  type TaskTarget,
+} from '../tasks/background-tasks.js';
 import { QueuedTask } from '../tasks/queued-task.js';
 import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
 
@@ -65,13 +71,13 @@ export class RecordingBackgroundTasks extends BackgroundTasks {
 
   /**
    * Throws unless that function (or method) was added, with those arguments where any are named.
-   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured.
+   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured, also inside objects and arrays.
    *
    * @throws TASK_NOT_RECORDED, listing what was added
    */
   assertAdded<F extends TaskFunction>(fn: F, ...args: Partial<Parameters<F>>): void;
   assertAdded<T extends object, K extends MethodName<T>>(
-    target: T extends TaskFunction ? never : T,
+    target: TaskTarget<T>,
     method: K,
     ...args: Partial<MethodArguments<T, K>>
   ): void;
@@ -170,5 +176,21 @@ class RecordingView extends BackgroundTasks {
 
 function matches(wanted: unknown, given: unknown): boolean {
   const matcher = wanted as { asymmetricMatch?(value: unknown): boolean } | null | undefined;
-  return typeof matcher?.asymmetricMatch === 'function' ? matcher.asymmetricMatch(given) : isDeepStrictEqual(wanted, given);
+  if (typeof matcher?.asymmetricMatch === 'function') return matcher.asymmetricMatch(given);
+  if (!isPlain(wanted) || !isPlain(given) || isDeepStrictEqual(wanted, given)) return isDeepStrictEqual(wanted, given);
+  const keys = Object.keys(wanted);
+  return (
+    Array.isArray(wanted) === Array.isArray(given) &&
+    keys.length === Object.keys(given).length &&
+    keys.every((key) => Object.hasOwn(given, key) && matches(wanted[key], given[key]))
+  );
+}
+
+/** Whether a matcher may be inside: anything else is compared whole. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value) as never)
+  );
 }

@@ -3,6 +3,8 @@ import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { BackgroundTasksModule, type BackgroundTasksModuleOptions } from '../../src/index.js';
 import { RecordedLogs } from './recorded-logs.js';
@@ -48,6 +50,6 @@ export async function startApp(
   await configure?.(app);
   await app.listen(0, '127.0.0.1');
   onTestFinished(() => app.close());
-  const { port } = app.getHttpServer().address() as { port: number };
+  const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   return { app, url: `http://127.0.0.1:${port}`, port, logs };
 }

@@ -1,0 +1,29 @@
+import type { VariantName } from './variants.js';
+
+export type PlatformName = 'Fastify' | 'Express';
+
+/** A variant measured against another in interleaved runs. */
+export interface Comparison {
+  readonly variant: VariantName;
+  readonly baseline: VariantName;
+  readonly platforms: readonly PlatformName[];
+}
+
+const both: readonly PlatformName[] = ['Fastify', 'Express'];
+
+export const comparisons: readonly Comparison[] = [
+  { variant: 'imported, unused', baseline: 'bare', platforms: both },
+  { variant: '@Tasks(), 1 task', baseline: "res.on('finish')", platforms: both },
+  { variant: '@Tasks(), 5 tasks', baseline: '@Tasks(), 1 task', platforms: both },
+  { variant: 'setImmediate', baseline: "res.on('finish')", platforms: both },
+  { variant: 'event-emitter', baseline: "res.on('finish')", platforms: both },
+  { variant: 'BackgroundTasksRef, 1 task', baseline: "res.on('finish')", platforms: both },
+  { variant: 'constructor, 1 task', baseline: 'empty Scope.REQUEST provider', platforms: both },
+  { variant: 'resource by constructor, 1 task', baseline: 'same factory, undisposed', platforms: both },
+  { variant: '@Resource() 1 deep, 1 task', baseline: 'bare', platforms: both },
+  { variant: '@Resource() 1 deep, 1 task', baseline: 'Nest request scope 1 deep', platforms: ['Fastify'] },
+  { variant: '@Resource() 5 deep, 1 task', baseline: 'Nest request scope 5 deep', platforms: both },
+  { variant: '10 disposers', baseline: '10 providers, undisposed', platforms: ['Fastify'] },
+  { variant: '100 registered, 3 used', baseline: '10 registered, 3 used', platforms: ['Fastify'] },
+  { variant: '1000 registered, 3 used', baseline: '10 registered, 3 used', platforms: ['Fastify'] },
+];

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { comparisons } from './comparisons.js';
+import { type Measured, measure } from './measure.js';
+import { median, spread } from './statistics.js';
+
+// npm run bench [-- --quick] [-- --only <text>] [-- --json <file>]
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    json: { type: 'string', default: 'bench-results.json' },
+  },
+});
+const pace = values.quick ? { rounds: 2, secondsPerRun: 0.4 } : { rounds: 5, secondsPerRun: 1.5 };
+
+console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
+console.log('Ratios are medians of paired runs (lowest–highest); above 1 the variant is faster. CPU is the server process, µs a request.\n');
+console.log('| platform | variant | against | throughput | CPU | CPU of the other |');
+console.log('|---|---|---|---|---|---|');
+const measured: Measured[] = [];
+for (const comparison of comparisons) {
+  if (!`${comparison.variant} ${comparison.baseline}`.includes(values.only)) continue;
+  for (const platform of comparison.platforms) {
+    const result = await measure(comparison, platform, pace);
+    measured.push(result);
+    const { cpuPerRequest } = result;
+    const cpu = [median(cpuPerRequest.variant), median(cpuPerRequest.baseline)].map((value) => value.toFixed(1));
+    console.log(`| ${platform} | ${result.variant} | ${result.baseline} | ${spread(result.throughputRatios)} | ${cpu.join(' | ')} |`);
+  }
+}
+
+interface InProcess {
+  readonly nanosecondsPerTask: Record<string, number>;
+  readonly byScopeSize: Record<string, number>;
+  readonly inFlight: Record<string, { bytes: number; microseconds: number }>;
+}
+const inProcess = JSON.parse(
+  execFileSync(process.execPath, ['--expose-gc', new URL('in-process.js', import.meta.url).pathname], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_ENV: 'production' },
+  }),
+) as InProcess;
+console.log('\n| one no-op task | ns | p-queue takes |');
+console.log('|---|---|---|');
+for (const [name, ns] of Object.entries(inProcess.nanosecondsPerTask)) {
+  console.log(`| ${name} | ${ns.toFixed(0)} | ${(inProcess.nanosecondsPerTask['p-queue']! / ns).toFixed(1)} × as long |`);
+}
+console.log('\n| tasks in one scope | µs a task |\n|---|---|');
+for (const [size, us] of Object.entries(inProcess.byScopeSize)) console.log(`| ${size} | ${us.toFixed(2)} |`);
+console.log('\n| tasks waiting | bytes each | µs to settle each |\n|---|---|---|');
+for (const [count, { bytes, microseconds }] of Object.entries(inProcess.inFlight)) {
+  console.log(`| ${count} | ${bytes.toFixed(0)} | ${microseconds.toFixed(2)} |`);
+}
+writeFileSync(values.json, JSON.stringify({ node: process.versions.node, date: new Date().toISOString(), pace, measured, inProcess }, undefined, 2));

@@ -1,0 +1,50 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { EventEmitterModule } from '@nestjs/event-emitter';
+import { BackgroundTasksModule } from 'nestjs-background-tasks';
+import * as byHand from './variants/by-hand.js';
+import * as nest from './variants/nest-request-scope.js';
+import * as ours from './variants/ours.js';
+
+/** One server to measure: what it imports, provides and routes. Every route answers `GET /` with the same body. */
+interface Variant {
+  readonly controller: Type;
+  readonly providers?: DynamicModule['providers'];
+  readonly imports?: DynamicModule['imports'];
+}
+
+@Module({})
+class Root {}
+
+const withTasks = () => [BackgroundTasksModule.forRoot()];
+
+export const variants = {
+  bare: { controller: byHand.Bare },
+  'imported, unused': { controller: byHand.Bare, imports: withTasks() },
+  "res.on('finish')": { controller: byHand.OnFinish },
+  setImmediate: { controller: byHand.Immediate },
+  'event-emitter': { controller: byHand.Emitting, providers: [byHand.Listener], imports: [EventEmitterModule.forRoot()] },
+  '@Tasks(), 1 task': { controller: ours.OneTask, imports: withTasks() },
+  '@Tasks(), 5 tasks': { controller: ours.FiveTasks, imports: withTasks() },
+  'BackgroundTasksRef, 1 task': { controller: ours.ThroughRef, imports: withTasks() },
+  'constructor, 1 task': { controller: ours.Injected, imports: withTasks() },
+  'empty Scope.REQUEST provider': { controller: nest.WithEmpty, providers: [nest.Empty] },
+  'resource by constructor, 1 task': { controller: ours.WithSession, providers: [ours.session], imports: withTasks() },
+  'same factory, undisposed': { controller: nest.WithPlainSession, providers: [nest.plainSession] },
+  '@Resource() 1 deep, 1 task': { controller: ours.OneDeep, providers: [ours.session], imports: withTasks() },
+  '@Resource() 5 deep, 1 task': { controller: ours.FiveDeep, providers: ours.chain, imports: withTasks() },
+  'Nest request scope 1 deep': { controller: nest.WithEmpty, providers: [nest.Empty] },
+  'Nest request scope 5 deep': { controller: nest.FiveDeep, providers: nest.chain },
+  '10 disposers': { controller: nest.WithTen, providers: nest.ten(true), imports: withTasks() },
+  '10 providers, undisposed': { controller: nest.WithTen, providers: nest.ten(false) },
+  '10 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(10), imports: withTasks() },
+  '100 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(100), imports: withTasks() },
+  '1000 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(1_000), imports: withTasks() },
+} satisfies Record<string, Variant>;
+
+export type VariantName = keyof typeof variants;
+
+export function rootModule(name: VariantName): DynamicModule {
+  const { controller, providers = [], imports = [] }: Variant = variants[name];
+  return { module: Root, controllers: [controller], providers, imports };
+}
+

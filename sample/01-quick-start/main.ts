@@ -1,0 +1,13 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import { Greeting } from './home/greeting.js';
+import { loadSettings } from './settings/settings.module.js';
+
+const { platform, port, host } = loadSettings();
+const app = await NestFactory.create(AppModule, platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter());
+app.enableShutdownHooks();
+await app.listen(port, host);
+app.get(Greeting).print();

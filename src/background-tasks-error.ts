@@ -1,0 +1,41 @@
+/** The permanent codes of every error this package throws. */
+export type BackgroundTasksErrorCode =
+  | 'INVALID_OPTION'
+  | 'ALREADY_REGISTERED'
+  | 'UNSUPPORTED_NEST'
+  | 'NOT_A_FUNCTION'
+  | 'UNKNOWN_METHOD'
+  | 'OUTSIDE_SCOPE'
+  | 'OUTSIDE_TASK'
+  | 'SCOPE_CLOSED'
+  | 'SHUTTING_DOWN'
+  | 'QUEUE_FULL'
+  | 'TASK_CHAIN_TOO_LONG'
+  | 'UNKNOWN_RESOURCE'
+  | 'RESOURCE_YIELDED_NOTHING'
+  | 'RESOURCE_YIELDED_TWICE'
+  | 'RESOURCE_RELEASE_ORDER'
+  | 'DISPOSE_TIMEOUT'
+  | 'TASKS_FAILED'
+  | 'TASK_NOT_RECORDED';
+
+/** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
+export abstract class BackgroundTasksError extends Error {
+  /** A permanent identifier; messages may be reworded between releases, codes are not. */
+  abstract readonly code: BackgroundTasksErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/**
+ * An error that Nest answers with 503: its built-in filter reads these members
+ * the way the `http-errors` package sets them. `expose: false` keeps the message from the client.
+ */
+export abstract class UnavailableError extends BackgroundTasksError {
+  readonly status = 503;
+  readonly statusCode = 503;
+  readonly expose = false;
+}

@@ -1,0 +1,54 @@
+import type { InjectionToken, OptionalFactoryDependency } from '@nestjs/common';
+import type { TaskOutcome } from '../contracts/task-outcome.js';
+
+/** What a factory can ask for. */
+export type ResourceDependency = InjectionToken | OptionalFactoryDependency;
+
+/** What a token stands for. Only a class says; for a string or a symbol the factory's own types do. */
+export type ResourceValue<Token, Unsaid = unknown> = Token extends abstract new (...args: never) => infer Value ? Value : Unsaid;
+
+/** The values that an `inject` array stands for, in its order. */
+export type InjectedValues<Inject extends readonly ResourceDependency[]> = number extends Inject['length']
+  ? // An array that is no tuple says neither how many nor in which order.
+    never[]
+  : { -readonly [Index in keyof Inject]: InjectedValue<Inject[Index]> };
+
+type InjectedValue<Dependency> = Dependency extends { readonly token: infer Token; readonly optional: infer Optional }
+  ? ResourceValue<Token, never> | (Optional extends false ? never : undefined)
+  : ResourceValue<Dependency, never>;
+
+type AnyGenerator<T> = AsyncGenerator<T, void, void> | Generator<T, void, void>;
+
+interface ResourceProviderBase<Token extends InjectionToken, Inject extends readonly ResourceDependency[]> {
+  /** The token that constructors and `@Resource(token)` ask for. */
+  readonly provide: Token;
+  /** What the factory is called with, in this order. */
+  readonly inject?: Inject;
+  /**
+   * When the resource is given back. @default 'after-tasks', when the tasks of the request have
+   * ended. `'before-response'` does it before the first byte, so that a failed commit decides the
+   * status; tasks cannot use it then.
+   */
+  readonly release?: 'before-response' | 'after-tasks';
+}
+
+/** A resource whose generator yields the value once: acquire before the `yield`, release after it. */
+export interface GeneratorResourceProvider<
+  T,
+  Token extends InjectionToken = InjectionToken,
+  Inject extends readonly ResourceDependency[] = readonly ResourceDependency[],
+> extends ResourceProviderBase<Token, Inject> {
+  useFactory(this: void, ...dependencies: InjectedValues<NoInfer<Inject>>): AnyGenerator<T>;
+  readonly dispose?: never;
+}
+
+/** A resource whose factory returns the value, with a function that gives it back. */
+export interface DisposableResourceProvider<
+  T,
+  Token extends InjectionToken = InjectionToken,
+  Inject extends readonly ResourceDependency[] = readonly ResourceDependency[],
+> extends ResourceProviderBase<Token, Inject> {
+  useFactory(this: void, ...dependencies: InjectedValues<NoInfer<Inject>>): T | Promise<T>;
+  /** Gives the value back. `outcome.error` is what the handler threw, if it did. */
+  readonly dispose: T extends AnyGenerator<unknown> ? never : (value: T, outcome: TaskOutcome) => unknown;
+}

@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import * as api from '../../src/index.js';
+import { BackgroundTasksError, type BackgroundTasksErrorCode } from '../../src/index.js';
+
+/** One example of each error: the members of the record are the codes, so that none can be left out. */
+const examples: Record<BackgroundTasksErrorCode, Example> = {
+  INVALID_OPTION: {
+    error: new api.InvalidOptionError('retry.attempts', -1, 'Give a whole number of 1 or more.'),
+    wrong: '"retry.attempts"',
+    value: '-1',
+    fix: 'Give a whole number',
+  },
+  ALREADY_REGISTERED: {
+    error: new api.AlreadyRegisteredError(2),
+    wrong: 'BackgroundTasksModule',
+    value: '2 times',
+    fix: 'Import',
+  },
+  UNSUPPORTED_NEST: {
+    error: new api.UnsupportedNestError('11.0.0', ['InstanceWrapper.a()', 'InstanceWrapper.b()']),
+    wrong: 'InstanceWrapper.a(), InstanceWrapper.b()',
+    value: '11.0.0',
+    fix: 'Install a version',
+  },
+  NOT_A_FUNCTION: {
+    error: new api.NotAFunctionError(undefined),
+    wrong: 'addTask()',
+    value: 'undefined',
+    fix: 'Pass the function',
+  },
+  UNKNOWN_METHOD: {
+    error: new api.UnknownMethodError(new Date(), 'sned'),
+    wrong: '"sned"',
+    value: 'an instance of Date',
+    fix: 'Check the spelling',
+  },
+  OUTSIDE_SCOPE: {
+    error: new api.OutsideScopeError('@Tasks()'),
+    wrong: 'outside any request',
+    value: '@Tasks()',
+    fix: 'TaskScopes.run()',
+  },
+  OUTSIDE_TASK: {
+    error: new api.OutsideTaskError(),
+    wrong: 'outside a task',
+    value: 'currentTask()',
+    fix: 'Call it in the function given to addTask()',
+  },
+  SCOPE_CLOSED: {
+    error: new api.ScopeClosedError('Task "send"'),
+    wrong: 'after its request was over',
+    value: 'Task "send"',
+    fix: 'Await the work',
+  },
+  SHUTTING_DOWN: {
+    error: new api.ShuttingDownError('Task "send"'),
+    wrong: 'shutting down',
+    value: 'Task "send"',
+    fix: 'beforeApplicationShutdown()',
+  },
+  QUEUE_FULL: { error: new api.QueueFullError('send', 10), wrong: '"send"', value: '10 tasks', fix: 'Raise maxPending' },
+  TASK_CHAIN_TOO_LONG: {
+    error: new api.TaskChainTooLongError('send', 1_000),
+    wrong: '"send"',
+    value: '1001',
+    fix: 'Loop inside one task',
+  },
+  UNKNOWN_RESOURCE: {
+    error: new api.UnknownResourceError('Session', 'Users.find()'),
+    wrong: 'Users.find()',
+    value: '@Resource(Session)',
+    fix: 'provideResource({ provide: Session',
+  },
+  RESOURCE_YIELDED_NOTHING: {
+    error: new api.ResourceYieldedNothingError('Session'),
+    wrong: 'without a yield',
+    value: 'Session',
+    fix: 'Yield the value once',
+  },
+  RESOURCE_YIELDED_TWICE: {
+    error: new api.ResourceYieldedTwiceError('Session'),
+    wrong: 'a second time',
+    value: 'Session',
+    fix: 'Yield the value once',
+  },
+  RESOURCE_RELEASE_ORDER: {
+    error: new api.ResourceReleaseOrderError('Audit', 'Session'),
+    wrong: 'Audit',
+    value: 'Session',
+    fix: "Give Session release: 'after-tasks'",
+  },
+  DISPOSE_TIMEOUT: {
+    error: new api.DisposeTimeoutError('Session', 50),
+    wrong: 'Session',
+    value: '50 ms',
+    fix: 'disposeTimeoutMs',
+  },
+  TASKS_FAILED: {
+    error: new api.TasksFailedError([{ name: 'send', error: new Error('refused') }, { name: 'audit' }]),
+    wrong: '2 background task(s) failed',
+    value: 'send, audit',
+    fix: 'throwOnFailure: false',
+  },
+  TASK_NOT_RECORDED: {
+    error: new api.TaskNotRecordedError('send', ['audit']),
+    wrong: '"send"',
+    value: 'added: audit',
+    fix: 'Compare the function',
+  },
+};
+
+const classes = Object.values(api).filter(
+  (member): member is typeof BackgroundTasksError =>
+    typeof member === 'function' && member.prototype instanceof BackgroundTasksError,
+);
+
+describe('the codes of the errors', () => {
+  it('are one for each class, and one class for each', () => {
+    const codes = declaredCodes();
+
+    expect(codes).toHaveLength(18);
+    expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
+    expect(classes).toHaveLength(codes.length);
+    expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));
+  });
+
+  it.each(Object.entries(examples))('%s is on the error, and says it in its name', (code, { error }) => {
+    const words = error.name.replace(/Error$/, '').replaceAll(/(?<=[a-z])(?=[A-Z])|(?<=A)(?=Function)/g, '_');
+
+    expect(error.code).toBe(code);
+    expect(words.toUpperCase()).toBe(code);
+    expect(error.name).toBe(error.constructor.name);
+    expect(error).toBeInstanceOf(Error);
+  });
+});
+
+describe('the messages of the errors', () => {
+  it.each(Object.entries(examples))('%s names what was wrong, the value and the fix', (_code, { error, wrong, value, fix }) => {
+    expect(error.message).toContain(wrong);
+    expect(error.message).toContain(value);
+    expect(error.message).toContain(fix);
+  });
+
+  it.each(Object.entries(examples))('%s is one line that ends like a sentence', (_code, { error }) => {
+    expect(error.message).toMatch(/^[@"A-Z\d].*\.$|^(add|current)Task\(\).*\.$/);
+  });
+
+  it('keep the original as the cause', () => {
+    const refused = new Error('refused');
+
+    const error = new api.TasksFailedError([{ name: 'send', error: refused }]);
+
+    expect(error.cause).toBe(refused);
+    expect(error.errors).toEqual([refused]);
+  });
+});
+
+interface Example {
+  readonly error: BackgroundTasksError;
+  readonly wrong: string;
+  readonly value: string;
+  readonly fix: string;
+}
+
+/** The codes as the source declares them: a type leaves nothing behind to look at. */
+function declaredCodes(): string[] {
+  const source = readFileSync(join(import.meta.dirname, '../../src/background-tasks-error.ts'), 'utf8');
+  return [...source.matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map((match) => match[1]!);
+}

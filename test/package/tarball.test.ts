@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Arrow, readSourceGraph } from '../structure/source-graph.js';
+import { node, type PackedPackage, packPackage, root } from './packed-package.js';
+
+let packed: PackedPackage;
+let manifest: Manifest;
+beforeAll(async () => {
+  packed = await packPackage();
+  manifest = JSON.parse(readFileSync(join(packed.installed, 'package.json'), 'utf8')) as Manifest;
+}, 120_000);
+afterAll(() => packed.remove());
+
+describe('the tarball', () => {
+  it('holds the build, the manifest and four documents', () => {
+    const others = packed.files.filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
+
+    expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+  });
+
+  it('holds what each source file became, and nothing older', () => {
+    const { files } = readSourceGraph(join(root, 'src'));
+    const expected = files.flatMap(({ path }) => [path.replace(/\.ts$/, '.js'), path.replace(/\.ts$/, '.d.ts')]);
+
+    expect(builtFiles()).toEqual(expected.map((path) => `dist/${path}`).toSorted());
+  });
+
+  it('holds every file that its exports name', () => {
+    const targets = Object.values(manifest.exports).flatMap((target) =>
+      typeof target === 'string' ? [target] : [target.types, target.default],
+    );
+
+    expect(targets.length).toBeGreaterThanOrEqual(5);
+    expect(targets.filter((target) => !existsSync(join(packed.installed, target)))).toEqual([]);
+  });
+
+  it('is what publint would have it', async () => {
+    const { messages } = await publint({ pkgDir: packed.installed, pack: false, strict: true });
+
+    expect(messages.map((message) => formatMessage(message, manifest, { color: false }))).toEqual([]);
+  });
+
+  it('has types that resolve as the code does', { timeout: 120_000 }, async () => {
+    const attw = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+
+    // It fails where anything but what the profile ignores is wrong.
+    const { stdout } = await node(root, attw, packed.tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color');
+
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(2);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(3);
+  });
+});
+
+describe('the dependencies of an entry point', () => {
+  const peers = /^(@nestjs\/(common|core)(\/.+)?|rxjs|reflect-metadata|node:.+)$/;
+
+  it.each(['index', 'testing/index'])('of %s are Nest, rxjs and Node, in its code and in its types', (entry) => {
+    const graph = readSourceGraph(join(packed.installed, 'dist'));
+    const reached = reachedFrom([`${entry}.js`, `${entry}.d.ts`], graph.inside);
+
+    const needed = graph.outside.filter(({ from }) => reached.has(from)).map(({ to }) => to);
+
+    expect(graph.broken).toEqual([]);
+    expect(needed).toContain('@nestjs/common');
+    expect(needed.filter((name) => !peers.test(name))).toEqual([]);
+  });
+
+  it('are named as peers, and none is brought along', () => {
+    expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual([
+      '@nestjs/common',
+      '@nestjs/core',
+      'reflect-metadata',
+      'rxjs',
+    ]);
+    expect(manifest.dependencies).toBeUndefined();
+  });
+});
+
+function builtFiles(): string[] {
+  return packed.files.filter((path) => path.startsWith('dist/')).toSorted();
+}
+
+function reachedFrom(entries: readonly string[], arrows: readonly Arrow[]): Set<string> {
+  const reached = new Set(entries);
+  // A set hands out what is added while it is walked.
+  for (const from of reached) for (const arrow of arrows) if (arrow.from === from) reached.add(arrow.to);
+  return reached;
+}
+
+interface Manifest {
+  readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
+  readonly peerDependencies: Record<string, string>;
+  readonly dependencies?: Record<string, string>;
+}

@@ -1,0 +1,88 @@
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { startHeldWebhook } from '../support/held-webhook.js';
+import { samplePlatforms, sharedQuickStart, startQuickStart } from '../support/quick-start.js';
+import { chromiumPath, INSTALL_TIMEOUT_MS } from '../support/requirements.js';
+
+let browser: Browser | undefined;
+
+beforeAll(async () => {
+  const executablePath = await chromiumPath();
+  const quiet = ['--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-sync', ...quiet] });
+}, INSTALL_TIMEOUT_MS);
+
+afterAll(() => browser?.close());
+
+describe.each(samplePlatforms)('The page of the quick start on %s', (PLATFORM) => {
+  const sample = sharedQuickStart({ PLATFORM });
+
+  it.each([
+    ['users', 'Create user', '201', ['request', 'response', 'task', 'disposal']],
+    ['items', 'Create item', '201', ['request', 'handler', 'handler', 'handler', 'response', 'task', 'disposal', 'disposal']],
+    ['orders', 'Notify', '202', ['request', 'handler', 'response', 'task', 'task', 'disposal', 'disposal']],
+    ['report', 'Write report', '202', ['request', 'handler', 'response', 'task', 'disposal', 'disposal']],
+  ])('shows response, task and disposal of %s in this order when "%s" is pressed', async (id, button, status, stages) => {
+    const page = await open(sample().url);
+
+    await page.getByRole('button', { name: button }).click();
+    await page.waitForSelector(`#${id}[data-done]`);
+
+    expect(await page.locator(`#${id} [role=status]`).textContent()).toMatch(new RegExp(`^${status} after \\d+ ms`));
+    expect(await stagesOf(page, id)).toEqual(stages);
+    const times = (await page.locator(`#${id} time`).allTextContents()).map((text) => Number.parseFloat(text.slice(1)));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  it('shows the answer while the task still runs', async () => {
+    const webhook = await startHeldWebhook();
+    const { url } = await startQuickStart({ PLATFORM, WEBHOOK_URL: webhook.url });
+    const page = await open(url);
+
+    await page.getByRole('button', { name: 'Notify' }).click();
+    await webhook.received;
+    await page.waitForSelector('#orders li[data-stage=response]');
+    const whileHeld = await stagesOf(page, 'orders');
+    const answer = await page.locator('#orders [role=status]').textContent();
+    webhook.answer();
+    await page.waitForSelector('#orders[data-done]');
+
+    expect(answer).toMatch(/^202 after \d+ ms/);
+    expect(whileHeld).toEqual(['request', 'handler', 'response']);
+    expect(await stagesOf(page, 'orders')).toEqual(['request', 'handler', 'response', 'task', 'disposal', 'disposal']);
+  });
+
+  it('says who was refused, and why', async () => {
+    const page = await open(sample().url);
+
+    const answers: (string | null)[] = [];
+    for (const user of ['Bearer bob-token', 'Bearer nonsense']) {
+      await page.getByLabel('Signed in as').selectOption(user);
+      await page.getByRole('button', { name: 'Write report' }).click();
+      await page.waitForSelector('#report[data-done]');
+      answers.push(await page.locator('#report [role=status]').textContent());
+    }
+
+    expect(answers).toEqual([
+      expect.stringMatching(/^404 after \d+ ms · Bob's tenant has no settings file\.$/),
+      expect.stringMatching(/^401 after \d+ ms · Nobody has this token\.$/),
+    ]);
+  });
+});
+
+/** Opens a page that must not throw. */
+async function open(url: string): Promise<Page> {
+  const page = await browser!.newPage();
+  const errors: Error[] = [];
+  page.on('pageerror', (error) => errors.push(error));
+  onTestFinished(async () => {
+    await page.close();
+    expect(errors).toEqual([]);
+  });
+  await page.goto(url);
+  return page;
+}
+
+function stagesOf(page: Page, id: string): Promise<string[]> {
+  return page.locator(`#${id} li .stage`).allTextContents();
+}

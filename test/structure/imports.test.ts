@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Arrow, circlesIn, importsOf, readSourceGraph } from './source-graph.js';
+
+const { files, inside, outside, broken } = readSourceGraph(join(import.meta.dirname, '../../src'));
+
+/** The rooms by layer: a file imports its own layer or lower ones. A room is a folder, or a file at the top. */
+const layers = [
+  ['background-tasks-error.ts', 'contracts', 'describe-value.ts', 'errors.ts', 'nest'],
+  ['options', 'tasks'],
+  ['disposal', 'execution'],
+  ['http', 'scope', 'shutdown'],
+  ['background-tasks.module-definition.ts', 'background-tasks.module.ts'],
+  ['index.ts'],
+];
+
+/** Entry points of their own: they stand on what an entry point may use, and nothing stands on them. */
+const sideRooms = new Set(['testing']);
+const SIDE_LAYER = 4;
+
+/** The only file that may know how Nest is made inside. */
+const INTERNALS = 'nest/nest-internals.ts';
+
+describe('the direction of imports', () => {
+  it('knows the room of every file', () => {
+    const strangers = files.filter(({ path }) => layerOf(path) === undefined);
+
+    expect(strangers).toEqual([]);
+  });
+
+  it('leads to files that exist', () => {
+    expect(broken).toEqual([]);
+  });
+
+  it('runs down or level, never up', () => {
+    const up = inside.filter(({ from, to }) => layerOf(to)! > layerOf(from)!);
+
+    expect(up.map(show)).toEqual([]);
+  });
+
+  it('never enters a side room from outside, not even from another side room', () => {
+    const sideways = inside.filter(({ from, to }) => sideRooms.has(roomOf(to)) && roomOf(to) !== roomOf(from));
+
+    expect(sideways.map(show)).toEqual([]);
+  });
+
+  it('has no circle of files, type-only imports included', () => {
+    expect(circlesIn(inside).map((circle) => circle.join(' → '))).toEqual([]);
+  });
+
+  it('has no circle of rooms', () => {
+    const betweenRooms = inside
+      .map(({ from, to }) => ({ from: roomOf(from), to: roomOf(to) }))
+      .filter(({ from, to }) => from !== to);
+
+    expect(circlesIn(betweenRooms).map((circle) => circle.join(' → '))).toEqual([]);
+  });
+
+  it('never leads to an index', () => {
+    expect(inside.filter(({ to }) => /(^|\/)index\.ts$/.test(to)).map(show)).toEqual([]);
+  });
+
+  it.each([
+    { room: 'contracts', mayImport: [] },
+    { room: 'nest', mayImport: ['errors.ts'] },
+  ])('leads from $room to $mayImport and nothing else of ours', ({ room, mayImport }) => {
+    const arrows = inside.filter(({ from, to }) => roomOf(from) === room && ![room, ...mayImport].includes(roomOf(to)));
+
+    expect(arrows.map(show)).toEqual([]);
+  });
+
+  it('reaches into Nest in one file only', () => {
+    const reaching = outside.filter(({ from, to }) => /^@nestjs\/[^/]+\//.test(to) && from !== INTERNALS);
+
+    expect(reaching.map(show)).toEqual([]);
+  });
+
+  it('needs only Nest, rxjs and Node', () => {
+    const allowed = /^(@nestjs\/(common|core)(\/.+)?|rxjs|node:.+)$/;
+
+    expect(outside.filter(({ to }) => !allowed.test(to)).map(show)).toEqual([]);
+  });
+});
+
+describe('the size of files', () => {
+  it('has no file over 250 lines', () => {
+    expect(files.filter(({ lines }) => lines > 250)).toEqual([]);
+  });
+
+  it('has a median of at most 60 lines', () => {
+    const sorted = files.map(({ lines }) => lines).sort((a, b) => a - b);
+
+    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThanOrEqual(60);
+  });
+});
+
+describe('the walker itself', () => {
+  it('sees every way to name a module', () => {
+    const text = `
+      import a from './a.js'; import type { B } from './b.js'; import { type C } from './c.js'; import './d.js';
+      export * from './e.js'; export type { F } from './f.js';
+      const g = await import('./g.js'); type H = import('./h.js').H; // import './not.js'
+    `;
+
+    expect(importsOf('x.ts', text)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name) => `./${name}.js`));
+  });
+
+  it('finds a circle, and where it begins', () => {
+    const arrows = ['a b', 'b c', 'c d', 'd b', 'a d'].map((pair) => ({ from: pair[0]!, to: pair[2]! }));
+
+    expect(circlesIn(arrows)).toEqual([['b', 'c', 'd', 'b']]);
+  });
+});
+
+function roomOf(path: string): string {
+  return path.split('/')[0]!;
+}
+
+function layerOf(path: string): number | undefined {
+  const room = roomOf(path);
+  if (sideRooms.has(room)) return SIDE_LAYER;
+  const index = layers.findIndex((rooms) => rooms.includes(room));
+  return index === -1 ? undefined : index + 1;
+}
+
+function show({ from, to }: Arrow): string {
+  return `${from} → ${to}`;
+}

@@ -1,0 +1,88 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import ts from 'typescript';
+
+/** One import or re-export of a source file. */
+export interface Arrow {
+  readonly from: string;
+  /** The file it leads to, or the name of a package. */
+  readonly to: string;
+}
+
+export interface SourceFile {
+  /** Relative to the root, with slashes. */
+  readonly path: string;
+  readonly lines: number;
+}
+
+export interface SourceGraph {
+  readonly files: readonly SourceFile[];
+  /** What leads to another file of the root. */
+  readonly inside: readonly Arrow[];
+  /** What leads to a package or to Node. */
+  readonly outside: readonly Arrow[];
+  /** What leads to no file at all. */
+  readonly broken: readonly Arrow[];
+}
+
+/** Reads all files under `root`, and who imports whom: types, re-exports and dynamic imports included. */
+export function readSourceGraph(root: string): SourceGraph {
+  const paths = (readdirSync(root, { recursive: true }) as string[]).filter((path) => /\.ts$|\.js$/.test(path)).sort();
+  const files: SourceFile[] = [];
+  const inside: Arrow[] = [];
+  const outside: Arrow[] = [];
+  const broken: Arrow[] = [];
+  for (const path of paths) {
+    const text = readFileSync(join(root, path), 'utf8');
+    files.push({ path, lines: text.trimEnd().split('\n').length });
+    for (const name of importsOf(path, text)) {
+      if (!name.startsWith('.')) {
+        outside.push({ from: path, to: name });
+        continue;
+      }
+      const wanted = join(dirname(path), name);
+      const found = [wanted, wanted.replace(/\.js$/, '.ts')].find((candidate) => existsSync(join(root, candidate)));
+      (found ? inside : broken).push({ from: path, to: found ?? wanted });
+    }
+  }
+  return { files, inside, outside, broken };
+}
+
+/** Every module a file names: `import`, `import type`, `export … from`, `import()` and `import('…')` types. */
+export function importsOf(path: string, text: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const name = moduleNameOf(node);
+    if (name && ts.isStringLiteralLike(name)) found.push(name.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
+  return found;
+}
+
+function moduleNameOf(node: ts.Node): ts.Node | undefined {
+  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
+  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) return node.arguments[0];
+  if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return node.argument.literal;
+  return undefined;
+}
+
+/** The circles in a graph, each as its members from one back to itself. Empty if there is none. */
+export function circlesIn(arrows: readonly Arrow[]): string[][] {
+  const next = new Map<string, Set<string>>();
+  for (const { from, to } of arrows) next.set(from, (next.get(from) ?? new Set<string>()).add(to));
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const walk = (at: string, way: readonly string[]): void => {
+    const start = way.indexOf(at);
+    if (start !== -1) {
+      circles.push([...way.slice(start), at]);
+      return;
+    }
+    if (done.has(at)) return;
+    for (const to of next.get(at) ?? []) walk(to, [...way, at]);
+    done.add(at);
+  };
+  for (const from of next.keys()) walk(from, []);
+  return circles;
+}

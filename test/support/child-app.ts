@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished, vi } from 'vitest';
+import type { TerminalTaskState } from '../../src/index.js';
+import type { Platform } from './platforms.js';
+
+// A process has to start first, and the machine may be busy with others.
+vi.setConfig({ testTimeout: 60_000 });
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** What a fixture wrote down while it lived. */
+export class Journal {
+  readonly lines: readonly string[];
+
+  constructor(text: string) {
+    this.lines = text.split('\n').filter((line) => line !== '');
+  }
+
+  /** What follows the kind in each line of that kind. */
+  of(kind: string): string[] {
+    return this.lines.filter((line) => line === kind || line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
+  }
+
+  get accepted(): string[] {
+    return this.of('A');
+  }
+
+  /** The states in which each task ended, which should be one. */
+  get ends(): Map<string, TerminalTaskState[]> {
+    const ends = new Map<string, TerminalTaskState[]>();
+    for (const end of this.of('T')) {
+      const [id, state] = end.split(' ') as [string, TerminalTaskState];
+      ends.set(id, [...(ends.get(id) ?? []), state]);
+    }
+    return ends;
+  }
+
+  /** The ids of accepted tasks that have no end. */
+  get lost(): string[] {
+    const { ends } = this;
+    return this.accepted.filter((id) => !ends.has(id));
+  }
+
+  /** The ids that ended more than once, were accepted more than once, or ended without having been accepted. */
+  get corrupt(): string[] {
+    const { accepted, ends } = this;
+    const known = new Set(accepted);
+    const twice = accepted.length - known.size;
+    return [
+      ...[...ends].filter(([id, states]) => states.length > 1 || !known.has(id)).map(([id]) => id),
+      ...Array.from({ length: twice }, () => 'accepted twice'),
+    ];
+  }
+
+  count(state: TerminalTaskState): number {
+    return this.of('T').filter((end) => end.endsWith(` ${state}`)).length;
+  }
+}
+
+export interface ChildSettings {
+  readonly platform?: Platform;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeArgs?: readonly string[];
+}
+
+/** A process that runs a fixture: a real application, to be sent real signals. */
+export class Child {
+  readonly exit: Promise<Exit>;
+  readonly #output: string[] = [];
+  readonly #readers = new Set<() => void>();
+
+  constructor(
+    private readonly process: ChildProcess,
+    private readonly journalFile: string,
+  ) {
+    const exited = once(process, 'exit') as Promise<[Exit['code'], Exit['signal']]>;
+    this.exit = exited.then(([code, signal]) => ({ code, signal }));
+    for (const stream of [process.stdout!, process.stderr!]) {
+      createInterface(stream).on('line', (line) => {
+        this.#output.push(line);
+        for (const read of this.#readers) read();
+      });
+    }
+  }
+
+  /** What follows the word on the first line of output that begins with it. */
+  async said(word: string): Promise<string> {
+    const heard = new Promise<string>((resolve) => {
+      const read = () => {
+        const line = this.#output.find((each) => each === word || each.startsWith(`${word} `));
+        if (line === undefined) return;
+        this.#readers.delete(read);
+        resolve(line.slice(word.length + 1));
+      };
+      this.#readers.add(read);
+      read();
+    });
+    const ended = this.exit.then(() => {
+      throw new Error(`The fixture ended without saying ${word}:\n${this.#output.join('\n')}`);
+    });
+    return Promise.race([heard, ended]);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+
+  get journal(): Journal {
+    return new Journal(readFileSync(this.journalFile, 'utf8'));
+  }
+
+  /** All that it printed, for the message of a failing assertion. */
+  get output(): string {
+    return this.#output.join('\n');
+  }
+}
+
+/** Runs `test/faults/fixtures/<name>.mjs`. It is ended when the test is. */
+export function startChild(name: string, { platform, env, nodeArgs = [] }: ChildSettings = {}): Child {
+  const folder = mkdtempSync(join(tmpdir(), 'background-tasks-'));
+  const journalFile = join(folder, 'journal');
+  writeFileSync(journalFile, '');
+  const fixture = fileURLToPath(new URL(`../faults/fixtures/${name}.mjs`, import.meta.url));
+  const child = spawn(process.execPath, [...nodeArgs, fixture], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_ENV: 'production', PLATFORM: platform?.name ?? 'Express', JOURNAL: journalFile, ...env },
+  });
+  const running = new Child(child, journalFile);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await running.exit;
+    rmSync(folder, { recursive: true });
+  });
+  return running;
+}

@@ -1,0 +1,27 @@
+/** What happened, in order, for a test to wait on and to look at. */
+export class Timeline {
+  readonly events: string[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  readonly note = (event: string): void => {
+    this.events.push(event);
+    for (const look of this.#waiting) look();
+  };
+
+  /** Resolves once the event has happened, that many times in all. */
+  async until(event: string, times = 1): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const look = () => {
+        if (this.count(event) < times) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  count(event: string): number {
+    return this.events.filter((other) => other === event).length;
+  }
+}
