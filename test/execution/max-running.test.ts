@@ -26,7 +26,7 @@ describe('B15 maxRunning', () => {
 
   it.each([
     { kind: 'asynchronous', work: async (note: () => void) => note() },
-    { kind: 'synchronous', work: (note: () => void) => note() },
+    { kind: 'synchronous', work: (note: () => void): unknown => note() },
   ])('lets requests with $kind tasks take turns: one with many does not keep the others waiting', async ({ work: each }) => {
     const units = await startUnits({ maxRunning: 1 });
     const { timeline, open, work } = await blocked(units);

@@ -67,6 +67,7 @@ describe.each(platforms)("B15 overflow 'wait' on $name", (platform) => {
     gate('second').resolve();
     const answer = fetch(`${url}/pair/held?cancels=1`);
     await timeline.until('added second held');
+    await fetch(`${url}/ping`);
     gate('cancel').resolve();
     await timeline.until('cancelled');
     for (const name of ['busy', 'waiting', 'held', 'later']) gate(name).resolve();

@@ -1,5 +1,4 @@
 import { Controller, Get, type MessageEvent, Sse, StreamableFile } from '@nestjs/common';
-import type { AbstractHttpAdapter } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { PassThrough } from 'node:stream';
@@ -14,7 +13,7 @@ import { Timeline } from '../support/timeline.js';
 
 const http2: Platform = {
   name: 'Fastify',
-  adapter: () => new FastifyAdapter({ http2: true }) as unknown as AbstractHttpAdapter,
+  adapter: () => new FastifyAdapter({ http2: true }),
 };
 
 const bodies = [

@@ -13,11 +13,12 @@ import { tap } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, BackgroundTasksRef, Tasks } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
-import { ClientThread, faultScale } from '../support/client-thread.js';
+import { ClientThread } from '../support/client-thread.js';
 import { deferred } from '../support/deferred.js';
 import { Gate } from '../support/gate.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { RawClient } from '../support/raw-client.js';
+import { scaled } from '../support/scale.js';
 import { Timeline } from '../support/timeline.js';
 
 describe.each(platforms)('B1 the response goes first on $name', (platform) => {
@@ -37,7 +38,7 @@ describe.each(platforms)('B1 the response goes first on $name', (platform) => {
       }
     }
     const { app, port } = await startApp(platform, { controllers: [Blocking] });
-    const requests = 200 * faultScale;
+    const requests = scaled(200, 1_000);
 
     await client.run(port, '/', requests);
     await settled(app);

@@ -2,9 +2,6 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 
-/** How many times over the load tests run. @default 1, for every test run. */
-export const faultScale = Number(process.env.FAULT_SCALE ?? 1);
-
 /** A client on a thread of its own, which receives its responses even while this thread blocks. */
 export class ClientThread {
   readonly #received = new Int32Array(new SharedArrayBuffer(4));
