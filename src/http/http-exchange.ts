@@ -59,8 +59,10 @@ export class HttpExchange implements Ambient, ScopeSource {
 
   /** Notes a route or a middleware that has begun, whether or not anything of ours has been touched by then. */
   routeBegun(route: PromiseLike<unknown>): void {
-    if (this.#scope) this.#awaitRoute(route);
-    else if (this.#routes) this.#routes.push(route);
+    if (this.#scope) {
+      this.#awaitRoute(route);
+      if (!this.isHeld) this.#watchClient();
+    } else if (this.#routes) this.#routes.push(route);
     else this.#routes = [route];
   }
 
@@ -105,6 +107,8 @@ export class HttpExchange implements Ambient, ScopeSource {
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
     for (const route of this.#routes ?? []) this.#awaitRoute(route);
+    // It may write for as long as it runs, without ever going through the adapter.
+    if (!this.isHeld) this.#watchClient();
     this.#routes = undefined;
     onResponseEnd(request, response, (aborted) => this.#responseOver(aborted));
     return scope;

@@ -1,11 +1,12 @@
 import { Controller, Get, type MessageEvent, Res, Sse, StreamableFile } from '@nestjs/common';
-import { Observable, Subject } from 'rxjs';
+import { Readable } from 'node:stream';
+import { concat, NEVER, Observable, of, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, BackgroundTasksHost, currentTask, Tasks } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { Gate } from '../support/gate.js';
-import type { FrameworkResponse } from '../support/http-types.js';
+import { type FrameworkResponse, rawOf } from '../support/http-types.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { noteResponseEnds } from '../support/plugins.js';
 import { RawClient } from '../support/raw-client.js';
@@ -19,6 +20,7 @@ const kinds = [
   { kind: 'a buffer sent with @Res()', path: '/large-manual' },
   { kind: 'a StreamableFile', path: '/large-file' },
   { kind: 'an async iterable', path: '/large-iterable' },
+  { kind: 'a stream sent with @Res()', path: '/large-pipe' },
 ];
 
 describe.each(platforms)('B10 a client that stops reading on $name', (platform) => {
@@ -36,6 +38,18 @@ describe.each(platforms)('B10 a client that stops reading on $name', (platform) 
     await settled(app);
     expect(timeline.count(`task ${path}`)).toBe(1);
     expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ accepted: 1, succeeded: 1 });
+  });
+
+  it('does not keep the tasks of an @Sse() stream waiting that has more to say', async () => {
+    const { app, port, timeline } = await start();
+    const client = await RawClient.connect(port);
+
+    client.pause().request('GET /large-events');
+    await timeline.until('task /large-events');
+    client.destroy();
+    await settled(app);
+
+    expect(timeline.count('task /large-events')).toBe(1);
   });
 
   it('runs them once when it leaves instead of reading on', async () => {
@@ -138,6 +152,18 @@ class Large {
     for (let part = 0; part < 64; part++) yield 'x'.repeat(LARGE / 64);
     await Promise.resolve();
     yield 'the end';
+  }
+
+  @Get('large-pipe')
+  largePipe(@Res() response: FrameworkResponse, @Tasks() tasks: BackgroundTasks): void {
+    this.#add(tasks, '/large-pipe');
+    Readable.from([large()]).pipe(rawOf(response));
+  }
+
+  @Sse('large-events', { maxPendingDataLength: 0 })
+  largeEvents(@Tasks() tasks: BackgroundTasks): Observable<MessageEvent> {
+    this.#add(tasks, '/large-events');
+    return concat(of({ data: large() }), NEVER);
   }
 
   @Sse('idle-events')
