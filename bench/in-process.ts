@@ -24,7 +24,10 @@ const batch = (add: (tasks: BackgroundTasks) => void) => () =>
   });
 
 const bench = new Bench({ time: 500, warmupTime: 200 })
-  .add('addTask', batch((tasks) => tasks.addTask(work, 1)))
+  .add(
+    'addTask',
+    batch((tasks) => tasks.addTask(work, 1)),
+  )
   .add(
     'addTask with timeoutMs',
     batch((tasks) => tasks.with({ timeoutMs: 1_000 }).addTask(work, 1)),
@@ -46,12 +49,18 @@ const bench = new Bench({ time: 500, warmupTime: 200 })
 await bench.run();
 
 const withStore = new Bench({ time: 500, warmupTime: 200 }).add('addTask, AsyncLocalStorage active', () =>
-  new AsyncLocalStorage().run({}, batch((tasks) => tasks.addTask(work, 1))),
+  new AsyncLocalStorage().run(
+    {},
+    batch((tasks) => tasks.addTask(work, 1)),
+  ),
 );
 await withStore.run();
 
 const nanosecondsPerTask = Object.fromEntries(
-  [...bench.tasks, ...withStore.tasks].map((task) => [task.name, (task.result as { latency: { p50: number } }).latency.p50 * (1e6 / BATCH)]),
+  [...bench.tasks, ...withStore.tasks].map((task) => [
+    task.name,
+    (task.result as { latency: { p50: number } }).latency.p50 * (1e6 / BATCH),
+  ]),
 );
 
 /** Microseconds a task, by how many one scope has. */

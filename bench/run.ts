@@ -17,7 +17,9 @@ const { values } = parseArgs({
 const pace = values.quick ? { rounds: 2, secondsPerRun: 0.4 } : { rounds: 5, secondsPerRun: 1.5 };
 
 console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
-console.log('Ratios are medians of paired runs (lowest–highest); above 1 the variant is faster. CPU is the server process, µs a request.\n');
+console.log(
+  'Ratios are medians of paired runs (lowest–highest); above 1 the variant is faster. CPU is the server process, µs a request.\n',
+);
 console.log('| platform | variant | against | throughput | CPU | CPU of the other |');
 console.log('|---|---|---|---|---|---|');
 const measured: Measured[] = [];
@@ -28,7 +30,9 @@ for (const comparison of comparisons) {
     measured.push(result);
     const { cpuPerRequest } = result;
     const cpu = [median(cpuPerRequest.variant), median(cpuPerRequest.baseline)].map((value) => value.toFixed(1));
-    console.log(`| ${platform} | ${result.variant} | ${result.baseline} | ${spread(result.throughputRatios)} | ${cpu.join(' | ')} |`);
+    console.log(
+      `| ${platform} | ${result.variant} | ${result.baseline} | ${spread(result.throughputRatios)} | ${cpu.join(' | ')} |`,
+    );
   }
 }
 
@@ -54,4 +58,7 @@ console.log('\n| tasks waiting | bytes each | µs to settle each |\n|---|---|---
 for (const [count, { bytes, microseconds }] of Object.entries(inProcess.inFlight)) {
   console.log(`| ${count} | ${bytes.toFixed(0)} | ${microseconds.toFixed(2)} |`);
 }
-writeFileSync(values.json, JSON.stringify({ node: process.versions.node, date: new Date().toISOString(), pace, measured, inProcess }, undefined, 2));
+writeFileSync(
+  values.json,
+  JSON.stringify({ node: process.versions.node, date: new Date().toISOString(), pace, measured, inProcess }, undefined, 2),
+);

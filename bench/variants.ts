@@ -47,4 +47,3 @@ export function rootModule(name: VariantName): DynamicModule {
   const { controller, providers = [], imports = [] }: Variant = variants[name];
   return { module: Root, controllers: [controller], providers, imports };
 }
-
