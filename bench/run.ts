@@ -14,7 +14,7 @@ const { values } = parseArgs({
     json: { type: 'string', default: 'bench-results.json' },
   },
 });
-const pace = values.quick ? { rounds: 2, secondsPerRun: 0.4 } : { rounds: 5, secondsPerRun: 1.5 };
+const pace = values.quick ? { rounds: 2, secondsPerRun: 0.3 } : { rounds: 7, secondsPerRun: 1 };
 
 console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
 console.log(
