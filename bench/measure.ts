@@ -6,7 +6,6 @@ import type { VariantName } from './variants.js';
 export interface Pace {
   /** Paired runs of each comparison; the first pair is a warm-up and not counted. */
   readonly rounds: number;
-  /** How long one run is to take, from what the warm-up was answered in. */
   readonly secondsPerRun: number;
 }
 
@@ -18,8 +17,6 @@ export interface Measured extends Pick<Comparison, 'variant' | 'baseline'> {
   readonly cpuPerRequest: { readonly variant: readonly number[]; readonly baseline: readonly number[] };
 }
 
-const WARM_UP_REQUESTS = 3_000;
-
 interface Run {
   readonly perSecond: number;
   readonly cpuMicroseconds: number;
@@ -30,14 +27,12 @@ export async function measure({ variant, baseline }: Comparison, platform: Platf
   const load = start('load.js', []);
   const servers = await Promise.all([variant, baseline].map((name) => startServer(platform, name)));
   const runs: [Run, Run][] = [];
-  let requests = WARM_UP_REQUESTS;
   for (let round = 0; round <= pace.rounds; round++) {
     // Every other round begins with the other side.
     const order = round % 2 === 0 ? [0, 1] : [1, 0];
     const pair: Run[] = [];
-    for (const side of order) pair[side] = await run(load, servers[side]!, requests);
+    for (const side of order) pair[side] = await run(load, servers[side]!, pace.secondsPerRun);
     runs.push(pair as [Run, Run]);
-    if (round === 0) requests = Math.round(pair[1]!.perSecond * pace.secondsPerRun);
   }
   for (const child of [load, ...servers.map((server) => server.child)]) child.disconnect();
   const counted = runs.slice(1);
@@ -61,12 +56,12 @@ async function startServer(platform: PlatformName, name: VariantName): Promise<S
   return { child, url: `http://127.0.0.1:${port}/` };
 }
 
-async function run(load: ChildProcess, { child, url }: Server, requests: number): Promise<Run> {
+async function run(load: ChildProcess, { child, url }: Server, seconds: number): Promise<Run> {
   const before = await cpuUsage(child);
-  load.send({ url, requests });
-  const seconds = await answerOf<number>(load);
+  load.send({ url, seconds });
+  const { requests, seconds: took } = await answerOf<{ requests: number; seconds: number }>(load);
   const after = await cpuUsage(child);
-  return { perSecond: requests / seconds, cpuMicroseconds: (after.user + after.system - before.user - before.system) / requests };
+  return { perSecond: requests / took, cpuMicroseconds: (after.user + after.system - before.user - before.system) / requests };
 }
 
 async function cpuUsage(child: ChildProcess): Promise<NodeJS.CpuUsage> {
