@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import { DisposeTimeoutError } from '../errors.js';
 import type { InstanceUnderConstruction } from '../nest/nest-internals.js';
 import { withinDeadline } from './deadline.js';
 import { disposeInstance, isDisposable } from './disposer.js';
@@ -80,10 +81,6 @@ export class Disposables {
     return opening;
   }
 
-  has(definition: ResourceDefinition): boolean {
-    return this.#leases?.has(definition) ?? false;
-  }
-
   get hasBeforeResponse(): boolean {
     return this.#entries.some(isBeforeResponse);
   }
@@ -104,14 +101,19 @@ export class Disposables {
     }
   }
 
-  /** Exits the `'before-response'` resources with the error of the request. Resolves with the error to answer. */
-  async failBeforeResponse(error: unknown): Promise<unknown> {
+  /**
+   * Exits the `'before-response'` resources with the error of the request. Resolves with the error
+   * to answer: what an exit threw in its place, but not that an exit took too long, which says
+   * nothing about the request and goes to `timedOut`.
+   */
+  async failBeforeResponse(error: unknown, timedOut: (error: DisposeTimeoutError) => void): Promise<unknown> {
     let answer = error;
     for (const entry of await this.#takeBeforeResponse()) {
       try {
         await this.#dispose(entry, { succeeded: false, error: answer, aborted: false });
       } catch (exitError) {
-        answer = exitError;
+        if (exitError instanceof DisposeTimeoutError) timedOut(exitError);
+        else answer = exitError;
       }
     }
     return answer;

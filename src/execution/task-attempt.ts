@@ -60,6 +60,7 @@ export class TaskAttempt implements TaskContext, Ambient {
   abort(reason: Error): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = reason;
-    this.#controller?.abort(reason);
+    // Listeners run within abort(), and belong to the task rather than to the timer that calls it.
+    if (this.#controller) this.queued.runInAsyncScope(() => this.#controller!.abort(reason));
   }
 }

@@ -3,7 +3,7 @@ import type { AbstractHttpAdapter } from '@nestjs/core';
 import { copyRouteTraits, isHeldRoute } from '../nest/nest-internals.js';
 import { ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { beginExchange, type ExchangeEnvironment, exchangeOf } from './http-exchange.js';
+import { beginExchange, type ExchangeEnvironment, exchangeOf, type HttpExchange } from './http-exchange.js';
 import { endWithConnection } from './reply-end.js';
 import type { RawRequest, RawResponse } from './response-end.js';
 
@@ -70,7 +70,7 @@ function wrapRoute(handler: Handler, settings: HookSettings): Handler {
   const call = settings.scopes.usesRef ? inAmbient(handler) : handler;
   const { overriddenTasks } = settings;
   const route: Handler = (request, response, next) => {
-    const exchange = beginExchange(request.raw ?? request, response.raw ?? response, settings);
+    const exchange = exchangeFor(request, response, settings);
     exchange.isHeld = isHeld;
     endWithConnection(response, request.raw ?? request, response.raw ?? response);
     const settled = call(request, response, next);
@@ -79,7 +79,7 @@ function wrapRoute(handler: Handler, settings: HookSettings): Handler {
   };
   /** Only in tests that override BackgroundTasks: the replacement is resolved before the handler runs. */
   const overriddenRoute: Handler = async (request, response, next) => {
-    const exchange = beginExchange(request.raw ?? request, response.raw ?? response, settings);
+    const exchange = exchangeFor(request, response, settings);
     exchange.tasksOverride = await overriddenTasks!(request);
     return route(request, response, next);
   };
@@ -101,11 +101,15 @@ function inAmbient(handler: Handler): Handler {
 function wrapMiddleware(middleware: Handler, settings: HookSettings): Handler {
   const call = settings.scopes.usesRef ? inAmbient(middleware) : middleware;
   return (request, response, next) => {
-    const exchange = beginExchange(request.raw ?? request, response.raw ?? response, settings);
-    const settled = call(request, response, next);
+    const exchange = exchangeFor(request, response, settings);
+    const settled = call(request, response, exchange.middlewareBegun(next as (...args: unknown[]) => unknown));
     if (settled instanceof Promise) exchange.routeBegun(settled);
     return settled;
   };
+}
+
+function exchangeFor(request: Framed<RawRequest>, response: Framed<RawResponse>, settings: HookSettings): HttpExchange {
+  return beginExchange(request.raw ?? request, response.raw ?? response, settings);
 }
 
 function replace(

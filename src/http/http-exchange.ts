@@ -36,6 +36,9 @@ export class HttpExchange implements Ambient, ScopeSource {
   #notedRoutes: number | undefined;
   #isResponseOver = false;
   #isAborted = false;
+  /** Middleware that has neither passed on nor, as far as we know, answered. */
+  #undecidedMiddleware = 0;
+  #patience: NodeJS.Timeout | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -64,6 +67,23 @@ export class HttpExchange implements Ambient, ScopeSource {
       if (!this.isHeld) this.#watchClient();
     } else if (this.#routes) this.#routes.push(route);
     else this.#routes = [route];
+  }
+
+  /**
+   * Notes a middleware that has begun, and gives it the `next` to call: until then the route may be
+   * still to come, though the client has left.
+   */
+  middlewareBegun<A extends unknown[], R>(next: (...args: A) => R): (...args: A) => R {
+    this.#undecidedMiddleware++;
+    let isUndecided = true;
+    return (...args) => {
+      // The route begins within the call.
+      const result = next(...args);
+      if (isUndecided) this.#undecidedMiddleware--;
+      isUndecided = false;
+      this.#endIfOver();
+      return result;
+    };
   }
 
   /**
@@ -122,8 +142,8 @@ export class HttpExchange implements Ambient, ScopeSource {
   readonly #routeSettled = (): void => {
     this.#unsettledRoutes--;
     if (this.#unsettledRoutes > 0) return;
-    this.#exitLate();
-    if (this.#isResponseOver) this.#end(this.#isAborted);
+    if (this.#undecidedMiddleware === 0) this.#exitLate();
+    if (this.#isResponseOver) this.#endIfOver();
     else this.#watchClient();
   };
 
@@ -135,7 +155,18 @@ export class HttpExchange implements Ambient, ScopeSource {
     this.#isResponseOver = true;
     this.#isAborted = aborted;
     this.environment.stalledResponses.forget(this.response);
-    if (this.#unsettledRoutes === 0) this.#end(aborted);
+    this.#endIfOver();
+  }
+
+  #endIfOver(): void {
+    if (!this.#isResponseOver || this.#unsettledRoutes > 0) return;
+    if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.response.headersSent) {
+      // It may never pass on, as a proxy that waits for its own upstream does not.
+      const { responseTimeoutMs } = this.environment.scopes.engine.options;
+      this.#patience ??= setTimeout(() => this.#end(true), responseTimeoutMs).unref();
+      return;
+    }
+    this.#end(this.#isAborted);
   }
 
   /** Where the bytes left without us (`@Res()`, `@Sse()`), `'before-response'` resources exit now. */
@@ -148,6 +179,7 @@ export class HttpExchange implements Ambient, ScopeSource {
   }
 
   #end(aborted: boolean): void {
+    clearTimeout(this.#patience);
     const { statusCode } = this.response;
     this.#scope!.end(this.response.headersSent ? { statusCode, aborted } : { aborted });
   }

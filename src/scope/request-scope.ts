@@ -115,7 +115,9 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
     this.#failure ??= { error };
     if (!this.#disposables.hasBeforeResponse) return undefined;
     return this.#hold(async () => {
-      const answer = await this.#disposables.failBeforeResponse(error);
+      const answer = await this.#disposables.failBeforeResponse(error, (timeout) =>
+        this.environment.engine.log.disposalFailed([timeout]),
+      );
       this.#failure = { error: answer };
       return answer;
     });

@@ -2,8 +2,10 @@ import { Controller, Get, Injectable, type MiddlewareConsumer, Module, type Nest
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksRef, currentTask, type TaskOutcome } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
+import { deferred } from '../support/deferred.js';
 import { rawOf } from '../support/http-types.js';
 import { platforms, startApp } from '../support/platforms.js';
+import { RawClient } from '../support/raw-client.js';
 
 const waysIn = [
   { way: 'BackgroundTasks injected', via: () => InjectedMiddleware as Type<unknown> },
@@ -60,6 +62,22 @@ describe.each(platforms)('B8 middleware on $name', (platform) => {
     });
   });
 
+  it('keeps the queue open for the route of a middleware that passes on late, though the client has left', async () => {
+    const { app, port, ran } = await start(LateMiddleware);
+    const recorder = app.get(Recorder);
+    const client = await RawClient.connect(port);
+
+    client.request('GET /route');
+    await recorder.held.promise;
+    client.destroy();
+    await recorder.left.promise;
+    recorder.pass();
+    await settled(app);
+
+    expect(ran).toMatchObject([{ name: 'by default', outcome: { succeeded: true, aborted: true } }]);
+    expect(recorder.routed).toBe(1);
+  });
+
   it('counts the tasks of both ways in one queue', async () => {
     const { app, url } = await start(InjectedMiddleware, RefMiddleware);
 
@@ -76,14 +94,19 @@ describe.each(platforms)('B8 middleware on $name', (platform) => {
         for (const each of middleware) consumer.apply(each).forRoutes('{*all}');
       }
     }
-    const { app, url, logs } = await startApp(platform, { imports: [RoutedModule] });
-    return { app, url, logs, ran: app.get(Recorder).ran };
+    const { app, url, port, logs } = await startApp(platform, { imports: [RoutedModule] });
+    return { app, url, port, logs, ran: app.get(Recorder).ran };
   }
 });
 
 @Injectable()
 class Recorder {
   readonly ran: { readonly name: string; readonly outcome: TaskOutcome }[] = [];
+
+  readonly held = deferred();
+  readonly left = deferred();
+  routed = 0;
+  pass!: () => void;
 
   readonly record = (): void => {
     const { name, outcome } = currentTask();
@@ -114,6 +137,21 @@ class InjectedMiddleware {
 }
 
 @Injectable()
+class LateMiddleware {
+  constructor(
+    private readonly tasks: BackgroundTasks,
+    private readonly recorder: Recorder,
+  ) {}
+
+  use(_request: object, response: object, next: () => void): void {
+    this.tasks.with({ name: 'by default' }).addTask(this.recorder.record);
+    this.recorder.pass = next;
+    rawOf(response).once('close', () => this.recorder.left.resolve());
+    this.recorder.held.resolve();
+  }
+}
+
+@Injectable()
 class RefMiddleware {
   constructor(
     private readonly ref: BackgroundTasksRef,
@@ -127,10 +165,14 @@ class RefMiddleware {
 
 @Controller()
 class Routed {
-  constructor(private readonly tasks: BackgroundTasks) {}
+  constructor(
+    private readonly tasks: BackgroundTasks,
+    private readonly recorder: Recorder,
+  ) {}
 
   @Get('route')
   route(): string {
+    this.recorder.routed++;
     return this.tasks.pending.map(({ name }) => name).join(', ');
   }
 }

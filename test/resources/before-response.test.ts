@@ -118,6 +118,20 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     expect(status).toBe(500);
   });
 
+  it('that hang in their rollback leave the answer to the error of the handler, and are logged', async () => {
+    const { app, url, logs } = await startApp(platform, {
+      controllers: [FailingController],
+      providers: [early({ rollback: () => new Promise(() => undefined) })],
+      options: { disposeTimeoutMs: 20 },
+    });
+
+    const { status } = await fetchText(`${url}/failing`);
+    await settled(app);
+
+    expect(status).toBe(409);
+    expect(logs.errors).toEqual([expect.stringContaining('early took longer than 20 ms')]);
+  });
+
   it('that are still being opened when another fails to open are exited before the answer', async () => {
     const opening = deferred();
     const slow = provideResource({
@@ -206,5 +220,13 @@ class HalfOpenController {
   @Get()
   get(@Resource('slow') _slow: unknown, @Resource('failing') _failing: unknown) {
     return 'never';
+  }
+}
+
+@Controller('failing')
+class FailingController {
+  @Get()
+  fail(@Resource('early') _early: unknown): void {
+    throw new ConflictException('taken');
   }
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
+import { currentTask } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { startUnits } from '../support/units.js';
 
@@ -40,6 +41,22 @@ describe('B17 AsyncLocalStorage in a task', () => {
       }),
     );
     expect(seen).toEqual(['added', 'added', 'added']);
+  });
+
+  it('is the same in a listener of its abort signal, whatever started the task', async () => {
+    const { run } = await startUnits({ timeoutMs: 5 });
+    const seen: unknown[] = [];
+    await storage.run('elsewhere', () =>
+      run((tasks) => {
+        storage.run('added', () =>
+          tasks.addTask(() => {
+            currentTask().signal.addEventListener('abort', () => seen.push(storage.getStore()));
+            return new Promise(() => undefined);
+          }),
+        );
+      }),
+    );
+    expect(seen).toEqual(['added']);
   });
 
   it('is the same in every attempt', async () => {
