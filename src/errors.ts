@@ -207,12 +207,12 @@ export class TasksFailedError extends BackgroundTasksError {
 export class TaskNotRecordedError extends BackgroundTasksError {
   readonly code = 'TASK_NOT_RECORDED';
 
-  constructor(wanted: string | undefined, added: readonly string[]) {
+  constructor(wanted: string | undefined, added: readonly string[], options: readonly string[] = []) {
     const list = added.length > 0 ? `added: ${added.join(', ')}` : 'nothing was added';
     super(
       wanted === undefined
         ? `Expected no background task, but ${list}.`
-        : `Expected background task "${wanted}" with these arguments, but ${list}. Compare the function, the object and the arguments.`,
+        : `Expected background task "${wanted}" with ${['these arguments', ...options].join(', ')}, but ${list}. Compare the function, the object, the arguments and the options.`,
     );
   }
 }

@@ -9,7 +9,26 @@ export type { TaskOutcome } from './contracts/task-outcome.js';
 export type { TaskReport, TaskState, TerminalTaskState } from './contracts/task-report.js';
 export { provideResource } from './disposal/provide-resource.js';
 export type { DisposableResourceProvider, GeneratorResourceProvider } from './disposal/resource-provider.js';
-export * from './errors.js';
+export {
+  AlreadyRegisteredError,
+  DisposeTimeoutError,
+  InvalidOptionError,
+  NotAFunctionError,
+  OutsideScopeError,
+  OutsideTaskError,
+  QueueFullError,
+  ResourceReleaseOrderError,
+  ResourceYieldedNothingError,
+  ResourceYieldedTwiceError,
+  ScopeClosedError,
+  ShuttingDownError,
+  TaskChainTooLongError,
+  TaskNotRecordedError,
+  TasksFailedError,
+  UnknownMethodError,
+  UnknownResourceError,
+  UnsupportedNestError,
+} from './errors.js';
 export type { TaskStats } from './execution/in-flight.js';
 export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
 export { Resource } from './http/resource.decorator.js';

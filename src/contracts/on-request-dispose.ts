@@ -7,5 +7,6 @@ import type { TaskOutcome } from './task-outcome.js';
  * Wins over `[Symbol.asyncDispose]()`, which wins over `[Symbol.dispose]()`: exactly one is called.
  */
 export interface OnRequestDispose {
+  /** Gives back what the instance holds. Awaited, for at most `disposeTimeoutMs`. */
   onRequestDispose(outcome: TaskOutcome): unknown;
 }

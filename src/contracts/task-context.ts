@@ -4,6 +4,7 @@ import type { TaskOutcome } from './task-outcome.js';
 export interface TaskContext {
   /** The id of the task, as in its handle, its report and the log. */
   readonly id: string;
+  /** The name of the task, as in its handle, its report and the log. */
   readonly name: string;
   /** 1 on the first attempt. */
   readonly attempt: number;

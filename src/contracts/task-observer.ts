@@ -2,7 +2,9 @@ import type { TaskReport } from './task-report.js';
 
 /** Names the task an event is about. */
 export interface TaskEvent {
+  /** Unique to the task. */
   readonly id: string;
+  /** The `name` option, else the name of the function or `Class.method`. */
   readonly name: string;
 }
 

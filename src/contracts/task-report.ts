@@ -20,6 +20,7 @@ export interface TaskReport {
   readonly id: string;
   /** The `name` option, else the name of the function or `Class.method`. */
   readonly name: string;
+  /** How it ended. */
   readonly state: TerminalTaskState;
   /** How often the function was called; 0 if it never ran. */
   readonly attempts: number;

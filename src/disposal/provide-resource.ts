@@ -16,7 +16,8 @@ import type {
  * handler's error is thrown in at the `yield`, so that a transaction can roll back; a task's error
  * never is, for the client has been answered by then.
  *
- * @throws INVALID_OPTION; when acquired RESOURCE_YIELDED_NOTHING, when released RESOURCE_YIELDED_TWICE
+ * @throws INVALID_OPTION; at start-up RESOURCE_RELEASE_ORDER; when acquired RESOURCE_YIELDED_NOTHING, OUTSIDE_SCOPE,
+ * SCOPE_CLOSED; when released RESOURCE_YIELDED_TWICE, DISPOSE_TIMEOUT
  */
 export function provideResource<
   T extends ResourceValue<Token>,

@@ -9,14 +9,15 @@ export interface BackgroundTasksModuleOptions {
   readonly onTaskFailure?: 'continue' | 'stop';
   /** Tasks of one request that run at a time. @default 1, in the order they were added. Above 1 they may finish in any order. */
   readonly concurrency?: number;
-  /** Tasks of the whole process that run at a time, taken in turns across requests. @default Infinity. Too low, and tasks wait although the process is idle. */
+  /** Tasks of the whole process that run at a time, taken in turns across requests. @default Infinity. Too low, and tasks wait although the process is idle; too high, and a burst of them exhausts what they share, such as a connection pool. */
   readonly maxRunning?: number;
-  /** Tasks of the whole process that may wait. @default 10000. Each holds its arguments: `Infinity` turns a slow dependency into an out-of-memory crash. */
+  /** Tasks of the whole process that may wait. @default 10000. Each holds its arguments: `Infinity` turns a slow dependency into an out-of-memory crash, and a low number refuses requests in an ordinary burst. */
   readonly maxPending?: number;
   /**
    * What `addTask` does when `maxPending` tasks wait. @default 'reject', which throws `QUEUE_FULL`
    * (Nest answers 503). `'wait'` holds the response back until there is room; where the response is
-   * not ours to hold (`@Res()`, `@Sse()`, after the response) it throws all the same.
+   * not ours to hold (`@Res()`, `@Sse()`, after the response), and for a request that exceeds
+   * `maxPending` alone, it throws all the same.
    */
   readonly overflow?: 'reject' | 'wait';
   /** The `timeoutMs` of tasks that name none. @default none: a task that never settles holds its request's resources until shutdown. */
@@ -33,7 +34,8 @@ export interface BackgroundTasksModuleOptions {
   readonly disposeTimeoutMs?: number;
   /**
    * Milliseconds a client may leave queued bytes unread before its tasks start without it.
-   * @default 30000. Too low, and tasks run while a slow client is still being served.
+   * @default 30000. Too low, and tasks run while a slow client is still being served; too high, and
+   * clients that do not read hold their requests' resources for as long.
    */
   readonly responseTimeoutMs?: number;
   /** Whether to remember where each task was added, for the log of its failure. @default true unless NODE_ENV is production: it costs microseconds a task. */

@@ -16,7 +16,10 @@ const storage = new AsyncLocalStorage<Ambient>();
 /** Set while a task's function runs up to its first `await`, when no store is needed to know which it is. */
 let synchronous: Ambient | undefined;
 
-/** Before Node 24 the first store anywhere slows every promise of the process down for good, by a fifth of a small application's throughput. */
+/**
+ * Before Node 24 the first store anywhere makes every promise of the process slower for good, so it
+ * is a matter of the process and not of one application.
+ */
 let isStoreFree = Number.parseInt(process.versions.node, 10) >= 24;
 
 /** Finds the request or the task that code belongs to, and pays for AsyncLocalStorage only where it must. */
@@ -71,7 +74,7 @@ export class BackgroundTasksRef {
   /**
    * The tasks of the request, message or unit of work that this code belongs to.
    *
-   * @throws OUTSIDE_SCOPE, SCOPE_CLOSED
+   * @throws OUTSIDE_SCOPE, SCOPE_CLOSED, SHUTTING_DOWN
    */
   get current(): BackgroundTasks {
     const current = ambient.get();

@@ -6,6 +6,7 @@ export interface BackgroundTask {
   readonly id: string;
   /** The `name` option, else the name of the function or `Class.method`. */
   readonly name: string;
+  /** Where it is in its life now. */
   readonly state: TaskState;
   /** Withdraws the task if it still waits. Returns whether it did: a running task is not interrupted. */
   cancel(): boolean;

@@ -32,6 +32,25 @@ export interface RecordedTask {
   readonly task: BackgroundTask;
 }
 
+/** Recorded tasks, seen with one set of options. */
+export interface RecordingTasks extends BackgroundTasks {
+  /** For tasks with options: to add them, or to assert that they were added with these. */
+  with(options: TaskOptions): RecordingTasks;
+  /**
+   * Throws unless that function (or method) was added, with those arguments where any are named,
+   * and with the options given to `with()`: `recorded.with({ runOn: 'always' }).assertAdded(audit)`.
+   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured, also inside objects and arrays.
+   *
+   * @throws TASK_NOT_RECORDED, listing what was added
+   */
+  assertAdded<F extends TaskFunction>(fn: F, ...args: Partial<Parameters<F>>): void;
+  assertAdded<T extends object, K extends MethodName<T>>(
+    target: TaskTarget<T>,
+    method: K,
+    ...args: Partial<MethodArguments<T, K>>
+  ): void;
+}
+
 /**
  * Keeps tasks instead of running them:
  *
@@ -42,7 +61,7 @@ export interface RecordedTask {
  *
  * All requests of the application share it, whichever way they reach their tasks.
  */
-export class RecordingBackgroundTasks extends BackgroundTasks {
+export class RecordingBackgroundTasks extends BackgroundTasks implements RecordingTasks {
   readonly #recorded: { readonly record: RecordedTask; readonly queued: QueuedTask }[] = [];
   readonly #engine = new TaskEngine(resolveModuleOptions({}));
 
@@ -55,7 +74,7 @@ export class RecordingBackgroundTasks extends BackgroundTasks {
     return this.#record(readTaskCall(target, args), noTaskOptions);
   }
 
-  override with(options: TaskOptions): BackgroundTasks {
+  override with(options: TaskOptions): RecordingTasks {
     return new RecordingView(this, (call, checked) => this.#record(call, checked), checkTaskOptions(options));
   }
 
@@ -69,12 +88,6 @@ export class RecordingBackgroundTasks extends BackgroundTasks {
     return found.length > 0;
   }
 
-  /**
-   * Throws unless that function (or method) was added, with those arguments where any are named.
-   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured, also inside objects and arrays.
-   *
-   * @throws TASK_NOT_RECORDED, listing what was added
-   */
   assertAdded<F extends TaskFunction>(fn: F, ...args: Partial<Parameters<F>>): void;
   assertAdded<T extends object, K extends MethodName<T>>(
     target: TaskTarget<T>,
@@ -82,14 +95,7 @@ export class RecordingBackgroundTasks extends BackgroundTasks {
     ...args: Partial<MethodArguments<T, K>>
   ): void;
   assertAdded(target: unknown, ...args: unknown[]): void {
-    const wanted = readTaskCall(target, args);
-    const isWanted = ({ fn, target: on, args: given }: RecordedTask) =>
-      fn === wanted.fn && on === wanted.target && wanted.args.every((arg, index) => matches(arg, given[index]));
-    if (!this.added.some(isWanted))
-      throw new TaskNotRecordedError(
-        wanted.name,
-        this.added.map(({ name }) => name),
-      );
+    assertRecorded(this.added, readTaskCall(target, args), noTaskOptions);
   }
 
   /** Throws if anything was added. @throws TASK_NOT_RECORDED, listing what was added */
@@ -127,28 +133,46 @@ export class RecordingBackgroundTasks extends BackgroundTasks {
 
   /** Forgets what was added, as between two tests that share an application. */
   clear(): void {
-    this.#recorded.length = 0;
+    for (const { queued } of [...this.#recorded]) queued.cancel();
   }
 
   #record(call: TaskCall, options: CheckedTaskOptions): BackgroundTask {
-    const queued = new QueuedTask(call, options, false, 0, undefined, (task) => this.#withdraw(task));
+    const earlier = options.dedupe && this.#recorded.find(({ queued }) => queued.name === (options.name ?? call.name))?.queued;
+    if (earlier && options.dedupe === 'keep-first') return earlier;
+    if (earlier) this.#withdraw(earlier, 'discarded');
+    const queued = new QueuedTask(call, options, false, 0, undefined, (task) => this.#withdraw(task, 'cancelled'));
     const { fn, target, args } = call;
     const record = { name: queued.name, fn, args, options, task: queued, ...(target && { target }) };
     this.#recorded.push({ record, queued });
     return queued;
   }
 
-  #withdraw(task: QueuedTask): boolean {
+  #withdraw(task: QueuedTask, state: 'cancelled' | 'discarded'): boolean {
     const index = this.#recorded.findIndex(({ queued }) => queued === task);
     if (index === -1) return false;
     this.#recorded.splice(index, 1);
-    task.settle('cancelled');
+    task.settle(state);
     return true;
   }
 }
 
+/** @throws TASK_NOT_RECORDED */
+function assertRecorded(added: readonly RecordedTask[], wanted: TaskCall, options: CheckedTaskOptions): void {
+  const isWanted = (task: RecordedTask) =>
+    task.fn === wanted.fn &&
+    task.target === wanted.target &&
+    wanted.args.every((arg, index) => matches(arg, task.args[index])) &&
+    Object.entries(options).every(([option, value]) => matches(value, task.options[option as keyof TaskOptions]));
+  if (added.some(isWanted)) return;
+  throw new TaskNotRecordedError(
+    wanted.name,
+    added.map(({ name }) => name),
+    Object.keys(options),
+  );
+}
+
 /** The recording, seen with one set of options. */
-class RecordingView extends BackgroundTasks {
+class RecordingView extends BackgroundTasks implements RecordingTasks {
   constructor(
     private readonly recording: RecordingBackgroundTasks,
     private readonly record: (call: TaskCall, options: CheckedTaskOptions) => BackgroundTask,
@@ -161,7 +185,11 @@ class RecordingView extends BackgroundTasks {
     return this.record(readTaskCall(target, args), this.options);
   }
 
-  override with(options: TaskOptions): BackgroundTasks {
+  assertAdded(target: unknown, ...args: unknown[]): void {
+    assertRecorded(this.recording.added, readTaskCall(target, args), this.options);
+  }
+
+  override with(options: TaskOptions): RecordingTasks {
     return new RecordingView(this.recording, this.record, Object.freeze({ ...this.options, ...checkTaskOptions(options) }));
   }
 

@@ -31,6 +31,41 @@ describe('RecordingBackgroundTasks keeps tasks', () => {
     expect(journal).toEqual([]);
   });
 
+  it('applies dedupe as a request does', async () => {
+    const tasks = new RecordingBackgroundTasks();
+
+    const replaced = tasks.with({ dedupe: 'keep-last' }).addTask(send, 'ada', 'first');
+    const last = tasks.with({ dedupe: 'keep-last' }).addTask(send, 'ada', 'second');
+    const kept = tasks.with({ dedupe: 'keep-first' }).addTask(send, 'ada', 'third');
+
+    expect((await replaced.settled).state).toBe('discarded');
+    expect(kept).toBe(last);
+    expect(tasks.added.map(({ args }) => args)).toEqual([['ada', 'second']]);
+  });
+
+  it('asserts the options that with() names, and says which where they were others', () => {
+    const tasks = new RecordingBackgroundTasks();
+    tasks.with({ runOn: 'always', timeoutMs: 5 }).addTask(send, 'ada', 'hello');
+
+    tasks.with({ runOn: 'always' }).assertAdded(send, 'ada');
+    tasks.with({ runOn: 'always' }).with({ timeoutMs: 5 }).assertAdded(send, 'ada', 'hello');
+
+    expect(() => tasks.with({ runOn: 'failure' }).assertAdded(send, 'ada')).toThrow(
+      /"send" with these arguments, runOn, but added: send/,
+    );
+    expect(() => tasks.with({ runOn: 'always' }).assertAdded(send, 'bob')).toThrow(/TaskNotRecorded|"send"/);
+  });
+
+  it('ends what it forgets as cancelled', async () => {
+    const tasks = new RecordingBackgroundTasks();
+    const task = tasks.addTask(send, 'ada', 'hello');
+
+    tasks.clear();
+
+    expect((await task.settled).state).toBe('cancelled');
+    expect(tasks.added).toEqual([]);
+  });
+
   it('records function, target, arguments, name, options and handle, in order', () => {
     const tasks = new RecordingBackgroundTasks();
     const mailer = new Mailer('us');
