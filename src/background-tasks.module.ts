@@ -109,11 +109,14 @@ export class BackgroundTasksModule extends ConfigurableModuleClass implements Ne
     this.scopes.plan.scan();
     resources.compile(this.modules);
     markUnheldHandlers(this.modules);
-    listenToExceptions((error, context, answer) => {
-      const exchange = exchangeOf(context.getArgByIndex(0));
-      if (exchange) exchange.failed(error, context, answer);
-      else answer(error);
-    });
+    listenToExceptions(
+      (error, context, answer) => {
+        const exchange = exchangeOf(context.getArgByIndex(0));
+        if (exchange) exchange.failed(error, context, answer);
+        else answer(error);
+      },
+      (filter, context) => exchangeOf(context.getArgByIndex(0))?.routeBegun(filter),
+    );
     hookAdapter(httpAdapter, {
       scopes: this.scopes,
       stalledResponses: new StalledResponses(engine.options.responseTimeoutMs),

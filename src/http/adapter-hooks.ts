@@ -1,13 +1,13 @@
 import { RequestMethod } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { copyRouteTraits, isHeldRoute } from '../nest/nest-internals.js';
+import { isHeldRoute } from '../nest/nest-internals.js';
 import { ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { beginExchange, type ExchangeEnvironment, exchangeOf, type HttpExchange } from './http-exchange.js';
 import { endWithConnection } from './reply-end.js';
 import type { RawRequest, RawResponse } from './response-end.js';
 
-type Handler = (request: Framed<RawRequest>, response: Framed<RawResponse>, next?: unknown) => unknown;
+type Handler = (this: unknown, request: Framed<RawRequest>, response: Framed<RawResponse>, next?: unknown) => unknown;
 /** Node's object, or Fastify's wrapping of it. */
 type Framed<T> = T & { readonly raw?: T };
 type AdapterMethod = (this: AbstractHttpAdapter, ...args: unknown[]) => unknown;
@@ -67,14 +67,18 @@ export function hookAdapter(adapter: AbstractHttpAdapter, settings: HookSettings
 
 function wrapRoute(handler: Handler, settings: HookSettings): Handler {
   const isHeld = isHeldRoute(handler);
-  const call = settings.scopes.usesRef ? inAmbient(handler) : handler;
   const { overriddenTasks } = settings;
-  const route: Handler = (request, response, next) => {
+  const { usesRef } = settings.scopes;
+  const call = usesRef ? inAmbient(handler) : handler;
+  const route: Handler = function (this: unknown, request, response, next) {
     const exchange = exchangeFor(request, response, settings);
     exchange.isHeld = isHeld;
     endWithConnection(response, request.raw ?? request, response.raw ?? response);
-    const settled = call(request, response, next);
-    if (settled instanceof Promise) exchange.routeBegun(settled);
+    const settled = call.call(this, request, response, next);
+    if (settled instanceof Promise) {
+      exchange.routeBegun(settled);
+      if (usesRef) exchange.noteWhenSettled(settled);
+    }
     return settled;
   };
   /** Only in tests that override BackgroundTasks: the replacement is resolved before the handler runs. */
@@ -90,11 +94,8 @@ function wrapRoute(handler: Handler, settings: HookSettings): Handler {
 
 /** Calls the handler with its exchange in AsyncLocalStorage, for BackgroundTasksRef to find. */
 function inAmbient(handler: Handler): Handler {
-  return (request, response, next) => {
-    const exchange = exchangeOf(request)!;
-    const settled = ambient.run(exchange, handler, request, response, next);
-    if (settled instanceof Promise) exchange.noteWhenSettled(settled);
-    return settled;
+  return function (this: unknown, request, response, next) {
+    return ambient.run(exchangeOf(request)!, () => handler.call(this, request, response, next));
   };
 }
 
@@ -106,6 +107,13 @@ function wrapMiddleware(middleware: Handler, settings: HookSettings): Handler {
     if (settled instanceof Promise) exchange.routeBegun(settled);
     return settled;
   };
+}
+
+/** Gives a wrapped route handler what the adapters read from the original: metadata and the version. */
+function copyRouteTraits(from: object, to: object): void {
+  Object.assign(to, from);
+  for (const key of Reflect.getMetadataKeys(from) as unknown[]) Reflect.defineMetadata(key, Reflect.getMetadata(key, from), to);
+  Object.defineProperty(to, 'name', { value: (from as { name?: string }).name, configurable: true });
 }
 
 function exchangeFor(request: Framed<RawRequest>, response: Framed<RawResponse>, settings: HookSettings): HttpExchange {

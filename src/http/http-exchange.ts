@@ -60,7 +60,7 @@ export class HttpExchange implements Ambient, ScopeSource {
     return (this.#scope ??= this.#open());
   }
 
-  /** Notes a route or a middleware that has begun, whether or not anything of ours has been touched by then. */
+  /** Notes a route, a middleware or an exception filter that has begun, whether or not anything of ours has been touched by then. */
   routeBegun(route: PromiseLike<unknown>): void {
     if (this.#scope) {
       this.#awaitRoute(route);

@@ -34,7 +34,9 @@ export function assertSupportedNest(): void {
     'isDependencyTreeDurable',
   ].filter((method) => typeof wrapper[method] !== 'function');
   const lacking = missing.map((method) => `InstanceWrapper.${method}()`);
-  if (typeof ExceptionsHandler.prototype.next !== 'function') lacking.push('ExceptionsHandler.next()');
+  for (const method of ['next', 'setCustomFilters'] as const) {
+    if (typeof ExceptionsHandler.prototype[method] !== 'function') lacking.push(`ExceptionsHandler.${method}()`);
+  }
   if (typeof REQUEST_CONTEXT_ID !== 'symbol') lacking.push('REQUEST_CONTEXT_ID');
   if (lacking.length === 0) return;
   const { version } = createRequire(import.meta.url)('@nestjs/core/package.json') as { version: string };
@@ -44,6 +46,9 @@ export function assertSupportedNest(): void {
 /** Sees an error that is about to be answered; `answer` hands it to the exception filters. */
 export type ExceptionListener = (exception: unknown, host: ArgumentsHost, answer: (exception: unknown) => void) => void;
 
+/** Sees that an async exception filter is at work. */
+export type FilterListener = (filter: Promise<unknown>, host: ArgumentsHost) => void;
+
 const LISTENER = Symbol('nestjs-background-tasks:exception-listener');
 
 /**
@@ -52,12 +57,24 @@ const LISTENER = Symbol('nestjs-background-tasks:exception-listener');
  * them: an error that an interceptor turned into a value never gets here. The listener is the same
  * for every application of the process (it looks the request up), so it is set once.
  */
-export function listenToExceptions(listener: ExceptionListener): void {
+export function listenToExceptions(listener: ExceptionListener, filterBegun: FilterListener): void {
   const prototype = ExceptionsHandler.prototype as ExceptionsHandler & { [LISTENER]?: true };
   if (prototype[LISTENER]) return;
-  const { next } = prototype;
+  const { next, setCustomFilters } = prototype;
   prototype.next = function (this: ExceptionsHandler, exception: Error, host: ArgumentsHost) {
     listener(exception, host, (answered) => next.call(this, answered as Error, host));
+  };
+  prototype.setCustomFilters = function (this: ExceptionsHandler, filters) {
+    // Nest does not wait for an async filter, nor say that there is one.
+    const told = filters.map((filter) => ({
+      ...filter,
+      func: (exception: unknown, host: ArgumentsHost) => {
+        const result: unknown = filter.func(exception, host);
+        if (result instanceof Promise) filterBegun(result, host);
+        return result;
+      },
+    }));
+    setCustomFilters.call(this, told);
   };
   prototype[LISTENER] = true;
 }
@@ -226,11 +243,4 @@ export function markUnheldHandlers(modules: ModulesContainer): void {
 /** Whether the response of a route handler is sent through the adapter's `reply`, so that it can be held back. */
 export function isHeldRoute(routeHandler: object): boolean {
   return !Reflect.getMetadata(UNHELD, routeHandler) && !Reflect.getMetadata(SSE_METADATA, routeHandler);
-}
-
-/** Gives a wrapped route handler what the adapters read from the original: metadata and the version. */
-export function copyRouteTraits(from: object, to: object): void {
-  Object.assign(to, from);
-  for (const key of Reflect.getMetadataKeys(from) as unknown[]) Reflect.defineMetadata(key, Reflect.getMetadata(key, from), to);
-  Object.defineProperty(to, 'name', { value: (from as { name?: string }).name, configurable: true });
 }

@@ -5,6 +5,9 @@ import { BackgroundTasks, BackgroundTasksHost, Tasks, type TaskOptions } from '.
 import { settled } from '../../src/testing/index.js';
 import type { FrameworkResponse } from '../support/http-types.js';
 import { platforms, startApp } from '../support/platforms.js';
+import { deferred } from '../support/deferred.js';
+import { rawOf } from '../support/http-types.js';
+import { RawClient } from '../support/raw-client.js';
 import { Timeline } from '../support/timeline.js';
 
 describe.each(platforms)('B8 tasks added in an exception filter on $name', (platform) => {
@@ -46,6 +49,25 @@ describe.each(platforms)('B8 tasks added in an exception filter on $name', (plat
     expect(response.status).toBe(500);
     expect(timeline.events).toEqual(['always']);
     expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ accepted: 2, discarded: 1, succeeded: 1 });
+  });
+
+  it('runs the task of an async filter that is still at work when the client leaves', async () => {
+    const slow = new SlowFilter();
+    const { app, port } = await startApp(platform, {
+      controllers: [Thrower],
+      configure: (nest) => nest.useGlobalFilters(slow),
+    });
+    const client = await RawClient.connect(port);
+
+    client.request('GET /thrower');
+    await slow.begun.promise;
+    client.destroy();
+    await slow.left.promise;
+    slow.gate.resolve();
+    await slow.done.promise;
+    await settled(app);
+
+    expect(slow.ran).toBe(1);
   });
 
   async function filterAdds(options: TaskOptions): Promise<string[]> {
@@ -119,5 +141,38 @@ class Broken {
     tasks.addTask(this.timeline.note, 'success');
     tasks.with({ runOn: 'always' }).addTask(this.timeline.note, 'always');
     throw new Error('thrown');
+  }
+}
+
+class TasksError extends Error {
+  constructor(readonly tasks: BackgroundTasks) {
+    super('thrown by the handler');
+  }
+}
+
+@Controller('thrower')
+class Thrower {
+  @Get()
+  get(@Tasks() tasks: BackgroundTasks): never {
+    throw new TasksError(tasks);
+  }
+}
+
+@Catch(TasksError)
+class SlowFilter {
+  readonly begun = deferred();
+  readonly left = deferred();
+  readonly gate = deferred();
+  readonly done = deferred();
+  ran = 0;
+
+  async catch({ tasks }: TasksError, host: ArgumentsHost): Promise<void> {
+    const response = host.switchToHttp().getResponse<FrameworkResponse>();
+    rawOf(response).once('close', () => this.left.resolve());
+    this.begun.resolve();
+    await this.gate.promise;
+    tasks.addTask(() => this.ran++);
+    response.status(500).send('late');
+    this.done.resolve();
   }
 }
