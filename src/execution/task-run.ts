@@ -1,4 +1,4 @@
-import { isObservable, lastValueFrom } from 'rxjs';
+import { lastValueFrom, Observable } from 'rxjs';
 import type { TerminalTaskState } from '../contracts/task-report.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { ambient } from '../tasks/ambient.js';
@@ -95,7 +95,7 @@ function call(attempt: TaskAttempt): unknown {
     const result = attempt.queued.invoke();
     if (isThenable(result)) return Promise.resolve(result);
     // As from a handler: HttpService.post() has done nothing until somebody subscribes.
-    return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
+    return result instanceof Observable ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
   });
 }
 
