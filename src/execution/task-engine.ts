@@ -10,6 +10,8 @@ export class TaskEngine {
   readonly inFlight: InFlight;
   readonly room: Room;
   readonly slots: RunSlots;
+  /** Set at the shutdown deadline: from then on no task starts, in any request. */
+  isPastDeadline = false;
 
   constructor(readonly options: ResolvedModuleOptions) {
     this.inFlight = new InFlight(options.observers, this.log, process.env.NODE_ENV !== 'production');

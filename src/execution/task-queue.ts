@@ -12,7 +12,6 @@ export class TaskQueue {
   #onIdle: (() => void) | undefined;
   #unit: TaskUnit | undefined;
   #slotsAsked = 0;
-  #isAbandoned = false;
   #hasFailed = false;
   #isPumping = false;
   #unseated = 0;
@@ -91,11 +90,9 @@ export class TaskQueue {
     for (const run of this.#runs) run.abort(reason);
   }
 
-  /** Ends everything as `abandoned`, now and from now on. */
+  /** At the deadline: ends what runs and what waits as `abandoned`. */
   abandon(): void {
-    this.#isAbandoned = true;
     for (const run of [...this.#runs]) run.abandon();
-    for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
     this.#pump();
   }
 
@@ -127,7 +124,7 @@ export class TaskQueue {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    if (this.#isAbandoned) for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
+    if (this.engine.isPastDeadline) for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
     while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.size < this.#waiting.length) {
       this.#slotsAsked++;
       this.engine.slots.take(this.#startNext);
@@ -141,9 +138,9 @@ export class TaskQueue {
   }
 
   readonly #startNext = (): void => {
-    const task = this.#waiting.shift();
+    const task = this.engine.isPastDeadline ? undefined : this.#waiting.shift();
     if (!task) {
-      // It was withdrawn while this request waited for a slot.
+      // It was withdrawn while this request waited for a slot, or comes too late for one.
       this.#giveSlotBack();
       return;
     }

@@ -77,6 +77,7 @@ export class BackgroundTasksHost {
     const left = [...open].flatMap((scope) => [...scope.queue.running, ...scope.queue.waiting]);
     const disposing = [...open].flatMap((scope) => scope.disposing ?? []);
     if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
+    engine.isPastDeadline = true;
     for (const scope of [...open]) scope.queue.abandon();
     engine.room.openDoors();
     this.#connections?.destroy();

@@ -28,7 +28,7 @@ describe('B16 whatever happens', () => {
     const rejections = new UnhandledRejections();
     await fc.assert(fc.asyncProperty(settings, fc.array(unit, { minLength: 1, maxLength: 6 }), shutdown, carryOut), {
       numRuns: 300,
-      seed: Number(process.env.FAULT_SEED ?? 42),
+      seed: process.env.FAULT_SEED ? Number(process.env.FAULT_SEED) : undefined,
     });
     expect(await rejections.count()).toBe(0);
   }, 120_000);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, BackgroundTasksHost, currentTask, TaskScopes, Tasks } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { platforms, startApp } from '../support/platforms.js';
+import { startUnits, type Units } from '../support/units.js';
 
 const SHUTDOWN_TIMEOUT_MS = 600;
 /** A fifth of the timeout. */
@@ -108,6 +109,37 @@ describe.each(platforms)('B18 the shutdown deadline on $name', (platform) => {
     expect(host.stats()).toMatchObject({ abandoned: 2 });
   });
 });
+
+describe('B18 past the shutdown deadline', () => {
+  it.each([
+    { where: 'its own request', add: (units: Units, waiting: () => void) => void runStuck(units, waiting) },
+    {
+      where: 'another request',
+      add: (units: Units, waiting: () => void) => {
+        void runStuck(units);
+        void units.run((tasks) => void tasks.addTask(waiting));
+      },
+    },
+  ])('a task that waits for the slot of a stuck one in $where is abandoned, not started', async ({ add }) => {
+    const units = await startUnits({ maxRunning: 1, concurrency: 2 });
+    const started: string[] = [];
+    add(units, () => void started.push('waiting'));
+    // By now those before it have run, or wait for a slot.
+    await units.run(() => undefined);
+
+    await units.host.drain({ timeoutMs: 0 });
+
+    expect(started).toEqual([]);
+    expect(units.host.stats()).toMatchObject({ accepted: 2, abandoned: 2, running: 0 });
+  });
+});
+
+function runStuck({ run }: Units, ...others: (() => void)[]): Promise<void> {
+  return run((tasks) => {
+    tasks.addTask(() => new Promise(() => undefined));
+    for (const other of others) tasks.addTask(other);
+  });
+}
 
 /** What the routes and the test tell each other. */
 class Stuck {
