@@ -1,3 +1,4 @@
+import { lastValueFrom, Observable } from 'rxjs';
 import type { TerminalTaskState } from '../contracts/task-report.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { ambient } from '../tasks/ambient.js';
@@ -92,7 +93,9 @@ export class TaskRun {
 function call(attempt: TaskAttempt): unknown {
   return ambient.runTask(attempt, () => {
     const result = attempt.queued.invoke();
-    return isThenable(result) ? Promise.resolve(result) : undefined;
+    if (isThenable(result)) return Promise.resolve(result);
+    // As from a handler: HttpService.post() has done nothing until somebody subscribes.
+    return result instanceof Observable ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
   });
 }
 

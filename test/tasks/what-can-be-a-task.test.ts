@@ -1,6 +1,27 @@
+import { Observable, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support/deferred.js';
 import { startUnits } from '../support/units.js';
+
+describe('B6 an Observable that a task returns', () => {
+  it('is subscribed to once, and its error is the task’s', async () => {
+    const { run, host } = await startUnits();
+    let subscriptions = 0;
+    const post = () =>
+      new Observable((subscriber) => {
+        subscriptions++;
+        subscriber.complete();
+      });
+
+    await run((tasks) => {
+      tasks.addTask(post);
+      tasks.addTask(() => throwError(() => new Error('refused')));
+    });
+
+    expect(subscriptions).toBe(1);
+    expect(host.stats()).toMatchObject({ succeeded: 1, failed: 1 });
+  });
+});
 
 describe('B6 what can be a task', () => {
   it('runs a synchronous function, an arrow function and an async function', async () => {
