@@ -2,7 +2,10 @@ import { atLeastOne, type Check, checkAll, count, fraction, milliseconds, nonEmp
 
 /** When a failed attempt is made again, and how long to wait before it. */
 export interface RetryOptions {
-  /** Attempts in all, the first included. @default 3. 1 never retries. */
+  /**
+   * Attempts in all, the first included. @default 3. 1 never retries; many keep a failing task, its
+   * resources and those behind it in memory through all the waits.
+   */
   readonly attempts?: number;
   /** Milliseconds to wait after the first failure. @default 1000. 0 retries at once, which a struggling service will not thank you for. */
   readonly delayMs?: number;

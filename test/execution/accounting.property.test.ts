@@ -25,13 +25,10 @@ describe('B16 whatever happens', () => {
 
   it('every task ends in exactly one state, and the counts add up at every event', async () => {
     const rejections = new UnhandledRejections();
-    const property = fc
-      .asyncProperty(settings, fc.array(unit, { minLength: 1, maxLength: 6 }), shutdown, carryOut)
-      // The time limit of a run, set before it begins, is a real one.
-      .beforeEach(() => void vi.useRealTimers());
-    await fc.assert(property, {
+    await fc.assert(fc.asyncProperty(settings, fc.array(unit, { minLength: 1, maxLength: 6 }), shutdown, carryOut), {
       numRuns: 300,
-      timeout: 2_000,
+      // The time limit of a run, set before it begins, is a real one.
+      plugins: [fc.timeout(2_000), fc.beforeEach(() => void vi.useRealTimers())],
       ...(process.env.FAULT_SEED ? { seed: Number(process.env.FAULT_SEED) } : undefined),
     });
     expect(await rejections.count()).toBe(0);
