@@ -4,15 +4,19 @@ import type { Comparison, PlatformName } from './comparisons.js';
 import type { VariantName } from './variants.js';
 
 export interface Pace {
-  /** Paired runs of each comparison; the first pair is a warm-up and not counted. */
+  /** Paired runs of each comparison. */
   readonly rounds: number;
   readonly secondsPerRun: number;
+  /** Before its first counted run, each server runs this long. */
+  readonly warmupSeconds: number;
 }
 
 export interface Measured extends Pick<Comparison, 'variant' | 'baseline'> {
   readonly platform: PlatformName;
-  /** Throughput of the variant over that of the baseline, one value a round. */
+  /** Requests a second of the variant over those of the baseline, one value a round. */
   readonly throughputRatios: readonly number[];
+  /** CPU time a request of the baseline's server process over the variant's: above 1 the variant takes less. */
+  readonly cpuRatios: readonly number[];
   /** CPU microseconds of the server process per request, one value a round. */
   readonly cpuPerRequest: { readonly variant: readonly number[]; readonly baseline: readonly number[] };
 }
@@ -22,46 +26,71 @@ interface Run {
   readonly cpuMicroseconds: number;
 }
 
-/** Measures a comparison: two server processes and a load generator, in turns, so that a drift of the machine hits both. */
-export async function measure({ variant, baseline }: Comparison, platform: PlatformName, pace: Pace): Promise<Measured> {
-  const load = start('load.js', []);
-  const servers = await Promise.all([variant, baseline].map((name) => startServer(platform, name)));
-  const runs: [Run, Run][] = [];
-  for (let round = 0; round <= pace.rounds; round++) {
-    // Every other round begins with the other side.
-    const order = round % 2 === 0 ? [0, 1] : [1, 0];
-    const pair: Run[] = [];
-    for (const side of order) pair[side] = await run(load, servers[side]!, pace.secondsPerRun);
-    runs.push(pair as [Run, Run]);
-  }
-  for (const child of [load, ...servers.map((server) => server.child)]) child.disconnect();
-  const counted = runs.slice(1);
-  return {
-    variant,
-    baseline,
-    platform,
-    throughputRatios: counted.map(([a, b]) => a.perSecond / b.perSecond),
-    cpuPerRequest: { variant: counted.map(([a]) => a.cpuMicroseconds), baseline: counted.map(([, b]) => b.cpuMicroseconds) },
-  };
-}
-
 interface Server {
   readonly child: ChildProcess;
   readonly url: string;
 }
 
-async function startServer(platform: PlatformName, name: VariantName): Promise<Server> {
-  const child = start('server.js', [platform, name]);
-  const port = await answerOf<number>(child);
-  return { child, url: `http://127.0.0.1:${port}/` };
-}
+/**
+ * Measures comparisons: a process for each server, another for the load. The runs are short and the
+ * two sides take turns, so that a drift of the machine hits both.
+ */
+export class Laboratory {
+  readonly #load = start('load.js', []);
+  readonly #servers = new Map<string, Promise<Server>>();
 
-async function run(load: ChildProcess, { child, url }: Server, seconds: number): Promise<Run> {
-  const before = await cpuUsage(child);
-  load.send({ url, seconds });
-  const { requests, seconds: took } = await answerOf<{ requests: number; seconds: number }>(load);
-  const after = await cpuUsage(child);
-  return { perSecond: requests / took, cpuMicroseconds: (after.user + after.system - before.user - before.system) / requests };
+  constructor(private readonly pace: Pace) {}
+
+  async measure({ variant, baseline }: Comparison, platform: PlatformName): Promise<Measured> {
+    const servers = [await this.#warmServer(platform, variant), await this.#warmServer(platform, baseline)];
+    const runs: [Run, Run][] = [];
+    for (let round = 0; round < this.pace.rounds; round++) {
+      // Every other round begins with the other side.
+      const order = round % 2 === 0 ? [0, 1] : [1, 0];
+      const pair: Run[] = [];
+      for (const side of order) pair[side] = await this.#run(servers[side]!, this.pace.secondsPerRun);
+      runs.push(pair as [Run, Run]);
+    }
+    return {
+      variant,
+      baseline,
+      platform,
+      throughputRatios: runs.map(([a, b]) => a.perSecond / b.perSecond),
+      cpuRatios: runs.map(([a, b]) => b.cpuMicroseconds / a.cpuMicroseconds),
+      cpuPerRequest: { variant: runs.map(([a]) => a.cpuMicroseconds), baseline: runs.map(([, b]) => b.cpuMicroseconds) },
+    };
+  }
+
+  async close(): Promise<void> {
+    const servers = await Promise.all(this.#servers.values());
+    for (const child of [this.#load, ...servers.map((server) => server.child)]) child.disconnect();
+  }
+
+  /** A server serves all comparisons that it takes part in, and is idle in between. */
+  #warmServer(platform: PlatformName, name: VariantName): Promise<Server> {
+    const key = `${platform} ${name}`;
+    const known = this.#servers.get(key);
+    if (known) return known;
+    const started = this.#startServer(platform, name);
+    this.#servers.set(key, started);
+    return started;
+  }
+
+  async #startServer(platform: PlatformName, name: VariantName): Promise<Server> {
+    const child = start('server.js', [platform, name]);
+    const port = await answerOf<number>(child);
+    const server = { child, url: `http://127.0.0.1:${port}/` };
+    await this.#run(server, this.pace.warmupSeconds);
+    return server;
+  }
+
+  async #run({ child, url }: Server, seconds: number): Promise<Run> {
+    const before = await cpuUsage(child);
+    this.#load.send({ url, seconds });
+    const { requests, seconds: took } = await answerOf<{ requests: number; seconds: number }>(this.#load);
+    const after = await cpuUsage(child);
+    return { perSecond: requests / took, cpuMicroseconds: (after.user + after.system - before.user - before.system) / requests };
+  }
 }
 
 async function cpuUsage(child: ChildProcess): Promise<NodeJS.CpuUsage> {
@@ -74,11 +103,16 @@ function start(file: string, args: readonly string[]): ChildProcess {
 }
 
 async function answerOf<T>(child: ChildProcess): Promise<T> {
-  const [answer] = (await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(() => {
-      throw new Error(`A benchmark process ended: ${child.spawnargs.join(' ')}`);
-    }),
-  ])) as [T];
-  return answer;
+  const over = new AbortController();
+  try {
+    const [answer] = (await Promise.race([
+      once(child, 'message', over),
+      once(child, 'exit', over).then(() => {
+        throw new Error(`A benchmark process ended: ${child.spawnargs.join(' ')}`);
+      }),
+    ])) as [T];
+    return answer;
+  } finally {
+    over.abort();
+  }
 }

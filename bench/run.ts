@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { comparisons } from './comparisons.js';
-import { type Measured, measure } from './measure.js';
+import { Laboratory, type Measured } from './measure.js';
 import { median, spread } from './statistics.js';
 
 // npm run bench [-- --quick] [-- --only <text>] [-- --json <file>]
@@ -14,27 +14,32 @@ const { values } = parseArgs({
     json: { type: 'string', default: 'bench-results.json' },
   },
 });
-const pace = values.quick ? { rounds: 2, secondsPerRun: 0.3 } : { rounds: 7, secondsPerRun: 1 };
+const pace = values.quick
+  ? { rounds: 3, secondsPerRun: 0.2, warmupSeconds: 0.3 }
+  : { rounds: 15, secondsPerRun: 0.4, warmupSeconds: 1.5 };
 
 console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
 console.log(
-  'Ratios are medians of paired runs (lowest–highest); above 1 the variant is faster. CPU is the server process, µs a request.\n',
+  'Ratios are medians of paired runs (lower–upper quartile); above 1 the variant is faster. CPU is that of the server process.\n',
 );
-console.log('| platform | variant | against | throughput | CPU | CPU of the other |');
-console.log('|---|---|---|---|---|---|');
+console.log('| platform | variant | against | throughput | CPU | µs | µs of the other |');
+console.log('|---|---|---|---|---|---|---|');
+const laboratory = new Laboratory(pace);
 const measured: Measured[] = [];
 for (const comparison of comparisons) {
   if (!`${comparison.variant} ${comparison.baseline}`.includes(values.only)) continue;
   for (const platform of comparison.platforms) {
-    const result = await measure(comparison, platform, pace);
+    const result = await laboratory.measure(comparison, platform);
     measured.push(result);
     const { cpuPerRequest } = result;
     const cpu = [median(cpuPerRequest.variant), median(cpuPerRequest.baseline)].map((value) => value.toFixed(1));
     console.log(
-      `| ${platform} | ${result.variant} | ${result.baseline} | ${spread(result.throughputRatios)} | ${cpu.join(' | ')} |`,
+      `| ${platform} | ${result.variant} | ${result.baseline} | ${spread(result.throughputRatios)} | ${spread(result.cpuRatios)} | ${cpu.join(' | ')} |`,
     );
   }
 }
+
+await laboratory.close();
 
 interface InProcess {
   readonly nanosecondsPerTask: Record<string, number>;

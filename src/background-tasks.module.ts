@@ -8,7 +8,7 @@ import {
   type OnModuleInit,
   Scope,
 } from '@nestjs/common';
-import { HttpAdapterHost, LazyModuleLoader, ModuleRef, ModulesContainer, REQUEST } from '@nestjs/core';
+import { HttpAdapterHost, LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -17,16 +17,18 @@ import {
   type OPTIONS_TYPE,
 } from './background-tasks.module-definition.js';
 import { ResourceHolders } from './disposal/resource-holder.js';
-import { AlreadyRegisteredError } from './errors.js';
+import { AlreadyRegisteredError, OutsideScopeError } from './errors.js';
 import { TaskEngine } from './execution/task-engine.js';
 import { hookAdapter } from './http/adapter-hooks.js';
 import { exchangeOf } from './http/http-exchange.js';
 import { HandlerResources } from './http/resource.decorator.js';
 import { StalledResponses } from './http/stalled-responses.js';
+import { supplyInstances } from './nest/instances.js';
 import {
   assertSupportedNest,
   closeFirst,
   contextIdOf,
+  type InstanceWrapper,
   listenToExceptions,
   markUnheldHandlers,
   type Module as NestModuleRef,
@@ -41,7 +43,10 @@ import { HttpConnections } from './shutdown/http-connections.js';
 import { BackgroundTasksRef } from './tasks/ambient.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
 
-const tasksOfRequest = (request: unknown, scopes: RequestScopes): BackgroundTasks => scopes.of(request, 'BackgroundTasks').tasks;
+/** Only told from what a test puts in its place: the injector is given the instances, and never calls it. */
+const tasksOfRequest = (): never => {
+  throw new OutsideScopeError('BackgroundTasks');
+};
 
 /**
  * Runs background tasks after the response, then disposes of what the request created. Import
@@ -60,7 +65,7 @@ const tasksOfRequest = (request: unknown, scopes: RequestScopes): BackgroundTask
       useFactory: (engine: TaskEngine, modules: ModulesContainer) => new RequestScopes(engine, modules),
     },
     { provide: ResourceHolders, useExisting: RequestScopes },
-    { provide: BackgroundTasks, scope: Scope.REQUEST, inject: [REQUEST, RequestScopes], useFactory: tasksOfRequest },
+    { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: tasksOfRequest },
     {
       provide: BackgroundTasksHost,
       inject: [RequestScopes],
@@ -99,6 +104,8 @@ export class BackgroundTasksModule extends ConfigurableModuleClass implements Ne
     if (registrations.length > 1) throw new AlreadyRegisteredError(registrations.length);
     this.#self = registrations[0]!;
     closeFirst(this.#self);
+    const tasks = this.#self.providers.get(BackgroundTasks)!;
+    if (isOurs(tasks)) supplyInstances(tasks, (contextId) => scopes.ofContext(contextId, 'BackgroundTasks').tasks);
   }
 
   /** Nest calls this in HTTP applications, after everything has been built and before routes are registered. */
@@ -144,8 +151,12 @@ export class BackgroundTasksModule extends ConfigurableModuleClass implements Ne
   /** `overrideProvider(BackgroundTasks)` replaces the provider; the ways in that do not ask the injector must follow it. */
   #overriddenTasks(): ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined {
     const wrapper = this.#self.providers.get(BackgroundTasks)!;
-    if (wrapper.metatype === (tasksOfRequest as unknown)) return undefined;
+    if (isOurs(wrapper)) return undefined;
     if (wrapper.isDependencyTreeStatic()) return () => wrapper.instance as BackgroundTasks;
     return (request) => resolveInContext(wrapper, contextIdOf(request, this.moduleRef)) as Promise<BackgroundTasks>;
   }
+}
+
+function isOurs(tasks: InstanceWrapper): boolean {
+  return tasks.metatype === (tasksOfRequest as unknown);
 }

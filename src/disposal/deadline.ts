@@ -1,14 +1,20 @@
 import { DisposeTimeoutError } from '../errors.js';
 
-/** Awaits what a disposer returned, for at most `timeoutMs`. Throws what it threw, or DISPOSE_TIMEOUT. */
-export async function withinDeadline<T>(work: T | PromiseLike<T>, name: string, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DisposeTimeoutError(name, timeoutMs)), timeoutMs);
+/** Settles as what a disposer returned does, but rejects with DISPOSE_TIMEOUT after `timeoutMs`. */
+export function withinDeadline<T>(work: PromiseLike<T>, name: string, timeoutMs: number): Promise<T> {
+  // By hand, because every request with a resource comes through here, and Promise.race takes several times as long.
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new DisposeTimeoutError(name, timeoutMs)), timeoutMs);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError } from '../errors.js';
-import type { InstanceUnderConstruction } from '../nest/nest-internals.js';
+import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { withinDeadline } from './deadline.js';
 import { disposeInstance, isDisposable } from './disposer.js';
 import type { ResourceDefinition } from './resource-definition.js';

@@ -1,21 +1,17 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
 import { ResourceReleaseOrderError } from '../errors.js';
-import {
-  dependenciesOf,
-  ignoreInstances,
-  type InstanceUnderConstruction,
-  type InstanceWrapper,
-  isConstructed,
-  isPerRequest,
-  onInstanceBegun,
-  wrappersOf,
-} from '../nest/nest-internals.js';
+import { ignoreInstances, type InstanceUnderConstruction, onInstanceBegun, supplyInstances } from '../nest/instances.js';
+import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/nest-internals.js';
 import type { Rank } from './disposables.js';
 import { isDisposable } from './disposer.js';
 import { type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
+import { compileDirectly, type ResourceRequest } from './resource-graph.js';
 
 /** Told of every instance the injector begins that may have to be disposed. */
 export type InstanceListener = (contextId: ContextId, host: InstanceUnderConstruction, rank: Rank) => void;
+
+/** Finds the request that the injector builds a resource for; throws where there is none. */
+export type RequestFinder = (contextId: ContextId, what: string) => ResourceRequest;
 
 /**
  * The order of disposal, read once from the injector's own graph, so that the end of a request
@@ -30,6 +26,7 @@ export class DisposalPlan {
   constructor(
     private readonly modules: ModulesContainer,
     private readonly listener: InstanceListener,
+    private readonly requestOf: RequestFinder,
   ) {}
 
   /**
@@ -52,6 +49,7 @@ export class DisposalPlan {
       if (definition) {
         assertReleaseOrder(definition, wrapper, new Set());
         this.#resourceRanks.set(definition, rank);
+        this.#supply(definition, wrapper);
       } else if (isConstructed(wrapper)) {
         this.#listenTo(wrapper, rank, durableIds);
       }
@@ -65,6 +63,12 @@ export class DisposalPlan {
 
   rankOf(definition: ResourceDefinition): Rank {
     return this.#resourceRanks.get(definition) ?? { name: definition.name, value: 0 };
+  }
+
+  /** Spares the injector the way to a resource that can be had without it. */
+  #supply(definition: ResourceDefinition, wrapper: InstanceWrapper): void {
+    const acquire = compileDirectly(wrapper);
+    if (acquire) supplyInstances(wrapper, (contextId) => acquire(this.requestOf(contextId, definition.name)));
   }
 
   #listenTo(wrapper: InstanceWrapper, rank: Rank, durableIds: ReadonlySet<string>): void {

@@ -21,7 +21,12 @@ export type Acquire = (request: ResourceRequest) => unknown;
  * Nest's request scope nor a lookup. What cannot be compiled goes through the injector.
  */
 export function compileResource(wrapper: InstanceWrapper): Acquire {
-  return compile(wrapper, new Map()) ?? ((request) => resolveInContext(wrapper, request.contextId));
+  return compileDirectly(wrapper) ?? ((request) => resolveInContext(wrapper, request.contextId));
+}
+
+/** The same; `undefined` where only the injector can build it. */
+export function compileDirectly(wrapper: InstanceWrapper): Acquire | undefined {
+  return compile(wrapper, new Map());
 }
 
 /** `undefined` where only the injector can build it. */

@@ -8,7 +8,8 @@ import { TaskRun } from './task-run.js';
 /** The tasks of one request, first in, first out: collected while it runs, then drained. */
 export class TaskQueue {
   readonly #waiting: QueuedTask[] = [];
-  readonly #runs = new Set<TaskRun>();
+  /** As many as `concurrency` allows, so one most of the time. */
+  readonly #runs: TaskRun[] = [];
   #onIdle: (() => void) | undefined;
   #unit: TaskUnit | undefined;
   #slotsAsked = 0;
@@ -87,7 +88,7 @@ export class TaskQueue {
   }
 
   abortRunning(reason: Error): void {
-    for (const run of this.#runs) run.abort(reason);
+    for (const run of [...this.#runs]) run.abort(reason);
   }
 
   /** At the deadline: ends what runs and what waits as `abandoned`. */
@@ -97,7 +98,7 @@ export class TaskQueue {
   }
 
   get running(): QueuedTask[] {
-    return [...this.#runs].map((run) => run.task);
+    return this.#runs.map((run) => run.task);
   }
 
   /** How many tasks in a row led to one that is added now. Between tasks, and for the handler's own, 0. */
@@ -125,7 +126,7 @@ export class TaskQueue {
     if (this.#isPumping) return;
     this.#isPumping = true;
     if (this.engine.isPastDeadline) for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
-    while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.size < this.#waiting.length) {
+    while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.length < this.#waiting.length) {
       this.#slotsAsked++;
       this.engine.slots.take(this.#startNext);
     }
@@ -147,12 +148,12 @@ export class TaskQueue {
     this.#unseat(task);
     this.engine.inFlight.start(task);
     const run = new TaskRun(task, this.#unit!, this.engine.options, this.#finished);
-    this.#runs.add(run);
+    this.#runs.push(run);
     run.start();
   };
 
   readonly #finished = (run: TaskRun, state: TerminalTaskState, error?: unknown): void => {
-    this.#runs.delete(run);
+    this.#runs.splice(this.#runs.indexOf(run), 1);
     this.engine.inFlight.end(run.task, state, error);
     if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop') this.#hasFailed = true;
     if (this.#hasFailed) this.#skipWaiting();

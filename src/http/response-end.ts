@@ -18,9 +18,11 @@ export function onResponseEnd(request: RawRequest, response: RawResponse, callba
     return;
   }
   let stopWatchingSocket: (() => boolean | void) | undefined;
+  let hasEnded = false;
+  // The listeners go with the response: to take them off costs more than to call one in vain.
   const end = (aborted: boolean) => {
-    response.off('finish', finished);
-    response.off('close', closed);
+    if (hasEnded) return;
+    hasEnded = true;
     stopWatchingSocket?.();
     callback(aborted);
   };

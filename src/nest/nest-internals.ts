@@ -2,27 +2,20 @@ import type { ArgumentsHost, InjectionToken, Type } from '@nestjs/common';
 import { RESPONSE_PASSTHROUGH_METADATA, ROUTE_ARGS_METADATA, RouteParamtypes, SSE_METADATA } from '@nestjs/common/internal';
 import { type ContextId, ContextIdFactory, MetadataScanner, ModuleRef, type ModulesContainer, REQUEST } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
-import { InstanceWrapper, type Module, REQUEST_CONTEXT_ID, STATIC_CONTEXT } from '@nestjs/core/internal';
+import { InstanceWrapper, type Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 import { createRequire } from 'node:module';
 import { UnsupportedNestError } from '../errors.js';
 
-// Everything this package uses of Nest that is not public API is in this file, and checked at start-up.
+// What this package uses of Nest that is not public API is in this file and `instances.ts`, and checked at start-up.
 
 export { InstanceWrapper, type Module };
-
-/** What the injector keeps about an instance it is building for one request. */
-export interface InstanceUnderConstruction {
-  instance?: unknown;
-  isPending?: boolean;
-  isConstructorCalled?: boolean;
-  donePromise?: Promise<unknown>;
-}
 
 /** Throws UNSUPPORTED_NEST if the installed Nest is not shaped the way this file expects. */
 export function assertSupportedNest(): void {
   const wrapper = InstanceWrapper.prototype as unknown as Record<string, unknown>;
   const missing = [
     'getInstanceByContextId',
+    'cloneStaticInstance',
     'setInstanceByContextId',
     'setInstanceByInquirerId',
     'getExistingInstancesByContextId',
@@ -118,33 +111,6 @@ export function isPerRequest(wrapper: InstanceWrapper): boolean {
 /** Whether the injector constructs it from a class, so that it owns the instance. */
 export function isConstructed(wrapper: InstanceWrapper): boolean {
   return !wrapper.isNotMetatype && !wrapper.isAlias && typeof wrapper.metatype === 'function';
-}
-
-/**
- * Calls `begun` whenever the injector begins an instance of the wrapper for a context of its own.
- * Nest offers no hook, and looking at every wrapper when a request ends costs milliseconds.
- * `inquirerId` names who asked, for a transient.
- */
-export function onInstanceBegun(
-  wrapper: InstanceWrapper,
-  begun: (contextId: ContextId, host: InstanceUnderConstruction, inquirerId: string | undefined) => void,
-): void {
-  const { setInstanceByContextId, setInstanceByInquirerId } = InstanceWrapper.prototype;
-  wrapper.setInstanceByContextId = function (contextId, host, inquirerId) {
-    // With an inquirer, a transient goes on to the other method, which would tell a second time.
-    if (contextId !== STATIC_CONTEXT && !(wrapper.isTransient && inquirerId)) begun(contextId, host, inquirerId);
-    setInstanceByContextId.call(wrapper, contextId, host, inquirerId);
-  };
-  wrapper.setInstanceByInquirerId = function (contextId, inquirerId, host) {
-    if (contextId !== STATIC_CONTEXT) begun(contextId, host, inquirerId);
-    setInstanceByInquirerId.call(wrapper, contextId, inquirerId, host);
-  };
-}
-
-/** Stops what {@link onInstanceBegun} started. */
-export function ignoreInstances(wrapper: InstanceWrapper): void {
-  delete (wrapper as Partial<InstanceWrapper>).setInstanceByContextId;
-  delete (wrapper as Partial<InstanceWrapper>).setInstanceByInquirerId;
 }
 
 /** Finds what `REQUEST` is in a context, without creating anything. */

@@ -5,7 +5,7 @@ import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
 import type { TaskUnit } from '../execution/task-attempt.js';
 import { TaskQueue } from '../execution/task-queue.js';
-import type { InstanceUnderConstruction } from '../nest/nest-internals.js';
+import type { InstanceUnderConstruction } from '../nest/instances.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { captureSite } from '../tasks/capture-site.js';

@@ -4,11 +4,12 @@ import type { Rank } from '../disposal/disposables.js';
 import { ResourceHolders } from '../disposal/resource-holder.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors.js';
 import type { TaskEngine } from '../execution/task-engine.js';
-import { hasDependents, type InstanceUnderConstruction, requestLookup } from '../nest/nest-internals.js';
+import type { InstanceUnderConstruction } from '../nest/instances.js';
+import { hasDependents, requestLookup } from '../nest/nest-internals.js';
 import { ambient, BackgroundTasksRef } from '../tasks/ambient.js';
 import { RequestScope } from './request-scope.js';
 import type { ScopeEnvironment } from './scope-environment.js';
-import { attachScopeSource, scopeSourceOf } from './scope-source.js';
+import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
 /** All scopes of the application: makes them, finds them, and knows when none is left. */
 export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
@@ -24,7 +25,21 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     private readonly modules: ModulesContainer,
   ) {
     super();
-    this.plan = new DisposalPlan(modules, (contextId, host, rank) => this.#instanceBegun(contextId, host, rank));
+    this.plan = new DisposalPlan(
+      modules,
+      (contextId, host, rank) => this.#instanceBegun(contextId, host, rank),
+      (contextId, what) => {
+        const holder = this.ofContext(contextId, what);
+        return {
+          holder,
+          contextId,
+          request: this.#requestOf(contextId),
+          get tasks() {
+            return holder.tasks;
+          },
+        };
+      },
+    );
     this.#requestOf = requestLookup(modules);
   }
 
@@ -40,6 +55,13 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   /** Finds the scope of whatever Nest injects as `REQUEST`, and opens it if nothing has yet. */
   of(request: unknown, what: string): RequestScope {
     const source = scopeSourceOf(request);
+    if (!source) throw new OutsideScopeError(what);
+    return source.openScope();
+  }
+
+  /** Finds the scope that the injector builds something for. */
+  ofContext(contextId: ContextId, what: string): RequestScope {
+    const source = this.#sourceOf(contextId);
     if (!source) throw new OutsideScopeError(what);
     return source.openScope();
   }
@@ -75,13 +97,15 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   }
 
   #instanceBegun(contextId: ContextId, host: InstanceUnderConstruction, rank: Rank): void {
-    let source = scopeSourceOf(contextId);
-    if (!source) {
-      source = scopeSourceOf(this.#requestOf(contextId));
-      // A context that belongs to no request of ours: whoever made it looks after it.
-      if (!source) return;
-      attachScopeSource(contextId, source);
-    }
-    source.openScope().trackInstance(host, rank);
+    // A context that belongs to no request of ours: whoever made it looks after it.
+    this.#sourceOf(contextId)?.openScope().trackInstance(host, rank);
+  }
+
+  #sourceOf(contextId: ContextId): ScopeSource | undefined {
+    const known = scopeSourceOf(contextId);
+    if (known) return known;
+    const source = scopeSourceOf(this.#requestOf(contextId));
+    if (source) attachScopeSource(contextId, source);
+    return source;
   }
 }
