@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError } from '../errors.js';
+import { isThenable } from '../is-thenable.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { withinDeadline } from './deadline.js';
 import { disposeInstance, isDisposable } from './disposer.js';
@@ -142,13 +143,18 @@ export class Disposables {
     this.#entries.push(entry);
   }
 
-  #dispose(entry: Entry, outcome: TaskOutcome): Promise<unknown> {
-    const giveBack = async () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
+  async #dispose(entry: Entry, outcome: TaskOutcome): Promise<void> {
+    const giveBack = () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
     // What is still under construction now hangs, but should it be built after all, it is given back then.
     const built = entry.built();
-    const work = built ? built.then(giveBack, giveBack) : giveBack();
     this.#disposing = entry.rank.name;
-    return withinDeadline(work, entry.rank.name, this.timeoutMs).finally(() => (this.#disposing = undefined));
+    try {
+      const work = built ? built.then(giveBack, giveBack) : giveBack();
+      // A disposer that is synchronous has no use for a timer.
+      if (isThenable(work)) await withinDeadline(work, entry.rank.name, this.timeoutMs);
+    } finally {
+      this.#disposing = undefined;
+    }
   }
 
   /** Waits for what is under construction, and for what that goes on to construct; not for what hangs. */

@@ -1,5 +1,6 @@
 import { lastValueFrom, Observable } from 'rxjs';
 import type { TerminalTaskState } from '../contracts/task-report.js';
+import { isThenable } from '../is-thenable.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { ambient } from '../tasks/ambient.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
@@ -97,13 +98,4 @@ function call(attempt: TaskAttempt): unknown {
     // As from a handler: HttpService.post() has done nothing until somebody subscribes.
     return result instanceof Observable ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
   });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    value instanceof Promise ||
-    (value !== null &&
-      (typeof value === 'object' || typeof value === 'function') &&
-      typeof (value as { then?: unknown }).then === 'function')
-  );
 }
