@@ -44,7 +44,7 @@ import { BackgroundTasksRef } from './tasks/ambient.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
 
 /** Only told from what a test puts in its place: the injector is given the instances, and never calls it. */
-const tasksOfRequest = (): never => {
+const suppliedTasks = (): never => {
   throw new OutsideScopeError('BackgroundTasks');
 };
 
@@ -65,7 +65,7 @@ const tasksOfRequest = (): never => {
       useFactory: (engine: TaskEngine, modules: ModulesContainer) => new RequestScopes(engine, modules),
     },
     { provide: ResourceHolders, useExisting: RequestScopes },
-    { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: tasksOfRequest },
+    { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },
     {
       provide: BackgroundTasksHost,
       inject: [RequestScopes],
@@ -158,5 +158,5 @@ export class BackgroundTasksModule extends ConfigurableModuleClass implements Ne
 }
 
 function isOurs(tasks: InstanceWrapper): boolean {
-  return tasks.metatype === (tasksOfRequest as unknown);
+  return tasks.metatype === (suppliedTasks as unknown);
 }
