@@ -4,33 +4,18 @@ import { DisposeTimeoutError } from '../errors.js';
 import { isThenable } from '../is-thenable.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { withinDeadline } from './deadline.js';
-import { disposeInstance, isDisposable } from './disposer.js';
+import { type DisposableEntry, isBeforeResponse, type Rank } from './disposable-entry.js';
 import type { ResourceDefinition } from './resource-definition.js';
-import { openLease, type ResourceLease } from './resource-lease.js';
-
-/** Where something stands in the order of disposal. */
-export interface Rank {
-  readonly name: string;
-  /** Dependents have a higher value than what they depend on, so higher goes first. */
-  value: number;
-}
-
-interface Entry {
-  readonly rank: Rank;
-  readonly release: 'before-response' | 'after-tasks';
-  /** While it is under construction, resolves once that has ended, successfully or not. */
-  readonly built: () => PromiseLike<unknown> | undefined;
-  /** Gives it back; `undefined` if there turned out to be nothing to give back. */
-  dispose(outcome: TaskOutcome): unknown;
-}
+import { ResourceLease } from './resource-lease.js';
+import { TrackedInstance } from './tracked-instance.js';
 
 /** What one request has to give back, and the order to do it in. */
 export class Disposables {
-  #entries: Entry[] = [];
-  #leases: Map<ResourceDefinition, unknown> | undefined;
+  #entries: DisposableEntry[] = [];
+  #resources: Map<ResourceDefinition, unknown> | undefined;
   #context: AsyncResource | undefined;
   #disposing: string | undefined;
-  readonly #disposed = new Set<object>();
+  #disposed: Set<object> | undefined;
 
   constructor(private readonly timeoutMs: number) {}
 
@@ -45,41 +30,18 @@ export class Disposables {
 
   /** Keeps an instance that the injector has begun to build. */
   trackInstance(host: InstanceUnderConstruction, rank: Rank): void {
-    this.#track({
-      rank,
-      release: 'after-tasks',
-      // In a half-built tree siblings are still under construction after the error was answered.
-      built: () => (host.isPending ? host.donePromise : undefined),
-      dispose: (outcome) => {
-        const { instance } = host;
-        if (!host.isConstructorCalled || typeof instance !== 'object' || instance === null) return;
-        if (this.#disposed.has(instance) || !isDisposable(instance)) return;
-        this.#disposed.add(instance);
-        return disposeInstance(instance, outcome);
-      },
-    });
+    this.#track(new TrackedInstance(host, rank, (this.#disposed ??= new Set())));
   }
 
   /** The resource's one instance, acquired on first use. */
   acquire(definition: ResourceDefinition, rank: Rank, dependencies: readonly unknown[]): unknown {
-    const leases = (this.#leases ??= new Map());
-    if (leases.has(definition)) return leases.get(definition);
-    let lease: ResourceLease | undefined;
-    const opening = (async () => {
-      lease = await openLease(definition, dependencies);
-      return lease.value;
-    })();
-    leases.set(definition, opening);
-    // Whoever asked handles a failure; nobody may have.
-    const opened = () => (built = undefined);
-    let built: Promise<unknown> | undefined = opening.then(opened, opened);
-    this.#track({
-      rank,
-      release: definition.release,
-      built: () => built,
-      dispose: (outcome) => lease?.exit(outcome),
-    });
-    return opening;
+    const resources = (this.#resources ??= new Map());
+    if (resources.has(definition)) return resources.get(definition);
+    const lease = new ResourceLease(definition, rank);
+    const resource = lease.open(dependencies);
+    resources.set(definition, resource);
+    this.#track(lease);
+    return resource;
   }
 
   get hasBeforeResponse(): boolean {
@@ -126,7 +88,7 @@ export class Disposables {
    */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
-    await this.#allBuilt();
+    if (this.#entries.some(isUnderConstruction)) await this.#allBuilt();
     for (const entry of dependentsFirst(this.#entries.splice(0))) {
       try {
         await this.#dispose(entry, outcome);
@@ -137,16 +99,16 @@ export class Disposables {
     return errors;
   }
 
-  #track(entry: Entry): void {
+  #track(entry: DisposableEntry): void {
     // Disposers run where the request's first resource was made, not in whichever event ended the response.
     this.#context ??= new AsyncResource('RequestDisposal', { requireManualDestroy: true });
     this.#entries.push(entry);
   }
 
-  async #dispose(entry: Entry, outcome: TaskOutcome): Promise<void> {
+  async #dispose(entry: DisposableEntry, outcome: TaskOutcome): Promise<void> {
     const giveBack = () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
     // What is still under construction now hangs, but should it be built after all, it is given back then.
-    const built = entry.built();
+    const { built } = entry;
     this.#disposing = entry.rank.name;
     try {
       const work = built ? built.then(giveBack, giveBack) : giveBack();
@@ -158,29 +120,29 @@ export class Disposables {
   }
 
   /** Waits for what is under construction, and for what that goes on to construct; not for what hangs. */
-  async #allBuilt(isMeant: (entry: Entry) => boolean = () => true): Promise<void> {
+  async #allBuilt(isMeant: (entry: DisposableEntry) => boolean = () => true): Promise<void> {
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!;
-      const built = isMeant(entry) ? entry.built() : undefined;
+      const built = isMeant(entry) ? entry.built : undefined;
       if (built) await withinDeadline(built, entry.rank.name, this.timeoutMs).catch(() => undefined);
     }
   }
 
-  async #takeBeforeResponse(): Promise<Entry[]> {
+  async #takeBeforeResponse(): Promise<DisposableEntry[]> {
     await this.#allBuilt(isBeforeResponse);
-    const [taken, left] = [[] as Entry[], [] as Entry[]];
+    const [taken, left] = [[] as DisposableEntry[], [] as DisposableEntry[]];
     for (const entry of this.#entries) (isBeforeResponse(entry) ? taken : left).push(entry);
     this.#entries = left;
     return dependentsFirst(taken);
   }
 }
 
-function isBeforeResponse(entry: Entry): boolean {
-  return entry.release === 'before-response';
+function isUnderConstruction(entry: DisposableEntry): boolean {
+  return entry.built !== undefined;
 }
 
 /** Dependents first; where the graph does not say, last begun first. */
-function dependentsFirst(entries: readonly Entry[]): Entry[] {
+function dependentsFirst(entries: readonly DisposableEntry[]): DisposableEntry[] {
   return entries
     .map((entry, index) => ({ entry, index }))
     .sort((a, b) => b.entry.rank.value - a.entry.rank.value || b.index - a.index)

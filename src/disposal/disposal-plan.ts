@@ -2,7 +2,7 @@ import type { ContextId, ModulesContainer } from '@nestjs/core';
 import { ResourceReleaseOrderError } from '../errors.js';
 import { ignoreInstances, type InstanceUnderConstruction, onInstanceBegun, supplyInstances } from '../nest/instances.js';
 import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/nest-internals.js';
-import type { Rank } from './disposables.js';
+import type { Rank } from './disposable-entry.js';
 import { isDisposable } from './disposer.js';
 import { type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
 import { compileDirectly, type ResourceRequest } from './resource-graph.js';

@@ -1,3 +1,9 @@
+/** Whoever asks for a slot. */
+export interface SlotTaker {
+  /** Called with the slot taken. */
+  start(): void;
+}
+
 /**
  * The slots for running tasks: at most `maxRunning` in the whole process. A request asks for one
  * slot per task it may run at a time, and who asked first gets the next, so requests take turns.
@@ -5,19 +11,19 @@
 export class RunSlots {
   #free: number;
   #isGranting = false;
-  readonly #asking: (() => void)[] = [];
+  readonly #asking: SlotTaker[] = [];
 
   constructor(maxRunning: number) {
     this.#free = maxRunning;
   }
 
-  /** Calls `start` with a slot taken: at once, or when one is free. */
-  take(start: () => void): void {
+  /** Starts the taker with a slot taken: at once, or when one is free. */
+  take(taker: SlotTaker): void {
     if (this.#asking.length === 0 && this.#free > 0) {
       this.#free--;
-      start();
+      taker.start();
     } else {
-      this.#asking.push(start);
+      this.#asking.push(taker);
     }
   }
 
@@ -28,7 +34,7 @@ export class RunSlots {
     this.#isGranting = true;
     while (this.#free > 0 && this.#asking.length > 0) {
       this.#free--;
-      this.#asking.shift()!();
+      this.#asking.shift()!.start();
     }
     this.#isGranting = false;
   }

@@ -2,11 +2,12 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TerminalTaskState } from '../contracts/task-report.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskUnit } from './task-attempt.js';
+import type { SlotTaker } from './run-slots.js';
 import type { TaskEngine } from './task-engine.js';
-import { TaskRun } from './task-run.js';
+import { type RunOwner, TaskRun } from './task-run.js';
 
 /** The tasks of one request, first in, first out: collected while it runs, then drained. */
-export class TaskQueue {
+export class TaskQueue implements RunOwner, SlotTaker {
   readonly #waiting: QueuedTask[] = [];
   /** As many as `concurrency` allows, so one most of the time. */
   readonly #runs: TaskRun[] = [];
@@ -128,7 +129,7 @@ export class TaskQueue {
     if (this.engine.isPastDeadline) for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
     while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.length < this.#waiting.length) {
       this.#slotsAsked++;
-      this.engine.slots.take(this.#startNext);
+      this.engine.slots.take(this);
     }
     this.#isPumping = false;
     if (this.#slotsAsked === 0 && this.#waiting.length === 0 && this.#onIdle) {
@@ -138,7 +139,8 @@ export class TaskQueue {
     }
   }
 
-  readonly #startNext = (): void => {
+  /** Starts the next task, now that there is a slot for it. */
+  start(): void {
     const task = this.engine.isPastDeadline ? undefined : this.#waiting.shift();
     if (!task) {
       // It was withdrawn while this request waited for a slot, or comes too late for one.
@@ -147,18 +149,18 @@ export class TaskQueue {
     }
     this.#unseat(task);
     this.engine.inFlight.start(task);
-    const run = new TaskRun(task, this.#unit!, this.engine.options, this.#finished);
+    const run = new TaskRun(task, this.#unit!, this.engine.options, this);
     this.#runs.push(run);
     run.start();
-  };
+  }
 
-  readonly #finished = (run: TaskRun, state: TerminalTaskState, error?: unknown): void => {
+  finished(run: TaskRun, state: TerminalTaskState, error?: unknown): void {
     this.#runs.splice(this.#runs.indexOf(run), 1);
     this.engine.inFlight.end(run.task, state, error);
     if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop') this.#hasFailed = true;
     if (this.#hasFailed) this.#skipWaiting();
     this.#giveSlotBack();
-  };
+  }
 
   #skipWaiting(): void {
     for (const task of this.#waiting.splice(0)) this.#end(task, 'skipped');

@@ -7,6 +7,12 @@ import type { QueuedTask } from '../tasks/queued-task.js';
 import { backoffMs } from './backoff.js';
 import { TaskAttempt, type TaskUnit } from './task-attempt.js';
 
+/** Whoever started a task. */
+export interface RunOwner {
+  /** Called once, with the state the task is to end in. */
+  finished(run: TaskRun, state: TerminalTaskState, error?: unknown): void;
+}
+
 /** A task that has started: its attempts, their time limit and the waits between them. */
 export class TaskRun {
   #attempt: TaskAttempt | undefined;
@@ -19,8 +25,7 @@ export class TaskRun {
     readonly task: QueuedTask,
     private readonly unit: TaskUnit,
     private readonly options: ResolvedModuleOptions,
-    /** Called once, with the state the task is to end in. */
-    private readonly done: (run: TaskRun, state: TerminalTaskState, error?: unknown) => void,
+    private readonly owner: RunOwner,
   ) {}
 
   start(): void {
@@ -83,7 +88,7 @@ export class TaskRun {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
-    this.done(this, state, error);
+    this.owner.finished(this, state, error);
   }
 }
 
@@ -92,10 +97,12 @@ export class TaskRun {
  * builder does its work in `then()`, and belongs to the same context.
  */
 function call(attempt: TaskAttempt): unknown {
-  return ambient.runTask(attempt, () => {
-    const result = attempt.queued.invoke();
-    if (isThenable(result)) return Promise.resolve(result);
-    // As from a handler: HttpService.post() has done nothing until somebody subscribes.
-    return result instanceof Observable ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
-  });
+  return ambient.runTask(attempt, invoke);
+}
+
+function invoke({ queued }: TaskAttempt): unknown {
+  const result = queued.invoke();
+  if (isThenable(result)) return Promise.resolve(result);
+  // As from a handler: HttpService.post() has done nothing until somebody subscribes.
+  return result instanceof Observable ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
 }

@@ -1,12 +1,12 @@
 import type { ArgumentsHost, InjectionToken } from '@nestjs/common';
 import { ScopeClosedError } from '../errors.js';
-import type { RequestScope } from '../scope/request-scope.js';
+import type { RequestScope, ScopeAnswer } from '../scope/request-scope.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
 import type { Ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { onResponseEnd, type RawRequest, type RawResponse } from './response-end.js';
-import type { StalledResponses } from './stalled-responses.js';
+import type { StalledResponses, Watched } from './stalled-responses.js';
 
 /** What all exchanges of an application share. */
 export interface ExchangeEnvironment {
@@ -24,12 +24,14 @@ export interface ExchangeResources {
  * One request and its response. Costs a small object until something of ours is touched; from then
  * on it watches for the two things that end a request: its route has settled, and its response is over.
  */
-export class HttpExchange implements Ambient, ScopeSource {
+export class HttpExchange implements Ambient, ScopeSource, ScopeAnswer, Watched {
   /** What stands in for BackgroundTasks where a test has overridden it. */
   tasksOverride: BackgroundTasks | undefined;
   /** Whether Nest sends the response through the adapter, where it can be held back. */
   isHeld = true;
   readonly task = undefined;
+  /** Gone once the request has ended: Nest's own tables keep the request, and so this, alive through two collections. */
+  #response: RawResponse | undefined;
   #scope: RequestScope | undefined;
   #routes: PromiseLike<unknown>[] | undefined;
   #unsettledRoutes = 0;
@@ -43,9 +45,19 @@ export class HttpExchange implements Ambient, ScopeSource {
 
   constructor(
     private readonly request: RawRequest,
-    private readonly response: RawResponse,
+    response: RawResponse,
     readonly environment: ExchangeEnvironment,
-  ) {}
+  ) {
+    this.#response = response;
+  }
+
+  get response(): RawResponse {
+    return this.#response!;
+  }
+
+  get canHold(): boolean {
+    return this.isHeld && this.#response?.headersSent === false;
+  }
 
   /** The queue of this request. @throws SCOPE_CLOSED, SHUTTING_DOWN */
   get tasks(): BackgroundTasks {
@@ -118,12 +130,18 @@ export class HttpExchange implements Ambient, ScopeSource {
       .finally(this.#routeSettled);
   }
 
+  /** Ends without the response: its client has stopped reading. */
+  stalled(): void {
+    this.#end(false);
+  }
+
   #open(): RequestScope {
-    const { request, response, environment } = this;
+    const { request, environment } = this;
+    const response = this.#response!;
     if (this.#notedRoutes === 0 && (response.writableFinished || response.destroyed)) {
       throw new ScopeClosedError('BackgroundTasks');
     }
-    const scope = environment.scopes.create(() => this.isHeld && !response.headersSent);
+    const scope = environment.scopes.create(this);
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
     for (const route of this.#routes ?? []) this.#awaitRoute(route);
@@ -148,25 +166,26 @@ export class HttpExchange implements Ambient, ScopeSource {
   };
 
   #watchClient(): void {
-    this.environment.stalledResponses.watch(this.response, () => this.#end(false));
+    this.environment.stalledResponses.watch(this);
   }
 
   #responseOver(aborted: boolean): void {
     this.#isResponseOver = true;
     this.#isAborted = aborted;
-    this.environment.stalledResponses.forget(this.response);
+    this.environment.stalledResponses.forget(this);
     this.#endIfOver();
   }
 
   #endIfOver(): void {
-    if (!this.#isResponseOver || this.#unsettledRoutes > 0) return;
-    if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.response.headersSent) {
+    if (!this.#response || !this.#isResponseOver || this.#unsettledRoutes > 0) return;
+    if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.#response.headersSent) {
       // It may never pass on, as a proxy that waits for its own upstream does not.
       const { responseTimeoutMs } = this.environment.scopes.engine.options;
       this.#patience ??= setTimeout(() => this.#end(true), responseTimeoutMs).unref();
       return;
     }
     this.#end(this.#isAborted);
+    this.#response = undefined;
   }
 
   /** Where the bytes left without us (`@Res()`, `@Sse()`), `'before-response'` resources exit now. */
@@ -180,8 +199,9 @@ export class HttpExchange implements Ambient, ScopeSource {
 
   #end(aborted: boolean): void {
     clearTimeout(this.#patience);
-    const { statusCode } = this.response;
-    this.#scope!.end(this.response.headersSent ? { statusCode, aborted } : { aborted });
+    if (!this.#response) return;
+    const { headersSent, statusCode } = this.#response;
+    this.#scope!.end(headersSent ? { statusCode, aborted } : { aborted });
   }
 }
 

@@ -1,10 +1,14 @@
 import { type RawResponse, type SendProgress, sendProgress } from './response-end.js';
 
-interface Watched {
-  readonly stalled: () => void;
-  /** Unknown until the first look: most responses are over before it. */
-  progress?: SendProgress;
-  since: number;
+/** Something that ends with its response, or without it when the client has stopped reading. */
+export interface Watched {
+  readonly response: RawResponse;
+  stalled(): void;
+}
+
+interface Look {
+  readonly progress: SendProgress;
+  readonly since: number;
 }
 
 /**
@@ -12,29 +16,29 @@ interface Watched {
  * `timeoutMs`. One timer for all of them, which runs only while there are any.
  */
 export class StalledResponses {
-  readonly #watched = new Map<RawResponse, Watched>();
+  /** What the last look saw; nothing before the first, which most responses are over by. */
+  readonly #watched = new Map<Watched, Look | undefined>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly timeoutMs: number) {}
 
-  watch(response: RawResponse, stalled: () => void): void {
-    this.#watched.set(response, { stalled, since: 0 });
+  watch(watched: Watched): void {
+    if (!this.#watched.has(watched)) this.#watched.set(watched, undefined);
     this.#timer ??= setInterval(() => this.#look(), Math.max(this.timeoutMs / 10, 10)).unref();
   }
 
-  forget(response: RawResponse): void {
-    this.#watched.delete(response);
+  forget(watched: Watched): void {
+    this.#watched.delete(watched);
   }
 
   #look(): void {
     const now = performance.now();
-    for (const [response, watched] of this.#watched) {
-      const progress = sendProgress(response);
-      if (!progress.isQueued || progress.sent !== watched.progress?.sent) {
-        watched.progress = progress;
-        watched.since = now;
-      } else if (now - watched.since >= this.timeoutMs) {
-        this.#watched.delete(response);
+    for (const [watched, look] of this.#watched) {
+      const progress = sendProgress(watched.response);
+      if (!look || !progress.isQueued || progress.sent !== look.progress.sent) {
+        this.#watched.set(watched, { progress, since: now });
+      } else if (now - look.since >= this.timeoutMs) {
+        this.#watched.delete(watched);
         watched.stalled();
       }
     }

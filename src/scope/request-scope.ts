@@ -1,5 +1,6 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import { Disposables, type Rank } from '../disposal/disposables.js';
+import type { Rank } from '../disposal/disposable-entry.js';
+import { Disposables } from '../disposal/disposables.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
@@ -17,6 +18,12 @@ import { ScopedBackgroundTasks, type TaskIntake } from './scoped-background-task
 /** How many tasks in a row may each add the next: far beyond any real chain, well before it hurts. */
 const CHAIN_LIMIT = 1_000;
 
+/** What the scope's work is answered with. */
+export interface ScopeAnswer {
+  /** Whether it can still be held back until there is room for its tasks. */
+  readonly canHold: boolean;
+}
+
 /**
  * The life of one request, or of one unit of work: it collects tasks and resources while the
  * handler runs; once the handler has settled and the response is over, it runs the tasks, then
@@ -24,8 +31,8 @@ const CHAIN_LIMIT = 1_000;
  */
 export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
   readonly queue: TaskQueue;
-  readonly #disposables: Disposables;
-  readonly #onClosed: (() => void)[] = [];
+  #disposables: Disposables | undefined;
+  #onClosed: (() => void)[] | undefined;
   #phase: 'open' | 'ending' | 'closed' = 'open';
   #tasks: BackgroundTasks | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -34,11 +41,9 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
 
   constructor(
     private readonly environment: ScopeEnvironment,
-    /** Whether the response can still be held back until there is room for its tasks. */
-    private readonly canHold: () => boolean,
+    private readonly answer: ScopeAnswer,
   ) {
     this.queue = new TaskQueue(environment.engine);
-    this.#disposables = new Disposables(environment.engine.options.disposeTimeoutMs);
   }
 
   get tasks(): BackgroundTasks {
@@ -55,7 +60,7 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
 
   /** The name of what it is disposing of right now. */
   get disposing(): string | undefined {
-    return this.#disposables.disposing;
+    return this.#disposables?.disposing;
   }
 
   add(call: TaskCall, options: CheckedTaskOptions, caller: (...args: never[]) => unknown): QueuedTask {
@@ -68,16 +73,18 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
     const { chainLength } = this.queue;
     if (chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
     const site = engine.options.captureSites ? captureSite(caller) : undefined;
-    const task = new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this.cancel);
+    const task = new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this);
     if (earlier) this.queue.replace(earlier, task);
-    else if (!this.queue.seat(task, this.#phase === 'open' && this.canHold())) {
+    else if (!this.queue.seat(task, this.#phase === 'open' && this.answer.canHold)) {
       throw new QueueFullError(name, engine.options.maxPending);
     }
     this.queue.add(task);
     return task;
   }
 
-  readonly cancel = (task: QueuedTask): boolean => this.queue.withdraw(task, 'cancelled');
+  cancel(task: QueuedTask): boolean {
+    return this.queue.withdraw(task, 'cancelled');
+  }
 
   progress(task: QueuedTask, value: unknown): void {
     this.environment.engine.inFlight.progress(task, value);
@@ -85,12 +92,12 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
 
   acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
     this.#assertNotClosed(`Resource ${definition.name}`);
-    return this.#disposables.acquire(definition, this.environment.plan.rankOf(definition), dependencies);
+    return this.#toDispose.acquire(definition, this.environment.plan.rankOf(definition), dependencies);
   }
 
   trackInstance(host: InstanceUnderConstruction, rank: Rank): void {
     this.#assertNotClosed(`An instance of ${rank.name}`);
-    this.#disposables.trackInstance(host, rank);
+    this.#toDispose.trackInstance(host, rank);
   }
 
   /**
@@ -99,10 +106,10 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
    */
   beforeResponse(): Promise<void> | undefined {
     if (this.#failure || this.#phase !== 'open') return undefined;
-    const needsRoom = this.queue.needsRoom && this.canHold();
-    if (!needsRoom && !this.#disposables.hasBeforeResponse) return undefined;
+    const needsRoom = this.queue.needsRoom && this.answer.canHold;
+    if (!needsRoom && !this.#disposables?.hasBeforeResponse) return undefined;
     return this.#hold(async () => {
-      await this.#disposables.exitBeforeResponse(this.#outcome);
+      await this.#disposables?.exitBeforeResponse(this.#outcome);
       if (needsRoom) await this.queue.takeRoom();
     });
   }
@@ -113,9 +120,10 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
    */
   fail(error: unknown): Promise<unknown> | undefined {
     this.#failure ??= { error };
-    if (!this.#disposables.hasBeforeResponse) return undefined;
+    const disposables = this.#disposables;
+    if (!disposables?.hasBeforeResponse) return undefined;
     return this.#hold(async () => {
-      const answer = await this.#disposables.failBeforeResponse(error, (timeout) =>
+      const answer = await disposables.failBeforeResponse(error, (timeout) =>
         this.environment.engine.log.disposalFailed([timeout]),
       );
       this.#failure = { error: answer };
@@ -145,7 +153,11 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
   /** Calls back once the scope has closed; at once if it has. */
   onClosed(callback: () => void): void {
     if (this.#phase === 'closed') callback();
-    else this.#onClosed.push(callback);
+    else (this.#onClosed ??= []).push(callback);
+  }
+
+  get #toDispose(): Disposables {
+    return (this.#disposables ??= new Disposables(this.environment.engine.options.disposeTimeoutMs));
   }
 
   #assertNotClosed(what: string): void {
@@ -163,7 +175,7 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
   }
 
   #dispose(): void {
-    if (this.#disposables.isEmpty) {
+    if (!this.#disposables || this.#disposables.isEmpty) {
       this.#close();
       return;
     }
@@ -176,6 +188,9 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
 
   #close(): void {
     this.#phase = 'closed';
-    for (const callback of this.#onClosed.splice(0)) callback();
+    // Nest's own tables keep the request, and so the scope, alive through two collections.
+    this.#disposables = undefined;
+    this.environment.closed(this);
+    for (const callback of this.#onClosed ?? []) callback();
   }
 }

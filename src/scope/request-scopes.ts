@@ -1,13 +1,15 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
 import { DisposalPlan } from '../disposal/disposal-plan.js';
-import type { Rank } from '../disposal/disposables.js';
+import type { Rank } from '../disposal/disposable-entry.js';
+import type { ResourceRequest } from '../disposal/resource-graph.js';
 import { ResourceHolders } from '../disposal/resource-holder.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors.js';
 import type { TaskEngine } from '../execution/task-engine.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { hasDependents, requestLookup } from '../nest/nest-internals.js';
 import { ambient, BackgroundTasksRef } from '../tasks/ambient.js';
-import { RequestScope } from './request-scope.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import { RequestScope, type ScopeAnswer } from './request-scope.js';
 import type { ScopeEnvironment } from './scope-environment.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
@@ -28,27 +30,16 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     this.plan = new DisposalPlan(
       modules,
       (contextId, host, rank) => this.#instanceBegun(contextId, host, rank),
-      (contextId, what) => {
-        const holder = this.ofContext(contextId, what);
-        return {
-          holder,
-          contextId,
-          request: this.#requestOf(contextId),
-          get tasks() {
-            return holder.tasks;
-          },
-        };
-      },
+      (contextId, what) => new ContextRequest(contextId, this.ofContext(contextId, what), this.#requestOf),
     );
     this.#requestOf = requestLookup(modules);
   }
 
   /** @throws SHUTTING_DOWN */
-  create(canHold: () => boolean): RequestScope {
+  create(answer: ScopeAnswer): RequestScope {
     if (this.#isShutDown) throw new ShuttingDownError('A new unit of work');
-    const scope = new RequestScope(this, canHold);
+    const scope = new RequestScope(this, answer);
     this.#open.add(scope);
-    scope.onClosed(() => this.#closed(scope));
     return scope;
   }
 
@@ -91,7 +82,7 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     this.#isShutDown = true;
   }
 
-  #closed(scope: RequestScope): void {
+  closed(scope: RequestScope): void {
     this.#open.delete(scope);
     if (this.#open.size === 0) for (const callback of this.#onEmpty.splice(0)) callback();
   }
@@ -107,5 +98,22 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     const source = scopeSourceOf(this.#requestOf(contextId));
     if (source) attachScopeSource(contextId, source);
     return source;
+  }
+}
+
+/** What the injector's context says about the request that a resource is built for. */
+class ContextRequest implements ResourceRequest {
+  constructor(
+    readonly contextId: ContextId,
+    readonly holder: RequestScope,
+    private readonly requestOf: (contextId: ContextId) => unknown,
+  ) {}
+
+  get request(): unknown {
+    return this.requestOf(this.contextId);
+  }
+
+  get tasks(): BackgroundTasks {
+    return this.holder.tasks;
   }
 }

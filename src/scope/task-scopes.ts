@@ -34,7 +34,7 @@ export class TaskScopes {
    */
   async run<T>(work: (scope: TaskScope) => T | Promise<T>): Promise<T> {
     this.scopes.plan.scanOnce();
-    const scope = this.scopes.create(() => false);
+    const scope = this.scopes.create({ canHold: false });
     const contextId = ContextIdFactory.create();
     let result: { value: T } | { error: unknown };
     try {

@@ -38,12 +38,12 @@ export const ambient = {
    * Calls a task's function, in the task's own async resource. The store is set if it is free, else
    * by the first `currentTask()` before the first `await`.
    */
-  runTask<R>(task: Ambient, fn: () => R): R {
+  runTask<T extends Ambient, R>(task: T, fn: (task: T) => R): R {
     if (isStoreFree) storage.enterWith(task);
     const outer = synchronous;
     synchronous = task;
     try {
-      return fn();
+      return fn(task);
     } finally {
       synchronous = outer;
     }

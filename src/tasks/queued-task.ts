@@ -5,6 +5,12 @@ import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
 import type { TaskCall } from './task-call.js';
 
+/** Whoever a waiting task can be withdrawn from. */
+export interface TaskOwner {
+  /** Ends the task as `cancelled` if it waits. Returns whether it did. */
+  cancel(task: QueuedTask): boolean;
+}
+
 /**
  * A task from `addTask` to its end. It is an AsyncResource because that is the cheapest way to run
  * the function in the async context of the line that added it: `AsyncLocalStorage.snapshot()` costs
@@ -19,7 +25,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   /** Whether it counts towards `maxPending`. */
   isSeated = false;
   #call: TaskCall | undefined;
-  #withdraw: ((task: QueuedTask) => boolean) | undefined;
+  #owner: TaskOwner | undefined;
   #id: string | undefined;
   #settlement: { promise: Promise<TaskReport>; resolve(report: TaskReport): void } | undefined;
 
@@ -32,12 +38,12 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     readonly chainLength: number,
     /** Holds the stack of the `addTask` call; absent unless `captureSites` is on. */
     readonly site: Error | undefined,
-    withdraw: (task: QueuedTask) => boolean,
+    owner: TaskOwner,
   ) {
     // Without destroy hooks there is nothing to destroy; tracking it for the collector costs.
     super('BackgroundTask', { requireManualDestroy: true });
     this.#call = call;
-    this.#withdraw = withdraw;
+    this.#owner = owner;
     this.name = options.name ?? call.name;
   }
 
@@ -52,7 +58,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   }
 
   cancel(): boolean {
-    return this.#withdraw?.(this) ?? false;
+    return this.#owner?.cancel(this) ?? false;
   }
 
   get settled(): Promise<TaskReport> {
@@ -74,7 +80,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     this.state = state;
     this.error = error;
     this.#call = undefined;
-    this.#withdraw = undefined;
+    this.#owner = undefined;
     if (this.attempts > 0) this.durationMs = performance.now() - this.startedAt;
     this.#settlement?.resolve(this.report());
   }

@@ -140,7 +140,7 @@ export class RecordingBackgroundTasks extends BackgroundTasks implements Recordi
     const earlier = options.dedupe && this.#recorded.find(({ queued }) => queued.name === (options.name ?? call.name))?.queued;
     if (earlier && options.dedupe === 'keep-first') return earlier;
     if (earlier) this.#withdraw(earlier, 'discarded');
-    const queued = new QueuedTask(call, options, false, 0, undefined, (task) => this.#withdraw(task, 'cancelled'));
+    const queued = new QueuedTask(call, options, false, 0, undefined, { cancel: (task) => this.#withdraw(task, 'cancelled') });
     const { fn, target, args } = call;
     const record = { name: queued.name, fn, args, options, task: queued, ...(target && { target }) };
     this.#recorded.push({ record, queued });
