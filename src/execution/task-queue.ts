@@ -6,6 +6,12 @@ import type { SlotTaker } from './run-slots.js';
 import type { TaskEngine } from './task-engine.js';
 import { type RunOwner, TaskRun } from './task-run.js';
 
+/** What is sent when the handler of the tasks' request has ended. */
+export interface Answer {
+  /** Whether it can still be held back until there is room for the tasks. */
+  readonly canHold: boolean;
+}
+
 /** The tasks of one request, first in, first out: collected while it runs, then drained. */
 export class TaskQueue implements RunOwner, SlotTaker {
   readonly #waiting: QueuedTask[] = [];
@@ -25,14 +31,14 @@ export class TaskQueue implements RunOwner, SlotTaker {
   }
 
   /**
-   * Finds the task a seat among the waiting tasks of the process. With `overflow: 'wait'` and a
-   * response that can be held it may go without one until {@link takeRoom}. Returns whether it may wait.
+   * Finds the task a seat among the waiting tasks of the process. With `overflow: 'wait'` and an
+   * answer that can be held it may go without one until {@link takeRoom}. Returns whether it may wait.
    */
-  seat(task: QueuedTask, canHold: boolean): boolean {
+  seat(task: QueuedTask, answer: Answer | undefined): boolean {
     const { overflow, maxPending } = this.engine.options;
     if (this.#unseated === 0) task.isSeated = this.engine.room.tryTake();
     if (task.isSeated) return true;
-    if (overflow !== 'wait' || !canHold || this.#waiting.length >= maxPending) return false;
+    if (overflow !== 'wait' || !answer?.canHold || this.#waiting.length >= maxPending) return false;
     this.#unseated++;
     return true;
   }

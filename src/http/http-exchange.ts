@@ -1,12 +1,13 @@
 import type { ArgumentsHost, InjectionToken } from '@nestjs/common';
 import { ScopeClosedError } from '../errors.js';
-import type { RequestScope, ScopeAnswer } from '../scope/request-scope.js';
+import type { Answer } from '../execution/task-queue.js';
+import type { RequestScope } from '../scope/request-scope.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
 import type { Ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { onResponseEnd, type RawRequest, type RawResponse } from './response-end.js';
-import type { StalledResponses, Watched } from './stalled-responses.js';
+import type { Look, StalledResponses, Watched } from './stalled-responses.js';
 
 /** What all exchanges of an application share. */
 export interface ExchangeEnvironment {
@@ -24,7 +25,9 @@ export interface ExchangeResources {
  * One request and its response. Costs a small object until something of ours is touched; from then
  * on it watches for the two things that end a request: its route has settled, and its response is over.
  */
-export class HttpExchange implements Ambient, ScopeSource, ScopeAnswer, Watched {
+export class HttpExchange implements Ambient, Answer, ScopeSource, Watched {
+  place = -1;
+  look: Look | undefined;
   /** What stands in for BackgroundTasks where a test has overridden it. */
   tasksOverride: BackgroundTasks | undefined;
   /** Whether Nest sends the response through the adapter, where it can be held back. */

@@ -1,14 +1,19 @@
+import { type Enrolled, Roll } from '../roll.js';
 import { type RawResponse, type SendProgress, sendProgress } from './response-end.js';
 
-/** Something that ends with its response, or without it when the client has stopped reading. */
-export interface Watched {
-  readonly response: RawResponse;
-  stalled(): void;
+/** How far a response had come when it was last looked at. */
+export interface Look {
+  readonly progress: SendProgress;
+  /** When it was first seen like that, in milliseconds. */
+  readonly since: number;
 }
 
-interface Look {
-  readonly progress: SendProgress;
-  readonly since: number;
+/** Something that ends with its response, or without it when the client has stopped reading. */
+export interface Watched extends Enrolled {
+  readonly response: RawResponse;
+  /** Nothing before the first look, which most responses are over by. */
+  look: Look | undefined;
+  stalled(): void;
 }
 
 /**
@@ -16,14 +21,13 @@ interface Look {
  * `timeoutMs`. One timer for all of them, which runs only while there are any.
  */
 export class StalledResponses {
-  /** What the last look saw; nothing before the first, which most responses are over by. */
-  readonly #watched = new Map<Watched, Look | undefined>();
+  readonly #watched = new Roll<Watched>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly timeoutMs: number) {}
 
   watch(watched: Watched): void {
-    if (!this.#watched.has(watched)) this.#watched.set(watched, undefined);
+    this.#watched.add(watched);
     this.#timer ??= setInterval(() => this.#look(), Math.max(this.timeoutMs / 10, 10)).unref();
   }
 
@@ -33,10 +37,13 @@ export class StalledResponses {
 
   #look(): void {
     const now = performance.now();
-    for (const [watched, look] of this.#watched) {
+    for (const watched of this.#watched.members()) {
+      // A task that another one's end has started may have ended it.
+      if (watched.place === -1) continue;
       const progress = sendProgress(watched.response);
+      const { look } = watched;
       if (!look || !progress.isQueued || progress.sent !== look.progress.sent) {
-        this.#watched.set(watched, { progress, since: now });
+        watched.look = { progress, since: now };
       } else if (now - look.since >= this.timeoutMs) {
         this.#watched.delete(watched);
         watched.stalled();

@@ -1,27 +1,33 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { Rank } from '../disposal/disposable-entry.js';
 import { Disposables } from '../disposal/disposables.js';
+import type { DisposalPlan } from '../disposal/disposal-plan.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
 import type { TaskUnit } from '../execution/task-attempt.js';
-import { TaskQueue } from '../execution/task-queue.js';
+import type { TaskEngine } from '../execution/task-engine.js';
+import { type Answer, TaskQueue } from '../execution/task-queue.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
+import type { Enrolled } from '../roll.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { captureSite } from '../tasks/capture-site.js';
 import { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskCall } from '../tasks/task-call.js';
-import type { ScopeEnvironment } from './scope-environment.js';
 import { ScopedBackgroundTasks, type TaskIntake } from './scoped-background-tasks.js';
 
 /** How many tasks in a row may each add the next: far beyond any real chain, well before it hurts. */
 const CHAIN_LIMIT = 1_000;
 
-/** What the scope's work is answered with. */
-export interface ScopeAnswer {
-  /** Whether it can still be held back until there is room for its tasks. */
-  readonly canHold: boolean;
+/** What the scopes of an application share. */
+export interface ScopeEnvironment {
+  readonly engine: TaskEngine;
+  readonly plan: DisposalPlan;
+  /** Whether the application has drained, so that new work is refused. */
+  readonly isShutDown: boolean;
+  /** Called once by a scope that has closed. */
+  closed(scope: RequestScope): void;
 }
 
 /**
@@ -29,7 +35,8 @@ export interface ScopeAnswer {
  * handler runs; once the handler has settled and the response is over, it runs the tasks, then
  * disposes of the resources, then closes.
  */
-export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
+export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskUnit {
+  place = -1;
   readonly queue: TaskQueue;
   #disposables: Disposables | undefined;
   #onClosed: (() => void)[] | undefined;
@@ -41,7 +48,7 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
 
   constructor(
     private readonly environment: ScopeEnvironment,
-    private readonly answer: ScopeAnswer,
+    private readonly answer: Answer,
   ) {
     this.queue = new TaskQueue(environment.engine);
   }
@@ -75,7 +82,7 @@ export class RequestScope implements ResourceHolder, TaskIntake, TaskUnit {
     const site = engine.options.captureSites ? captureSite(caller) : undefined;
     const task = new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this);
     if (earlier) this.queue.replace(earlier, task);
-    else if (!this.queue.seat(task, this.#phase === 'open' && this.answer.canHold)) {
+    else if (!this.queue.seat(task, this.#phase === 'open' ? this.answer : undefined)) {
       throw new QueueFullError(name, engine.options.maxPending);
     }
     this.queue.add(task);

@@ -5,18 +5,20 @@ import type { ResourceRequest } from '../disposal/resource-graph.js';
 import { ResourceHolders } from '../disposal/resource-holder.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors.js';
 import type { TaskEngine } from '../execution/task-engine.js';
+import type { Answer } from '../execution/task-queue.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { hasDependents, requestLookup } from '../nest/nest-internals.js';
+import { Roll } from '../roll.js';
 import { ambient, BackgroundTasksRef } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { RequestScope, type ScopeAnswer } from './request-scope.js';
-import type { ScopeEnvironment } from './scope-environment.js';
+import { RequestScope, type ScopeEnvironment } from './request-scope.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
 /** All scopes of the application: makes them, finds them, and knows when none is left. */
 export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   readonly plan: DisposalPlan;
-  readonly #open = new Set<RequestScope>();
+  /** The scopes that have not closed yet. */
+  readonly open = new Roll<RequestScope>();
   readonly #onEmpty: (() => void)[] = [];
   readonly #requestOf: (contextId: ContextId) => unknown;
   #isShutDown = false;
@@ -36,10 +38,10 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   }
 
   /** @throws SHUTTING_DOWN */
-  create(answer: ScopeAnswer): RequestScope {
+  create(answer: Answer): RequestScope {
     if (this.#isShutDown) throw new ShuttingDownError('A new unit of work');
     const scope = new RequestScope(this, answer);
-    this.#open.add(scope);
+    this.open.add(scope);
     return scope;
   }
 
@@ -64,13 +66,9 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     return this.#usesRef;
   }
 
-  get open(): ReadonlySet<RequestScope> {
-    return this.#open;
-  }
-
   /** Resolves once no scope is open. */
   async whenEmpty(): Promise<void> {
-    while (this.#open.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+    while (this.open.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
   get isShutDown(): boolean {
@@ -83,8 +81,8 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   }
 
   closed(scope: RequestScope): void {
-    this.#open.delete(scope);
-    if (this.#open.size === 0) for (const callback of this.#onEmpty.splice(0)) callback();
+    this.open.delete(scope);
+    if (this.open.size === 0) for (const callback of this.#onEmpty.splice(0)) callback();
   }
 
   #instanceBegun(contextId: ContextId, host: InstanceUnderConstruction, rank: Rank): void {

@@ -69,16 +69,17 @@ export class BackgroundTasksHost {
 
   #abortRunning(): void {
     const reason = new DOMException('The application is shutting down.', 'AbortError');
-    for (const scope of this.scopes.open) scope.queue.abortRunning(reason);
+    for (const scope of this.scopes.open.members()) scope.queue.abortRunning(reason);
   }
 
   #abandon(timeoutMs: number): void {
-    const { engine, open } = this.scopes;
-    const left = [...open].flatMap((scope) => [...scope.queue.running, ...scope.queue.waiting]);
-    const disposing = [...open].flatMap((scope) => scope.disposing ?? []);
+    const { engine } = this.scopes;
+    const open = this.scopes.open.members();
+    const left = open.flatMap((scope) => [...scope.queue.running, ...scope.queue.waiting]);
+    const disposing = open.flatMap((scope) => scope.disposing ?? []);
     if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
     engine.isPastDeadline = true;
-    for (const scope of [...open]) scope.queue.abandon();
+    for (const scope of open) scope.queue.abandon();
     engine.room.openDoors();
     this.#connections?.destroy();
   }

@@ -6,7 +6,7 @@ const { files, inside, outside, broken } = readSourceGraph(join(import.meta.dirn
 
 /** The rooms by layer: a file imports its own layer or lower ones. A room is a folder, or a file at the top. */
 const layers = [
-  ['background-tasks-error.ts', 'contracts', 'describe-value.ts', 'errors.ts', 'is-thenable.ts', 'nest'],
+  ['background-tasks-error.ts', 'contracts', 'describe-value.ts', 'errors.ts', 'is-thenable.ts', 'nest', 'roll.ts'],
   ['options', 'tasks'],
   ['disposal', 'execution'],
   ['http', 'scope', 'shutdown'],
