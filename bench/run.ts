@@ -4,7 +4,14 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { comparisons } from './comparisons.js';
 import { Laboratory, type Measured } from './measure.js';
+import { type MicroName, microNames } from './micro-names.js';
 import { median, spread } from './statistics.js';
+
+interface Scale {
+  readonly byScopeSize: Record<string, number>;
+  readonly inFlight: Record<string, number>;
+  readonly waitingBytes: number;
+}
 
 // npm run bench [-- --quick] [-- --only <text>] [-- --json <file>]
 const { values } = parseArgs({
@@ -15,8 +22,8 @@ const { values } = parseArgs({
   },
 });
 const pace = values.quick
-  ? { rounds: 3, secondsPerRun: 0.2, warmupSeconds: 0.3 }
-  : { rounds: 15, secondsPerRun: 0.4, warmupSeconds: 1.5 };
+  ? { rounds: 3, secondsPerRun: 0.2, warmupSeconds: 0.3, microRounds: 1, microMilliseconds: 100 }
+  : { rounds: 15, secondsPerRun: 0.4, warmupSeconds: 1.5, microRounds: 5, microMilliseconds: 300 };
 
 console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
 console.log(
@@ -41,29 +48,34 @@ for (const comparison of comparisons) {
 
 await laboratory.close();
 
-interface InProcess {
-  readonly nanosecondsPerTask: Record<string, number>;
-  readonly byScopeSize: Record<string, number>;
-  readonly inFlight: Record<string, { bytes: number; microseconds: number }>;
+const nanoseconds = Object.fromEntries(microNames.map((name) => [name, [] as number[]])) as Record<MicroName, number[]>;
+for (let round = 0; round < pace.microRounds; round++) {
+  for (const name of microNames) nanoseconds[name].push(Number(runNode('micro.js', name, String(pace.microMilliseconds))));
 }
-const inProcess = JSON.parse(
-  execFileSync(process.execPath, ['--expose-gc', new URL('in-process.js', import.meta.url).pathname], {
-    encoding: 'utf8',
-    env: { ...process.env, NODE_ENV: 'production' },
-  }),
-) as InProcess;
-console.log('\n| one no-op task | ns | p-queue takes |');
-console.log('|---|---|---|');
-for (const [name, ns] of Object.entries(inProcess.nanosecondsPerTask)) {
-  console.log(`| ${name} | ${ns.toFixed(0)} | ${(inProcess.nanosecondsPerTask['p-queue']! / ns).toFixed(1)} × as long |`);
+console.log('\n| one no-op task | ns | p-queue takes |\n|---|---|---|');
+for (const name of microNames) {
+  const times = nanoseconds[name].map((each, round) => nanoseconds['p-queue'][round]! / each);
+  console.log(`| ${name} | ${median(nanoseconds[name]).toFixed(0)} | ${spread(times, 1)} × as long |`);
 }
+
+const scale = JSON.parse(runNode('scale.js')) as Scale;
 console.log('\n| tasks in one scope | µs a task |\n|---|---|');
-for (const [size, us] of Object.entries(inProcess.byScopeSize)) console.log(`| ${size} | ${us.toFixed(2)} |`);
-console.log('\n| tasks waiting | bytes each | µs to settle each |\n|---|---|---|');
-for (const [count, { bytes, microseconds }] of Object.entries(inProcess.inFlight)) {
-  console.log(`| ${count} | ${bytes.toFixed(0)} | ${microseconds.toFixed(2)} |`);
-}
+for (const [size, us] of Object.entries(scale.byScopeSize)) console.log(`| ${size} | ${us.toFixed(2)} |`);
+console.log('\n| tasks in flight | µs to settle each |\n|---|---|');
+for (const [count, us] of Object.entries(scale.inFlight)) console.log(`| ${count} | ${us.toFixed(2)} |`);
+console.log(`\nA waiting task holds ${scale.waitingBytes.toFixed(0)} bytes.`);
 writeFileSync(
   values.json,
-  JSON.stringify({ node: process.versions.node, date: new Date().toISOString(), pace, measured, inProcess }, undefined, 2),
+  JSON.stringify(
+    { node: process.versions.node, date: new Date().toISOString(), pace, measured, nanoseconds, scale },
+    undefined,
+    2,
+  ),
 );
+
+function runNode(file: string, ...args: string[]): string {
+  return execFileSync(process.execPath, ['--expose-gc', new URL(file, import.meta.url).pathname, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+}

@@ -48,9 +48,9 @@ export class InFlight {
     if (this.observers.length > 0) this.#tell((observer) => observer.taskAccepted?.(eventOf(task)));
   }
 
-  start(task: QueuedTask): void {
+  start(task: QueuedTask, now: number): void {
     task.state = 'running';
-    task.startedAt = performance.now();
+    task.startedAt = now;
     this.#counts.waiting--;
     this.#counts.running++;
     if (this.observers.length > 0) this.#tell((observer) => observer.taskStarted?.(eventOf(task)));
@@ -60,10 +60,10 @@ export class InFlight {
     this.#tell((observer) => observer.taskProgressed?.(eventOf(task), value));
   }
 
-  end(task: QueuedTask, state: TerminalTaskState, error?: unknown): void {
+  end(task: QueuedTask, state: TerminalTaskState, error?: unknown, now?: number): void {
     this.#counts[task.state === 'running' ? 'running' : 'waiting']--;
     this.#counts[state]++;
-    task.settle(state, error);
+    task.settle(state, error, now);
     if (state === 'failed' || state === 'timed-out') {
       this.log.failure(task);
       if (this.keepsFailures && this.#failures.push(task.report()) > KEPT_FAILURES) this.#failures.shift();

@@ -5,6 +5,7 @@ import type { TaskUnit } from './task-attempt.js';
 import type { SlotTaker } from './run-slots.js';
 import type { TaskEngine } from './task-engine.js';
 import { type RunOwner, TaskRun } from './task-run.js';
+import { WaitingLine } from './waiting-line.js';
 
 /** What is sent when the handler of the tasks' request has ended. */
 export interface Answer {
@@ -14,7 +15,7 @@ export interface Answer {
 
 /** The tasks of one request, first in, first out: collected while it runs, then drained. */
 export class TaskQueue implements RunOwner, SlotTaker {
-  readonly #waiting: QueuedTask[] = [];
+  readonly #waiting = new WaitingLine();
   /** As many as `concurrency` allows, so one most of the time. */
   readonly #runs: TaskRun[] = [];
   #onIdle: (() => void) | undefined;
@@ -22,12 +23,14 @@ export class TaskQueue implements RunOwner, SlotTaker {
   #slotsAsked = 0;
   #hasFailed = false;
   #isPumping = false;
+  /** When the last task ended, while the next starts: to look at the clock is a tenth of what a task costs. */
+  #now: number | undefined;
   #unseated = 0;
 
   constructor(private readonly engine: TaskEngine) {}
 
   get waiting(): readonly QueuedTask[] {
-    return this.#waiting;
+    return this.#waiting.toArray();
   }
 
   /**
@@ -50,11 +53,11 @@ export class TaskQueue implements RunOwner, SlotTaker {
 
   /** Resolves once there is a seat for each waiting task. */
   async takeRoom(): Promise<void> {
-    for (const task of this.#waiting) this.#unseat(task);
+    for (const task of this.#waiting.toArray()) this.#unseat(task);
     const seats = this.#waiting.length;
     this.#unseated = seats;
     await this.engine.room.take(seats);
-    const seated = this.#waiting.slice(0, seats);
+    const seated = this.#waiting.toArray().slice(0, seats);
     for (const task of seated) task.isSeated = true;
     // Tasks withdrawn meanwhile leave seats over.
     this.engine.room.release(seats - seated.length);
@@ -79,9 +82,7 @@ export class TaskQueue implements RunOwner, SlotTaker {
 
   /** Takes a waiting task out and ends it. Returns whether it was waiting. */
   withdraw(task: QueuedTask, state: TerminalTaskState): boolean {
-    const index = this.#waiting.indexOf(task);
-    if (index === -1) return false;
-    this.#waiting.splice(index, 1);
+    if (!this.#waiting.remove(task)) return false;
     this.#end(task, state);
     return true;
   }
@@ -117,7 +118,7 @@ export class TaskQueue implements RunOwner, SlotTaker {
 
   /** Discards the tasks that were not meant for this outcome. */
   #decide(outcome: TaskOutcome): void {
-    const unwanted = this.#waiting.filter((task) => !isWanted(task, outcome));
+    const unwanted = this.#waiting.toArray().filter((task) => !isWanted(task, outcome));
     if (unwanted.length === 0) return;
     const unwantedByOutcome = unwanted.filter((task) => !isWantedByOutcome(task, outcome));
     for (const task of unwanted) this.withdraw(task, 'discarded');
@@ -132,7 +133,7 @@ export class TaskQueue implements RunOwner, SlotTaker {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    if (this.engine.isPastDeadline) for (const task of this.#waiting.splice(0)) this.#end(task, 'abandoned');
+    if (this.engine.isPastDeadline) for (const task of this.#waiting.takeAll()) this.#end(task, 'abandoned');
     while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.length < this.#waiting.length) {
       this.#slotsAsked++;
       this.engine.slots.take(this);
@@ -154,7 +155,8 @@ export class TaskQueue implements RunOwner, SlotTaker {
       return;
     }
     this.#unseat(task);
-    this.engine.inFlight.start(task);
+    this.engine.inFlight.start(task, this.#now ?? performance.now());
+    this.#now = undefined;
     const run = new TaskRun(task, this.#unit!, this.engine.options, this);
     this.#runs.push(run);
     run.start();
@@ -162,14 +164,17 @@ export class TaskQueue implements RunOwner, SlotTaker {
 
   finished(run: TaskRun, state: TerminalTaskState, error?: unknown): void {
     this.#runs.splice(this.#runs.indexOf(run), 1);
-    this.engine.inFlight.end(run.task, state, error);
+    const now = performance.now();
+    this.engine.inFlight.end(run.task, state, error, now);
     if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop') this.#hasFailed = true;
     if (this.#hasFailed) this.#skipWaiting();
+    this.#now = now;
     this.#giveSlotBack();
+    this.#now = undefined;
   }
 
   #skipWaiting(): void {
-    for (const task of this.#waiting.splice(0)) this.#end(task, 'skipped');
+    for (const task of this.#waiting.takeAll()) this.#end(task, 'skipped');
   }
 
   #giveSlotBack(): void {

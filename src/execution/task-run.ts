@@ -74,13 +74,13 @@ export class TaskRun {
   #ended(attempt: TaskAttempt, state: 'succeeded' | 'failed' | 'timed-out', error?: unknown): void {
     if (attempt.isOver) return;
     attempt.isOver = true;
-    clearTimeout(this.#timer);
     const retry = this.task.options.retry ?? this.options.retry;
     if (state === 'succeeded' || !retry || this.task.attempts >= retry.attempts || this.#abortReason) {
       this.#finish(state, error);
       return;
     }
     this.#lastError = error;
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.start(), backoffMs(this.task.attempts, retry));
   }
 

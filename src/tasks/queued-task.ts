@@ -76,12 +76,12 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   }
 
   /** Takes its final state and lets go of the function, its arguments and its request. */
-  settle(state: TerminalTaskState, error?: unknown): void {
+  settle(state: TerminalTaskState, error?: unknown, now = performance.now()): void {
     this.state = state;
     this.error = error;
     this.#call = undefined;
     this.#owner = undefined;
-    if (this.attempts > 0) this.durationMs = performance.now() - this.startedAt;
+    if (this.attempts > 0) this.durationMs = now - this.startedAt;
     this.#settlement?.resolve(this.report());
   }
 
