@@ -16,6 +16,10 @@ export type BackgroundTasksErrorCode =
   | 'RESOURCE_YIELDED_TWICE'
   | 'RESOURCE_RELEASE_ORDER'
   | 'DISPOSE_TIMEOUT'
+  | 'UNKNOWN_TASK'
+  | 'DUPLICATE_TASK'
+  | 'INVALID_PAYLOAD'
+  | 'BACKEND_UNAVAILABLE'
   | 'TASKS_FAILED'
   | 'TASK_NOT_RECORDED';
 
@@ -37,5 +41,7 @@ export abstract class BackgroundTasksError extends Error {
 export abstract class UnavailableError extends BackgroundTasksError {
   readonly status = 503;
   readonly statusCode = 503;
+  /** What the `Retry-After` header says. */
+  readonly retryAfterSeconds = 1;
   readonly expose = false;
 }

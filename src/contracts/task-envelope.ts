@@ -1,0 +1,23 @@
+import type { JsonValue } from './json.js';
+
+/** A named task on its way from where it was enqueued to where it runs. Plain JSON, so that every backend can carry it. */
+export interface TaskEnvelope {
+  /** The version of this shape. A worker that does not know it leaves the task to one that does. */
+  readonly v: 1;
+  /** The name of the task's definition. */
+  readonly name: string;
+  /** Unique to the task, in every process it passes through. */
+  readonly id: string;
+  /** What `enqueue` was given. */
+  readonly payload: JsonValue;
+  /** What goes along with it. */
+  readonly context: TaskEnvelopeContext;
+}
+
+/** What belongs to the request that enqueued a task, and has to be known where the task runs. */
+export interface TaskEnvelopeContext {
+  /** The trace, as W3C headers. */
+  readonly trace?: Readonly<Record<string, string>>;
+  /** What the `captureContext` option returned. */
+  readonly captured?: JsonValue;
+}
