@@ -21,7 +21,15 @@ export type BackgroundTasksErrorCode =
   | 'INVALID_PAYLOAD'
   | 'BACKEND_UNAVAILABLE'
   | 'TASKS_FAILED'
-  | 'TASK_NOT_RECORDED';
+  | 'TASK_NOT_RECORDED'
+  | 'THREAD_CRASHED'
+  | 'THREAD_CANCELLED'
+  | 'THREAD_QUEUE_FULL'
+  | 'THREAD_VALUE_NOT_CLONEABLE'
+  | 'THREAD_ARGUMENTS_TOO_LARGE'
+  | 'THREAD_MODULE_NOT_LOADED'
+  | 'UNKNOWN_THREAD_EXPORT'
+  | 'THREAD_OPTIONS_DIFFER';
 
 /** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
 export abstract class BackgroundTasksError extends Error {

@@ -42,3 +42,13 @@ export { BackgroundTasksRef, currentTask } from './tasks/ambient.js';
 export type { BackgroundTask } from './tasks/background-task.js';
 export { BackgroundTasks } from './tasks/background-tasks.js';
 export type { MethodArguments, MethodName, TaskFunction, TaskTarget } from './tasks/background-tasks.js';
+export {
+  ThreadArgumentsTooLargeError,
+  ThreadCancelledError,
+  ThreadCrashedError,
+  ThreadModuleNotLoadedError,
+  ThreadOptionsDifferError,
+  ThreadQueueFullError,
+  ThreadValueNotCloneableError,
+  UnknownThreadExportError,
+} from './thread-errors.js';

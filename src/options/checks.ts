@@ -15,6 +15,14 @@ export const count: Check<number> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give a whole number of 1 or more, or Infinity.');
 };
 
+/** A count that has to be finite: of threads, or of bytes. */
+export function wholeNumber(least: number): Check<number> {
+  return (option, value) => {
+    if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+    throw new InvalidOptionError(option, value, `Give a whole number of ${least} or more.`);
+  };
+}
+
 export const atLeastOne: Check<number> = (option, value) => {
   if (typeof value === 'number' && value >= 1 && Number.isFinite(value)) return value;
   throw new InvalidOptionError(option, value, 'Give a number of 1 or more.');

@@ -2,7 +2,7 @@ import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOpti
 import type { BackgroundTask } from '../tasks/background-task.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
+import { checkArguments, readTaskCall, type TaskCall } from '../tasks/task-call.js';
 
 /** Takes the tasks of one request. */
 export interface TaskIntake {
@@ -24,8 +24,10 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
   }
 
   override addTask(target: unknown, ...args: unknown[]): BackgroundTask {
+    const call = readTaskCall(target, args);
+    checkArguments(call);
     // oxlint-disable-next-line typescript/unbound-method -- named, not called
-    return this.#intake.add(readTaskCall(target, args), this.#options, this.addTask);
+    return this.#intake.add(call, this.#options, this.addTask);
   }
 
   override with(options: TaskOptions): BackgroundTasks {

@@ -9,6 +9,17 @@ export interface TaskCall {
   readonly name: string;
 }
 
+/**
+ * A function that knows what it can be given has a method of this name, which throws for what it
+ * cannot: so that `addTask` refuses it where it is added, not when the task runs.
+ */
+export const CHECK_ARGUMENTS = Symbol('nestjs-background-tasks:check-arguments');
+
+/** Throws what the function has to say against its arguments. */
+export function checkArguments({ fn, args }: TaskCall): void {
+  (fn as { [CHECK_ARGUMENTS]?(args: readonly unknown[]): void })[CHECK_ARGUMENTS]?.(args);
+}
+
 /** Reads the arguments of `addTask` in either of its forms. Throws NOT_A_FUNCTION or UNKNOWN_METHOD. */
 export function readTaskCall(target: unknown, args: readonly unknown[]): TaskCall {
   if (typeof target === 'function') {

@@ -109,6 +109,54 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'added: audit',
     fix: 'Compare the function',
   },
+  THREAD_CRASHED: {
+    error: new api.ThreadCrashedError('resize', 'it ran out of memory', new Error('heap')),
+    wrong: '"resize"',
+    value: 'it ran out of memory',
+    fix: 'raise resourceLimits',
+  },
+  THREAD_CANCELLED: {
+    error: new api.ThreadCancelledError('resize', new Error('late')),
+    wrong: 'was stopped',
+    value: '"resize"',
+    fix: 'raise timeoutMs',
+  },
+  THREAD_QUEUE_FULL: {
+    error: new api.ThreadQueueFullError('resize', 5),
+    wrong: '"resize" was refused',
+    value: '5 calls',
+    fix: 'Raise maxQueue',
+  },
+  THREAD_VALUE_NOT_CLONEABLE: {
+    error: new api.ThreadValueNotCloneableError('Argument 2', 'resize', 'an instance of Socket'),
+    wrong: 'Argument 2 of thread function "resize"',
+    value: 'an instance of Socket',
+    fix: 'Use plain data',
+  },
+  THREAD_ARGUMENTS_TOO_LARGE: {
+    error: new api.ThreadArgumentsTooLargeError('resize', 1_000),
+    wrong: '"resize"',
+    value: '1000 bytes',
+    fix: 'Raise maxArgumentBytes',
+  },
+  THREAD_MODULE_NOT_LOADED: {
+    error: new api.ThreadModuleNotLoadedError('resize', 'file:///app/thumbnail.js', new Error('not found')),
+    wrong: '"resize"',
+    value: 'file:///app/thumbnail.js',
+    fix: 'check that the URL',
+  },
+  UNKNOWN_THREAD_EXPORT: {
+    error: new api.UnknownThreadExportError('constructor', 'file:///app/thumbnail.js', ['resize', 'crop']),
+    wrong: 'exports no function',
+    value: '"constructor"',
+    fix: 'there are resize, crop',
+  },
+  THREAD_OPTIONS_DIFFER: {
+    error: new api.ThreadOptionsDifferError(['maxThreads', 'maxQueue']),
+    wrong: 'WorkerThreadsModule',
+    value: 'maxThreads, maxQueue',
+    fix: 'Give both the same',
+  },
 };
 
 const classes = Object.values(api).filter(
@@ -120,7 +168,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(18);
+    expect(codes).toHaveLength(26);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

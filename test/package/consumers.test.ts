@@ -19,6 +19,7 @@ describe('the packed package in an application', () => {
       body: { created: true },
       events: ['handled', 'Mailer.send to ada@example.org', 'session released'],
       succeeded: 1,
+      doubled: 42,
       recorded: ['main'],
     });
   });

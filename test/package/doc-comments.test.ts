@@ -13,6 +13,8 @@ describe('the doc comments in the built types', () => {
     ['disposal/provide-resource.d.ts', 'provideResource', 'one instance per request'],
     ['http/tasks.decorator.d.ts', 'Tasks', 'leaves the controller a singleton'],
     ['testing/settled.d.ts', 'settled', 'are done'],
+    ['worker-threads/thread-task.d.ts', 'threadTask', 'THREAD_CRASHED'],
+    ['worker-threads/worker-threads-options.d.ts', 'WorkerThreadsModuleOptions.maxQueue', '@default 1000'],
   ])('of %s say of %s: %s', (file, name, text) => {
     expect(commentsIn(file).get(name)).toContain(text);
   });
@@ -23,6 +25,8 @@ describe('the doc comments in the built types', () => {
     ['options/task-options.d.ts', 'RetryOptions'],
     ['contracts/task-observer.d.ts', 'TaskObserver'],
     ['contracts/task-outcome.d.ts', 'TaskOutcome'],
+    ['worker-threads/worker-threads-options.d.ts', 'WorkerThreadsModuleOptions'],
+    ['worker-threads/worker-threads-options.d.ts', 'ThreadResourceLimits'],
   ])('of %s leave no member of %s out', (file, owner) => {
     const members = [...commentsIn(file)].filter(([name]) => name.startsWith(`${owner}.`));
 

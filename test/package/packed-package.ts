@@ -20,12 +20,13 @@ export interface PackedPackage {
   remove(): void;
 }
 
-/** What a Nest application has anyway: the peers, a platform and the compiler. */
+/** What the application has beside it: the peers, a platform and the compiler. */
 const COMPANIONS = [
   '@nestjs/common',
   '@nestjs/core',
   '@nestjs/platform-express',
   '@types/node',
+  'piscina',
   'reflect-metadata',
   'rxjs',
   'typescript',
@@ -60,7 +61,9 @@ export async function compileAndRun(consumer: string, type: 'module' | 'commonjs
   const folder = join(consumer, type);
   mkdirSync(folder);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
-  writeFileSync(join(folder, 'main.ts'), readFileSync(join(import.meta.dirname, 'consumer/main.ts')));
+  for (const file of ['main.ts', 'double.ts']) {
+    writeFileSync(join(folder, file), readFileSync(join(import.meta.dirname, 'consumer', file)));
+  }
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
@@ -75,7 +78,7 @@ export async function compileAndRun(consumer: string, type: 'module' | 'commonjs
         emitDecoratorMetadata: true,
         skipLibCheck: false,
       },
-      files: ['main.ts'],
+      files: ['main.ts', 'double.ts'],
     }),
   );
   await node(folder, join(root, 'node_modules/typescript/bin/tsc'), '-p', '.');

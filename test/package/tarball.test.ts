@@ -23,7 +23,7 @@ describe('the tarball', () => {
 
   it('holds what each source file became, and nothing older', () => {
     const { files } = readSourceGraph(join(root, 'src'));
-    const expected = files.flatMap(({ path }) => [path.replace(/\.ts$/, '.js'), path.replace(/\.ts$/, '.d.ts')]);
+    const expected = files.flatMap(({ path }) => [path.replace(/\.ts$/, '.js'), path.replace(/\.[jt]s$/, '.d.ts')]);
 
     expect(builtFiles()).toEqual(expected.map((path) => `dist/${path}`).toSorted());
   });
@@ -33,7 +33,7 @@ describe('the tarball', () => {
       typeof target === 'string' ? [target] : [target.types, target.default],
     );
 
-    expect(targets.length).toBeGreaterThanOrEqual(5);
+    expect(targets.length).toBeGreaterThanOrEqual(7);
     expect(targets.filter((target) => !existsSync(join(packed.installed, target)))).toEqual([]);
   });
 
@@ -49,8 +49,8 @@ describe('the tarball', () => {
     // It fails where anything but what the profile ignores is wrong.
     const { stdout } = await node(root, attw, packed.tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color');
 
-    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(2);
-    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(3);
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(3);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(4);
   });
 });
 
@@ -68,13 +68,24 @@ describe('the dependencies of an entry point', () => {
     expect(needed.filter((name) => !peers.test(name))).toEqual([]);
   });
 
+  it('of worker-threads/index are piscina as well', () => {
+    const graph = readSourceGraph(join(packed.installed, 'dist'));
+    const reached = reachedFrom(['worker-threads/index.js', 'worker-threads/index.d.ts'], graph.inside);
+
+    const needed = graph.outside.filter(({ from }) => reached.has(from)).map(({ to }) => to);
+
+    expect([...new Set(needed.filter((name) => !peers.test(name)))]).toEqual(['piscina']);
+  });
+
   it('are named as peers, and none is brought along', () => {
     expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual([
       '@nestjs/common',
       '@nestjs/core',
+      'piscina',
       'reflect-metadata',
       'rxjs',
     ]);
+    expect(manifest.peerDependenciesMeta).toEqual({ piscina: { optional: true } });
     expect(manifest.dependencies).toBeUndefined();
   });
 });
@@ -93,5 +104,6 @@ function reachedFrom(entries: readonly string[], arrows: readonly Arrow[]): Set<
 interface Manifest {
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
   readonly peerDependencies: Record<string, string>;
+  readonly peerDependenciesMeta: Record<string, { readonly optional: boolean }>;
   readonly dependencies?: Record<string, string>;
 }

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import {
   BackgroundTasks,
   BackgroundTasksHost,
@@ -11,11 +13,16 @@ import {
   Tasks,
 } from 'nestjs-background-tasks';
 import { RecordingBackgroundTasks, settled } from 'nestjs-background-tasks/testing';
+import { threadTask, WorkerThreadsModule } from 'nestjs-background-tasks/worker-threads';
 
 // An application outside the repository, which has nothing but the packed package and its peers. It
 // is compiled twice, as an ES module and as CommonJS, and prints what happened for the test to see.
 
 const events: string[] = [];
+
+// It is both kinds of module, so that neither "import.meta" nor "__dirname" will do.
+const doubles = pathToFileURL(join(process.argv[1]!, '../double.js'));
+const double = threadTask<typeof import('./double.js'), 'double'>(doubles, 'double');
 
 class Session {
   release(): void {
@@ -43,7 +50,7 @@ class UsersController {
 }
 
 @Module({
-  imports: [BackgroundTasksModule.forRoot({ shutdownTimeoutMs: 1_000 })],
+  imports: [BackgroundTasksModule.forRoot({ shutdownTimeoutMs: 1_000 }), WorkerThreadsModule.forRoot({ maxThreads: 1 })],
   controllers: [UsersController],
   providers: [
     Mailer,
@@ -59,12 +66,13 @@ async function main(): Promise<void> {
   const body: unknown = await response.json();
   await settled(app);
   const { succeeded } = app.get(BackgroundTasksHost).stats();
+  const doubled = await double(21);
   await app.close();
 
   const recorded = new RecordingBackgroundTasks();
   recorded.addTask(main);
   recorded.assertAdded(main);
-  process.stdout.write(JSON.stringify({ body, events, succeeded, recorded: recorded.added.map(({ name }) => name) }));
+  process.stdout.write(JSON.stringify({ body, events, succeeded, doubled, recorded: recorded.added.map(({ name }) => name) }));
 }
 
 void main();

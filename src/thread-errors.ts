@@ -1,0 +1,102 @@
+import { BackgroundTasksError, UnavailableError } from './background-tasks-error.js';
+import { describeKind, describeValue } from './describe-value.js';
+
+/** `THREAD_CRASHED`: the thread ended while it ran the function. The next call gets a new one. */
+export class ThreadCrashedError extends BackgroundTasksError {
+  readonly code = 'THREAD_CRASHED';
+
+  constructor(name: string, how: string, cause: unknown) {
+    super(
+      `The thread of "${name}" ended before the function did: ${how}. Look at "cause"; await everything that the function ` +
+        'starts, leave process.exit() out of it, and raise resourceLimits if it needs more memory.',
+      { cause },
+    );
+  }
+}
+
+/** `THREAD_CANCELLED`: the task that made the call ran out of time, or the application shut down. `cause` is the reason. */
+export class ThreadCancelledError extends BackgroundTasksError {
+  readonly code = 'THREAD_CANCELLED';
+
+  constructor(name: string, cause: unknown) {
+    super(
+      `Thread function "${name}" was stopped, for its task ran out of time or the application is shutting down: see "cause". ` +
+        'Give it less to do, or raise timeoutMs or shutdownTimeoutMs.',
+      { cause },
+    );
+  }
+}
+
+/** `THREAD_QUEUE_FULL`: all threads are busy and `maxQueue` calls wait already. Answered with 503. */
+export class ThreadQueueFullError extends UnavailableError {
+  readonly code = 'THREAD_QUEUE_FULL';
+
+  constructor(name: string, maxQueue: number) {
+    super(
+      `Thread function "${name}" was refused: all threads are busy and ${maxQueue} calls are waiting already. ` +
+        'Raise maxQueue if memory and patience allow, or move the work to other machines.',
+    );
+  }
+}
+
+/** `THREAD_VALUE_NOT_CLONEABLE`: an argument, or the result, cannot be copied from one thread to another. */
+export class ThreadValueNotCloneableError extends BackgroundTasksError {
+  readonly code = 'THREAD_VALUE_NOT_CLONEABLE';
+
+  /** `kind` says what kind of value it is and shows none of it. */
+  constructor(what: string, name: string, kind: string) {
+    super(
+      `${what} of thread function "${name}" cannot be copied between threads: received ${kind}. Use plain data, Buffers and ` +
+        'typed arrays, Map, Set, Date and errors; open files, sockets and clients in the thread.',
+    );
+  }
+}
+
+/** `THREAD_ARGUMENTS_TOO_LARGE`: the arguments of one call exceed `maxArgumentBytes`. */
+export class ThreadArgumentsTooLargeError extends BackgroundTasksError {
+  readonly code = 'THREAD_ARGUMENTS_TOO_LARGE';
+
+  constructor(name: string, maxArgumentBytes: number) {
+    super(
+      `The arguments of thread function "${name}" are larger than ${maxArgumentBytes} bytes, and the main thread stands still ` +
+        'while it copies them. Raise maxArgumentBytes, or pass the path of a file and read it in the thread.',
+    );
+  }
+}
+
+/** `THREAD_MODULE_NOT_LOADED`: the module of a thread function is missing, or throws while it is loaded. */
+export class ThreadModuleNotLoadedError extends BackgroundTasksError {
+  readonly code = 'THREAD_MODULE_NOT_LOADED';
+
+  constructor(name: string, module: string, cause: unknown) {
+    super(
+      `The module of thread function "${name}" cannot be loaded: ${module}. Look at "cause", and check that the URL names a ` +
+        'JavaScript file that the build has put there.',
+      { cause },
+    );
+  }
+}
+
+/** `UNKNOWN_THREAD_EXPORT`: the module of a thread function has no function of its own by that name. */
+export class UnknownThreadExportError extends BackgroundTasksError {
+  readonly code = 'UNKNOWN_THREAD_EXPORT';
+
+  constructor(name: unknown, module: string, functions?: readonly string[]) {
+    super(
+      `The module of a thread function exports no function ${typeof name === 'string' ? describeValue(name) : describeKind(name)}: ` +
+        `${module}. Name one that it exports itself${functions ? `; there are ${functions.join(', ') || 'none'}` : ''}.`,
+    );
+  }
+}
+
+/** `THREAD_OPTIONS_DIFFER`: two applications of one process, which share its threads, want different options for them. */
+export class ThreadOptionsDifferError extends BackgroundTasksError {
+  readonly code = 'THREAD_OPTIONS_DIFFER';
+
+  constructor(options: readonly string[]) {
+    super(
+      `WorkerThreadsModule was registered with another ${options.join(', ')} than before, and the applications of a process ` +
+        'share its threads. Give both the same options, or close the one before the other starts.',
+    );
+  }
+}

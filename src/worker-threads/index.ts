@@ -1,0 +1,4 @@
+export { threadTask } from './thread-task.js';
+export type { ThreadExport, ThreadFunction } from './thread-task.js';
+export { WorkerThreadsModule } from './worker-threads.module.js';
+export type { ThreadResourceLimits, WorkerThreadsModuleOptions } from './worker-threads-options.js';
