@@ -1,25 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { BackendUnavailableError } from '../../src/named-task-errors.js';
 import { deferred } from '../support/deferred.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
-import { preparePostgres } from '../support/postgres.js';
-import { prepareRedis } from '../support/redis.js';
-import { INSTALL_TIMEOUT_MS } from '../support/requirements.js';
+import { servers, useServer } from '../support/servers.js';
 import type { TestServer } from '../support/test-server.js';
 
-const servers = [
-  { kind: 'Redis', prepare: () => prepareRedis() },
-  { kind: 'PostgreSQL', prepare: () => preparePostgres() },
-];
-
 describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) => {
+  const prepared = useServer(prepare);
   let server: TestServer;
-  beforeAll(async () => {
-    server = await prepare();
-  }, INSTALL_TIMEOUT_MS);
-  afterAll(() => server.remove());
-  beforeEach(() => server.start());
+  beforeEach(() => {
+    server = prepared();
+  });
 
   it('is absent at boot: the application boots, refuses at once, and accepts once it is there', async () => {
     await server.stop();
