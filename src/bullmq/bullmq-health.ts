@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { BullMqBackend } from './bullmq.backend.js';
+import { failureReason } from './failure-reason.js';
 import { JobServer } from './job-server.js';
 
 /** How it is with the server of the queue. */
@@ -33,7 +34,7 @@ export class BullMqHealth {
       const reasons = await Promise.race([this.server.findWeaknesses(), late]);
       return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
     } catch (error) {
-      return this.#down((error as Error).message);
+      return this.#down(failureReason(error));
     } finally {
       clearTimeout(timer);
     }

@@ -6,6 +6,7 @@ import { BackendUnavailableError } from '../named-task-errors.js';
 import type { BullMqBackend } from './bullmq.backend.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
 import type { BullMqTaskSettings } from './bullmq-task-settings.js';
+import { failureReason } from './failure-reason.js';
 import { jobOptions } from './new-job.js';
 
 /** What a schedule has to know of a task: its definition has it. */
@@ -53,7 +54,7 @@ export class BullMqSchedules {
     try {
       return await command;
     } catch (error) {
-      throw new BackendUnavailableError(`Schedule "${scheduleId}"`, (error as Error).message, error);
+      throw new BackendUnavailableError(`Schedule "${scheduleId}"`, failureReason(error), error);
     }
   }
 }

@@ -2,6 +2,7 @@ import { BackendUnavailableError } from '../named-task-errors.js';
 import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../tasks/task-backend.js';
 import { BullMqLog } from './bullmq-log.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
+import { failureReason } from './failure-reason.js';
 import type { JobServer, NewJob, TaskQueue } from './job-server.js';
 import { newJob } from './new-job.js';
 import { ServerLink } from './server-link.js';
@@ -75,7 +76,7 @@ export class BullMqBackend extends TaskBackend {
       await Promise.race([this.server.add(jobs), deadline]);
       this.#link.accepted(jobs);
     } catch (error) {
-      const reason = (error as Error).message;
+      const reason = failureReason(error);
       const clearedUp = this.#link.doubt(jobs, reason);
       // A server that refused half of a batch is rid of the other half when the caller hears of it.
       await Promise.race([clearedUp, deadline]).catch(() => undefined);

@@ -1,5 +1,6 @@
 import { assertSchemaCompatibility, runMigrations } from 'bullmq';
 import pg from 'pg';
+import { failureReason } from './failure-reason.js';
 import type { ServerListener } from './job-server.js';
 
 /** Between two attempts to connect; each has a time limit of its own as well. */
@@ -32,7 +33,7 @@ export class PostgresWatch {
       const ended = new Promise<void>((resolve) => {
         client.on('end', resolve);
         client.on('error', (error) => {
-          reason = error.message;
+          reason = failureReason(error);
           resolve();
         });
       });
@@ -43,7 +44,7 @@ export class PostgresWatch {
         listener.connected();
         await ended;
       } catch (error) {
-        reason = (error as Error).message || (error as NodeJS.ErrnoException).code || 'no connection';
+        reason = failureReason(error);
       }
       this.#isReady = false;
       if (this.#isOver) return;

@@ -1,5 +1,6 @@
 import { Job, Queue } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
+import { failureReason } from './failure-reason.js';
 import {
   JobServer,
   type NewJob,
@@ -55,7 +56,7 @@ export class RedisServer extends JobServer {
     const client = this.#openClient();
     let reason = 'the connection was closed';
     client.on('error', (error: Error) => {
-      reason = error.message;
+      reason = failureReason(error);
     });
     client.on('close', () => listener.disconnected(reason));
     client.on('ready', () => listener.connected());

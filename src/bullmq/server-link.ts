@@ -1,5 +1,6 @@
 import { BackendUnavailableError } from '../named-task-errors.js';
 import type { BullMqLog } from './bullmq-log.js';
+import { failureReason } from './failure-reason.js';
 import type { JobServer, NewJob, ServerListener } from './job-server.js';
 import { Withdrawals } from './withdrawals.js';
 
@@ -87,7 +88,7 @@ export class ServerLink implements ServerListener {
         return;
       } catch (error) {
         if (!this.#isConnected) return;
-        this.#shut((error as Error).message);
+        this.#shut(failureReason(error));
         await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
       }
     }

@@ -2,5 +2,4 @@
  * What a definition, and a call of `enqueue`, can say to the backends by their names. Empty until
  * the entry point of a backend is imported, which adds what that backend understands.
  */
-// oxlint-disable-next-line typescript/no-empty-object-type -- the entry points of backends add the members
 export interface BackendSettings {}

@@ -39,7 +39,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     expect(job.failedReason).toContain('attempt 4 failed');
     expect(job.failedReason.length).toBeLessThanOrEqual(2_048);
     expect(job.stacktrace).toHaveLength(4);
-    expect(job.stacktrace.every((stack) => stack!.split('\n').length <= 10 && stack!.length <= 2_048)).toBe(true);
+    expect(job.stacktrace!.every((stack) => stack!.split('\n').length <= 10 && stack!.length <= 2_048)).toBe(true);
   });
 
   it('does not try again what is said to be hopeless', async () => {
