@@ -113,7 +113,7 @@ const queueNameRule: Check<string> = (option, value) => {
 };
 
 const connectionRule: Check<string | RedisOptions | Redis> = (option, value) =>
-  typeof value === 'string' ? urlRule(option, value) : (group(option, value) as RedisOptions);
+  typeof value === 'string' ? urlRule(option, value) : group(option, value);
 
 /** A URL may hold a password, so it is never shown. */
 const urlRule: Check<string> = (option, value) => {

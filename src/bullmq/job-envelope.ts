@@ -9,7 +9,7 @@ export type JobContent =
 
 const VERSION = 1;
 const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
-const MEMBERS = ['v', 'name', 'id', 'payload', 'context'];
+const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);
 
 /** Reads the data of a job, which anybody who can write to the server may have put there. */
 export function readEnvelope(data: unknown): JobContent {
@@ -23,7 +23,7 @@ export function readEnvelope(data: unknown): JobContent {
 }
 
 function problemOf(data: Record<string, unknown>): string | undefined {
-  if (Object.keys(data).some((key) => !MEMBERS.includes(key))) return 'it has members that no task has';
+  if (Object.keys(data).some((key) => !MEMBERS.has(key))) return 'it has members that no task has';
   if (typeof data['id'] !== 'string' || data['id'].length === 0) return '"id" is no id';
   if (!Object.hasOwn(data, 'payload')) return 'it has no "payload"';
   const { context } = data;

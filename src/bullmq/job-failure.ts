@@ -19,7 +19,8 @@ export function jobFailure(thrown: unknown): Error {
 function textsOf(thrown: unknown): { name: string; message: string; stack: string } {
   try {
     if (thrown instanceof Error) {
-      const { name, message, stack } = thrown;
+      // The members of a hostile error are not what they should be.
+      const { name, message, stack } = thrown as { readonly [K in keyof Error]: unknown };
       return { name: String(name), message: cap(String(message)), stack: cap(String(stack)) };
     }
   } catch {}

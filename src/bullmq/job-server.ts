@@ -1,10 +1,10 @@
 import type { Job, JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 
-export type TaskQueue = Queue<unknown, unknown, string>;
-export type TaskJob = Job<unknown, unknown, string>;
-export type TaskJobWorker = Worker<unknown, unknown, string>;
-export type TaskProcessor = Processor<unknown, unknown, string>;
+export type TaskQueue = Queue<unknown, unknown>;
+export type TaskJob = Job<unknown, unknown>;
+export type TaskJobWorker = Worker<unknown, unknown>;
+export type TaskProcessor = Processor<unknown, unknown>;
 
 /** A task as it is handed to BullMQ. */
 export interface NewJob {

@@ -11,7 +11,7 @@ export class PostgresWatch {
   #client: pg.Client | undefined;
   #isOver = false;
   #isReady = false;
-  #waiting: { resolve(): void; reject(error: Error): void }[] = [];
+  readonly #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
 
   constructor(
     private readonly config: pg.ClientConfig,

@@ -66,7 +66,7 @@ export class RedisServer extends JobServer {
   async add(jobs: readonly NewJob[]): Promise<void> {
     // A transaction, unlike the pipeline of addBulk(), is not carried out by half when the connection breaks.
     const entries = jobs.map(({ name, data, opts }) => {
-      const job = new Job<unknown, unknown, string>(this.queue, name, data, opts, opts.jobId);
+      const job = new Job<unknown, unknown>(this.queue, name, data, opts, opts.jobId);
       const jobData = job.asJSON();
       return { jobData, jobId: opts.jobId, parentKeyOpts: {}, prefix: this.options.prefix, queueName: this.options.queueName };
     });

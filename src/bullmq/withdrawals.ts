@@ -42,7 +42,7 @@ export class Withdrawals {
 
   async #fateOf(queue: TaskQueue, job: NewJob): Promise<Fate> {
     const { jobId } = job.opts;
-    const found = (await queue.getJob(jobId)) as TaskJob | undefined;
+    const found = await queue.getJob(jobId);
     if (!found || !isSameTask(found, job) || !this.#jobs.has(jobId)) return 'absent';
     if (hasStarted(found)) return 'started';
     // A worker that has just taken it holds its lock, and then nothing is removed.

@@ -39,7 +39,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     expect(job.failedReason).toContain('attempt 4 failed');
     expect(job.failedReason.length).toBeLessThanOrEqual(2_048);
     expect(job.stacktrace).toHaveLength(4);
-    expect(job.stacktrace!.every((stack) => stack!.split('\n').length <= 10 && stack!.length <= 2_048)).toBe(true);
+    expect(job.stacktrace!.every((stack) => stack.split('\n').length <= 10 && stack.length <= 2_048)).toBe(true);
   });
 
   it('does not try again what is said to be hopeless', async () => {
@@ -100,7 +100,9 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await durable.backend.accept([task]);
     await ended(durable, task.envelope.id, 'completed');
 
-    await until(async () => JSON.stringify((await jobOf(durable, task.envelope.id))!.progress) === '{"percent":50}');
+    await until(async () => (await jobOf(durable, task.envelope.id))!.progress !== 0);
+
+    expect((await jobOf(durable, task.envelope.id))!.progress).toEqual({ percent: 50 });
   });
 
   it('leaves a task that it does not know to a worker that does, and counts no attempt', async () => {

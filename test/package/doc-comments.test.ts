@@ -14,7 +14,7 @@ describe('the doc comments in the built types', () => {
     ['http/tasks.decorator.d.ts', 'Tasks', 'leaves the controller a singleton'],
     ['testing/settled.d.ts', 'settled', 'are done'],
     ['bullmq/bullmq-options.d.ts', 'BullMqWorkerOptions.maxStalledCount', '@default 3'],
-    ['bullmq/bullmq.module.d.ts', 'BullMqBackgroundTasksModule', 'whether or not the server is there'],
+    ['bullmq/bullmq-schedules.d.ts', 'BullMqSchedules.set', '@throws BACKEND_UNAVAILABLE'],
     ['worker-threads/thread-task.d.ts', 'threadTask', 'THREAD_CRASHED'],
     ['worker-threads/worker-threads-options.d.ts', 'WorkerThreadsModuleOptions.maxQueue', '@default 1000'],
   ])('of %s say of %s: %s', (file, name, text) => {
