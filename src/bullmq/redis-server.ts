@@ -64,6 +64,13 @@ export class RedisServer extends JobServer {
   }
 
   async add(jobs: readonly NewJob[]): Promise<void> {
+    const [first, ...others] = jobs;
+    // One script is all or nothing by itself, at half the price.
+    if (first && others.length === 0) await this.queue.add(first.name, first.data, first.opts);
+    else await this.#addTogether(jobs);
+  }
+
+  async #addTogether(jobs: readonly NewJob[]): Promise<void> {
     // A transaction, unlike the pipeline of addBulk(), is not carried out by half when the connection breaks.
     const entries = jobs.map(({ name, data, opts }) => {
       const job = new Job<unknown, unknown>(this.queue, name, data, opts, opts.jobId);
