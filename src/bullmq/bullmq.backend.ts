@@ -2,6 +2,7 @@ import { BackendUnavailableError } from '../named-task-errors.js';
 import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../tasks/task-backend.js';
 import { BullMqLog } from './bullmq-log.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
+import { endsWithin } from './deadline.js';
 import { failureReason } from './failure-reason.js';
 import type { JobServer, NewJob, TaskQueue } from './job-server.js';
 import { newJob } from './new-job.js';
@@ -25,9 +26,9 @@ export class BullMqBackend extends TaskBackend {
     this.#link = new ServerLink(server, this.#log);
   }
 
-  /** Begins to connect. What can be accepted before there is a connection is nothing. */
-  open(): void {
-    this.#link.open();
+  /** Begins to connect, and waits a moment, so that what is enqueued first is not refused for want of a connection. Never rejects. */
+  async open(): Promise<void> {
+    await endsWithin(this.#link.open(), this.options.answerTimeoutMs);
   }
 
   /** BullMQ's own queue, for a dashboard or a look at its jobs. Its commands fail at once while the server is away. */

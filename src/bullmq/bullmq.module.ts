@@ -68,8 +68,8 @@ export class BullMqBackgroundTasksModule extends ConfigurableModuleClass impleme
   }
 
   /** Not before: an application that is never initialised is never closed. */
-  onModuleInit(): void {
-    this.backend.open();
+  async onModuleInit(): Promise<void> {
+    await this.backend.open();
     this.moduleRef.get(TaskBackends, { strict: false }).use(this.backend);
   }
 

@@ -23,6 +23,8 @@ export interface RedisServerOptions {
 const reconnecting = {
   lazyConnect: false,
   connectTimeout: 2_000,
+  // For so long a client that has left keeps the process from its end.
+  disconnectTimeout: 500,
   retryStrategy: (times: number) => Math.min(times * 50, 500),
 } satisfies RedisOptions;
 
@@ -122,7 +124,7 @@ export class RedisServer extends JobServer {
     // The worker's blocking client is BullMQ's own, and left alone if its close() came to nothing.
     void this.#worker
       ?.getBackend()
-      .blockingClient?.then((client) => client.disconnect())
+      .blockingClient?.then((client) => client.status === 'end' || client.disconnect())
       .catch(() => undefined);
     return Promise.resolve();
   }

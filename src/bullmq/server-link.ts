@@ -14,6 +14,7 @@ export class ServerLink implements ServerListener {
   #isConnected = false;
   #isOver = false;
   #recovery: Promise<void> | undefined;
+  #tellFirst: () => void = () => undefined;
 
   constructor(
     private readonly server: JobServer,
@@ -30,8 +31,12 @@ export class ServerLink implements ServerListener {
     if (this.#closedBecause !== undefined) throw new BackendUnavailableError(what, `${this.server.kind}: ${this.#closedBecause}`);
   }
 
-  open(): void {
-    this.server.connect(this);
+  /** Begins to connect. Resolves when it is known for the first time whether the server takes tasks. */
+  open(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tellFirst = resolve;
+      this.server.connect(this);
+    });
   }
 
   close(): void {
@@ -66,6 +71,7 @@ export class ServerLink implements ServerListener {
   #shut(reason: string): void {
     this.#closedBecause = reason;
     this.log.outageBegan(reason);
+    this.#tellFirst();
   }
 
   #recover(): Promise<void> {
@@ -85,6 +91,7 @@ export class ServerLink implements ServerListener {
         if (!this.#isConnected || !this.#withdrawals.isEmpty) continue;
         this.#closedBecause = undefined;
         this.log.outageEnded();
+        this.#tellFirst();
         return;
       } catch (error) {
         if (!this.#isConnected) return;

@@ -26,6 +26,14 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     expect(await durable.backend.queue.getWaitingCount()).toBe(count + 1);
   });
 
+  it('accepts as soon as the application has been built', async () => {
+    const durable = await startDurable({ server: server() });
+
+    await durable.backend.accept([enqueued('send')]);
+
+    expect(await durable.backend.queue.getWaitingCount()).toBe(1);
+  });
+
   it('makes one job of one key, however often and at once it is enqueued', async () => {
     const durable = await startDurable({ server: server() });
     await untilReady(durable);
