@@ -13,6 +13,8 @@ describe('the doc comments in the built types', () => {
     ['disposal/provide-resource.d.ts', 'provideResource', 'one instance per request'],
     ['http/tasks.decorator.d.ts', 'Tasks', 'leaves the controller a singleton'],
     ['testing/settled.d.ts', 'settled', 'are done'],
+    ['bullmq/bullmq-options.d.ts', 'BullMqWorkerOptions.maxStalledCount', '@default 3'],
+    ['bullmq/bullmq-schedules.d.ts', 'BullMqSchedules.set', '@throws BACKEND_UNAVAILABLE'],
     ['worker-threads/thread-task.d.ts', 'threadTask', 'THREAD_CRASHED'],
     ['worker-threads/worker-threads-options.d.ts', 'WorkerThreadsModuleOptions.maxQueue', '@default 1000'],
   ])('of %s say of %s: %s', (file, name, text) => {
@@ -25,6 +27,9 @@ describe('the doc comments in the built types', () => {
     ['options/task-options.d.ts', 'RetryOptions'],
     ['contracts/task-observer.d.ts', 'TaskObserver'],
     ['contracts/task-outcome.d.ts', 'TaskOutcome'],
+    ['bullmq/bullmq-options.d.ts', 'BullMqWorkerOptions'],
+    ['bullmq/bullmq-options.d.ts', 'CommonOptions'],
+    ['bullmq/bullmq-task-settings.d.ts', 'BullMqTaskSettings'],
     ['worker-threads/worker-threads-options.d.ts', 'WorkerThreadsModuleOptions'],
     ['worker-threads/worker-threads-options.d.ts', 'ThreadResourceLimits'],
   ])('of %s leave no member of %s out', (file, owner) => {

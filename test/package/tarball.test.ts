@@ -33,7 +33,7 @@ describe('the tarball', () => {
       typeof target === 'string' ? [target] : [target.types, target.default],
     );
 
-    expect(targets.length).toBeGreaterThanOrEqual(7);
+    expect(targets.length).toBeGreaterThanOrEqual(9);
     expect(targets.filter((target) => !existsSync(join(packed.installed, target)))).toEqual([]);
   });
 
@@ -49,8 +49,8 @@ describe('the tarball', () => {
     // It fails where anything but what the profile ignores is wrong.
     const { stdout } = await node(root, attw, packed.tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color');
 
-    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(3);
-    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(4);
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(4);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(5);
   });
 });
 
@@ -77,15 +77,32 @@ describe('the dependencies of an entry point', () => {
     expect([...new Set(needed.filter((name) => !peers.test(name)))]).toEqual(['piscina']);
   });
 
+  it('of bullmq/index are bullmq, ioredis and pg as well', () => {
+    const graph = readSourceGraph(join(packed.installed, 'dist'));
+    const reached = reachedFrom(['bullmq/index.js', 'bullmq/index.d.ts'], graph.inside);
+
+    const needed = graph.outside.filter(({ from }) => reached.has(from)).map(({ to }) => to);
+
+    expect([...new Set(needed.filter((name) => !peers.test(name)))].toSorted()).toEqual(['bullmq', 'ioredis', 'pg']);
+  });
+
   it('are named as peers, and only types are brought along', () => {
     expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual([
       '@nestjs/common',
       '@nestjs/core',
+      'bullmq',
+      'ioredis',
+      'pg',
       'piscina',
       'reflect-metadata',
       'rxjs',
     ]);
-    expect(manifest.peerDependenciesMeta).toEqual({ piscina: { optional: true } });
+    expect(manifest.peerDependenciesMeta).toEqual({
+      bullmq: { optional: true },
+      ioredis: { optional: true },
+      pg: { optional: true },
+      piscina: { optional: true },
+    });
     expect(manifest.dependencies).toEqual({ '@standard-schema/spec': '^1.1.0' });
   });
 });

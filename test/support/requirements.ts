@@ -16,6 +16,10 @@ interface Requirement {
 export const chromiumPath = (): Promise<string> =>
   provided({ name: 'Chromium', aptPackage: 'chromium', find: () => onPath('chromium') });
 
+/** The path of the Redis server. Rejects with what to install. */
+export const redisPath = (): Promise<string> =>
+  provided({ name: 'Redis', aptPackage: 'redis-server', find: () => onPath('redis-server') });
+
 /** The folder with `initdb` and `postgres`. Rejects with what to install. */
 export const postgresFolder = (): Promise<string> =>
   provided({

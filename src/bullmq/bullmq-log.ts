@@ -1,0 +1,86 @@
+import { Logger } from '@nestjs/common';
+import { errorText } from '../execution/error-text.js';
+import type { NewJob } from './job-server.js';
+
+/** A name from outside is remembered so that it is logged once; so many of them are. */
+const MAX_NAMES = 1_000;
+
+/** How many tasks one line names. */
+const MAX_LISTED = 20;
+
+/** Every line that this entry point logs. Names and ids only: payloads never reach a log. */
+export class BullMqLog {
+  readonly #logger = new Logger('BullMqBackgroundTasks');
+  readonly #unknownNames = new Set<string>();
+  #outageSince: number | undefined;
+  #lastWorkerError: string | undefined;
+
+  constructor(private readonly kind: string) {}
+
+  /** One line for each outage, however many errors it brings. */
+  outageBegan(reason: string): void {
+    if (this.#outageSince !== undefined) return;
+    this.#outageSince = performance.now();
+    this.#logger.error(`${this.kind} takes no tasks (${reason}): they are refused with 503 until it does.`);
+  }
+
+  outageEnded(): void {
+    this.#lastWorkerError = undefined;
+    if (this.#outageSince === undefined) return;
+    const seconds = ((performance.now() - this.#outageSince) / 1_000).toFixed(1);
+    this.#outageSince = undefined;
+    this.#logger.log(`${this.kind} takes tasks again, after ${seconds} s.`);
+  }
+
+  withdrawn(withdrawn: readonly NewJob[], started: readonly NewJob[]): void {
+    if (withdrawn.length > 0) {
+      this.#logger.warn(
+        `Withdrew ${withdrawn.length} task(s) that had arrived after they were reported as failed: ${list(withdrawn)}.`,
+      );
+    }
+    if (started.length > 0) {
+      this.#logger.error(
+        `${started.length} task(s) were reported as failed, and have been started all the same: ${list(started)}.`,
+      );
+    }
+  }
+
+  unknownTask(name: string, reason: string): void {
+    if (this.#unknownNames.has(name) || this.#unknownNames.size >= MAX_NAMES) return;
+    this.#unknownNames.add(name);
+    this.#logger.warn(`Task "${name}" goes back to the queue, for a worker that knows it: ${reason}. This is not logged again.`);
+  }
+
+  malformedJob(id: string | undefined, problem: string): void {
+    this.#logger.error(`Job ${id ?? 'without an id'} is no task of ours, and is kept as failed: ${problem}.`);
+  }
+
+  leftToOthers(name: string, id: string): void {
+    this.#logger.warn(`Task "${name}" (id ${id}) was stopped by the shutdown, and is left to another worker.`);
+  }
+
+  cutOff(ids: readonly string[]): void {
+    this.#logger.error(`Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.join(', ')}.`);
+  }
+
+  /** What the loss of the connection causes is told by {@link outageBegan}; what repeats itself is told once. */
+  workerError(error: unknown): void {
+    const text = errorText(error);
+    if (this.#outageSince !== undefined || isLostConnection(error) || text === this.#lastWorkerError) return;
+    this.#lastWorkerError = text;
+    this.#logger.error(`The worker met an error, and goes on: ${text}`);
+  }
+}
+
+const LOST = /^(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN|NOTFOUND)|08|57P)/;
+
+function isLostConnection(error: unknown): boolean {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return (typeof code === 'string' && LOST.test(code)) || /connection (is closed|terminated|lost)/i.test(String(message));
+}
+
+function list(jobs: readonly NewJob[]): string {
+  const named = jobs.slice(0, MAX_LISTED).map(({ name, data }) => `"${name}" (id ${data.id})`);
+  if (jobs.length > MAX_LISTED) named.push(`${jobs.length - MAX_LISTED} more`);
+  return named.join(', ');
+}

@@ -1,0 +1,75 @@
+import type { JobsOptions } from 'bullmq';
+import type { EnqueuedTask } from '../tasks/task-backend.js';
+import { InvalidOptionError } from '../errors.js';
+import { type Check, checkAll, flag, group, milliseconds, wholeNumber } from '../options/checks.js';
+
+/** When BullMQ makes a failed attempt again: a number is the milliseconds of every wait. */
+export type BullMqBackoff = NonNullable<JobsOptions['backoff']>;
+
+/** How long BullMQ keeps what has ended: `true` not at all, a number is how many, `age` is in seconds. */
+export type BullMqRetention = NonNullable<JobsOptions['removeOnComplete']>;
+
+/**
+ * What `defineTask({ bullmq: { … } })` and `enqueue(definition, payload, { bullmq: { … } })` can say.
+ * They are BullMQ's own options of a job; what is absent is as the module's options say.
+ */
+export interface BullMqTaskSettings {
+  /** Milliseconds before the task may run. @default 0. By the clock of the process that enqueues it. */
+  readonly delay?: number;
+  /** 1 is the most urgent, 2097152 the least. @default 0, which comes before all of them. Each such job costs a little more to add. */
+  readonly priority?: number;
+  /** Attempts in all, the first included. @default the task's `retry.attempts`, else the module's `attempts`. 1 never retries. */
+  readonly attempts?: number;
+  /** The waits between attempts. @default the task's `retry`, else the module's `backoff`. 0 retries at once, which a struggling service will not thank you for. */
+  readonly backoff?: BullMqBackoff;
+  /** Whether it goes before those that wait already. @default false. Under load, those may then wait for ever. */
+  readonly lifo?: boolean;
+  /** How long the job is kept once it has succeeded, and with it its idempotency key. @default the module's. */
+  readonly removeOnComplete?: BullMqRetention;
+  /** How long the job is kept once it has failed for good, and with it its idempotency key. @default the module's. */
+  readonly removeOnFail?: BullMqRetention;
+  /** BullMQ's deduplication: while a job of that id is there, or for `ttl` milliseconds, another one is dropped. @default none. */
+  readonly deduplication?: NonNullable<JobsOptions['deduplication']>;
+}
+
+declare module '../tasks/backend-settings.js' {
+  interface BackendSettings {
+    /** What BullMQ is to do with it. */
+    readonly bullmq?: BullMqTaskSettings;
+  }
+}
+
+export const backoffRule: Check<BullMqBackoff> = (option, value) => {
+  if (typeof value === 'number') return milliseconds(option, value);
+  const { type, delay } = group(option, value) as { readonly type?: unknown; readonly delay?: unknown };
+  if (typeof type !== 'string' || (delay !== undefined && typeof delay !== 'number')) {
+    throw new InvalidOptionError(option, value, "Give milliseconds, or { type: 'fixed' | 'exponential', delay, jitter }.");
+  }
+  return value as BullMqBackoff;
+};
+
+export const retentionRule: Check<BullMqRetention> = (option, value) => {
+  if (typeof value === 'boolean') return value;
+  if (typeof value === 'number') return wholeNumber(0)(option, value);
+  return group(option, value) as BullMqRetention;
+};
+
+/** BullMQ keeps a priority in 21 bits. */
+const priorityRule: Check<number> = (option, value) => {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 2_097_152) return value as number;
+  throw new InvalidOptionError(option, value, 'Give a whole number from 0 to 2097152.');
+};
+
+/** Checks what a definition or a call says under `bullmq`. Throws `INVALID_OPTION`. */
+export function checkBullMqSettings(settings: EnqueuedTask['settings']): BullMqTaskSettings {
+  return checkAll<BullMqTaskSettings>('bullmq', settings, {
+    delay: milliseconds,
+    priority: priorityRule,
+    attempts: wholeNumber(1),
+    backoff: backoffRule,
+    lifo: flag,
+    removeOnComplete: retentionRule,
+    removeOnFail: retentionRule,
+    deduplication: (option, value) => group(option, value) as NonNullable<JobsOptions['deduplication']>,
+  });
+}

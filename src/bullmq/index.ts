@@ -1,0 +1,16 @@
+export { BullMqBackend } from './bullmq.backend.js';
+export { BullMqBackgroundTasksModule } from './bullmq.module.js';
+export type { BullMqModuleExtras } from './bullmq.module-definition.js';
+export { BullMqHealth } from './bullmq-health.js';
+export type { BullMqHealthReport } from './bullmq-health.js';
+export type {
+  BullMqLimiter,
+  BullMqOptions,
+  BullMqPostgresOptions,
+  BullMqRedisOptions,
+  BullMqWorkerOptions,
+} from './bullmq-options.js';
+export { BullMqSchedules } from './bullmq-schedules.js';
+export type { BullMqRepeat, ScheduledTask } from './bullmq-schedules.js';
+export type { BullMqBackoff, BullMqRetention, BullMqTaskSettings } from './bullmq-task-settings.js';
+export { migrateBullMq } from './migrate.js';

@@ -1,0 +1,55 @@
+import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import { describeKind } from '../describe-value.js';
+
+/** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
+export type JobContent =
+  | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
+  | { readonly kind: 'newer'; readonly name: string }
+  | { readonly kind: 'malformed'; readonly problem: string };
+
+const VERSION = 1;
+const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);
+
+/** Reads the data of a job, which anybody who can write to the server may have put there. */
+export function readEnvelope(data: unknown): JobContent {
+  if (!isRecord(data)) return malformed(`its data are ${describeKind(data)}`);
+  const { v, name } = data;
+  if (!Number.isSafeInteger(v) || (v as number) < VERSION) return malformed('"v" is no version');
+  if (typeof name !== 'string' || !NAME.test(name)) return malformed('"name" is no name of a task');
+  if ((v as number) > VERSION) return { kind: 'newer', name };
+  const problem = problemOf(data);
+  return problem === undefined ? { kind: 'task', envelope: data as unknown as TaskEnvelope } : malformed(problem);
+}
+
+function problemOf(data: Record<string, unknown>): string | undefined {
+  if (Object.keys(data).some((key) => !MEMBERS.has(key))) return 'it has members that no task has';
+  if (typeof data['id'] !== 'string' || data['id'].length === 0) return '"id" is no id';
+  if (!Object.hasOwn(data, 'payload')) return 'it has no "payload"';
+  const { context } = data;
+  if (!isRecord(context)) return '"context" is no object';
+  const { trace } = context;
+  if (trace !== undefined && !(isRecord(trace) && Object.values(trace).every((header) => typeof header === 'string'))) {
+    return '"context.trace" holds more than headers';
+  }
+  // JSON.parse() makes it an ordinary member, and whoever copies the payload makes it a prototype.
+  return hasOwnProto(data) ? 'it has a member "__proto__"' : undefined;
+}
+
+function hasOwnProto(data: object): boolean {
+  // A list instead of recursion: what is nested ten thousand deep is still read.
+  const open: object[] = [data];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (Object.hasOwn(value, '__proto__')) return true;
+    for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) open.push(member as object);
+  }
+  return false;
+}
+
+function malformed(problem: string): JobContent {
+  return { kind: 'malformed', problem };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

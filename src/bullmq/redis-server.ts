@@ -1,0 +1,159 @@
+import { Job, Queue } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import { failureReason } from './failure-reason.js';
+import {
+  JobServer,
+  type NewJob,
+  type ServerListener,
+  type TaskJobWorker,
+  type TaskProcessor,
+  type TaskQueue,
+} from './job-server.js';
+import { LenientWorker } from './task-job-worker.js';
+
+/** Where the Redis is, and how long it may take to answer. */
+export interface RedisServerOptions {
+  readonly connection: string | RedisOptions | Redis;
+  readonly prefix: string;
+  readonly queueName: string;
+  readonly answerTimeoutMs: number;
+}
+
+/** Often enough that a Redis that is back is found in a moment. */
+const reconnecting = {
+  lazyConnect: false,
+  connectTimeout: 2_000,
+  // For so long a client that has left keeps the process from its end.
+  disconnectTimeout: 500,
+  retryStrategy: (times: number) => Math.min(times * 50, 500),
+} satisfies RedisOptions;
+
+/** A command that cannot be answered now fails now: nothing waits in a queue to be sent, or is sent twice, behind our back. */
+const impatient = {
+  ...reconnecting,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+} satisfies RedisOptions;
+
+/** BullMQ's workers wait for ever, and so they have to. */
+const patient = { ...reconnecting, enableOfflineQueue: true, maxRetriesPerRequest: null, commandTimeout: undefined };
+
+export class RedisServer extends JobServer {
+  readonly kind = 'Redis';
+  #client: Redis | undefined;
+  #queue: TaskQueue | undefined;
+  #workerClient: Redis | undefined;
+  #worker: TaskJobWorker | undefined;
+
+  constructor(private readonly options: RedisServerOptions) {
+    super();
+  }
+
+  get queue(): TaskQueue {
+    return (this.#queue ??= this.#openQueue());
+  }
+
+  connect(listener: ServerListener): void {
+    const client = this.#openClient();
+    let reason = 'the connection was closed';
+    client.on('error', (error: Error) => {
+      reason = failureReason(error);
+    });
+    client.on('close', () => listener.disconnected(reason));
+    client.on('ready', () => listener.connected());
+    if (client.status === 'ready') listener.connected();
+  }
+
+  async add(jobs: readonly NewJob[]): Promise<void> {
+    const [first, ...others] = jobs;
+    // One script is all or nothing by itself, at half the price.
+    if (first && others.length === 0) await this.queue.add(first.name, first.data, first.opts);
+    else await this.#addTogether(jobs);
+  }
+
+  async #addTogether(jobs: readonly NewJob[]): Promise<void> {
+    // A transaction, unlike the pipeline of addBulk(), is not carried out by half when the connection breaks.
+    const entries = jobs.map(({ name, data, opts }) => {
+      const job = new Job<unknown, unknown>(this.queue, name, data, opts, opts.jobId);
+      const jobData = job.asJSON();
+      return { jobData, jobId: opts.jobId, parentKeyOpts: {}, prefix: this.options.prefix, queueName: this.options.queueName };
+    });
+    const results = await this.queue.getBackend().addFlow(entries);
+    for (const [error, idOrCode] of results) {
+      if (error) throw error;
+      if (typeof idOrCode === 'number' && idOrCode < 0) throw new Error(`BullMQ answered ${idOrCode}`);
+    }
+  }
+
+  /** Redis does one thing after another: what was sent before this is done when this is answered. */
+  async settle(): Promise<void> {
+    await this.#openClient().ping();
+  }
+
+  createWorker(process: TaskProcessor, options: Parameters<JobServer['createWorker']>[1]): TaskJobWorker {
+    const { connection, prefix, queueName } = this.options;
+    this.#workerClient = newClient(connection, patient);
+    const worker = new LenientWorker(queueName, process, { ...options, connection: this.#workerClient, prefix });
+    this.#worker = worker as unknown as TaskJobWorker;
+    return this.#worker;
+  }
+
+  async findWeaknesses(): Promise<readonly string[]> {
+    const info = infoOf(await this.#openClient().info());
+    const found: string[] = [];
+    if (info.get('aof_enabled') === '0') {
+      found.push('Redis keeps no append-only file: a crash loses what it accepted last. Set "appendonly yes".');
+    }
+    const policy = info.get('maxmemory_policy') ?? 'noeviction';
+    if (policy !== 'noeviction') {
+      found.push(
+        `Redis may evict tasks when memory is short: its maxmemory-policy is ${policy}. Set "maxmemory-policy noeviction".`,
+      );
+    }
+    const limit = Number(info.get('maxmemory') ?? 0);
+    if (limit > 0 && Number(info.get('used_memory')) >= limit) {
+      found.push('Redis has reached its maxmemory, and refuses tasks. Raise it, or keep fewer finished ones.');
+    }
+    return found;
+  }
+
+  disconnect(): Promise<void> {
+    this.#client?.disconnect();
+    this.#workerClient?.disconnect();
+    // The worker's blocking client is BullMQ's own, and left alone if its close() came to nothing.
+    void this.#worker
+      ?.getBackend()
+      .blockingClient?.then((client) => client.status === 'end' || client.disconnect())
+      .catch(() => undefined);
+    return Promise.resolve();
+  }
+
+  #openQueue(): TaskQueue {
+    const { prefix, queueName } = this.options;
+    // Its look at the version would be a command whose failure leaves the queue unusable for ever.
+    const queue: TaskQueue = new Queue(queueName, { connection: this.#openClient(), prefix, skipVersionCheck: true });
+    // The client's own listener hears the same.
+    queue.on('error', () => undefined);
+    return queue;
+  }
+
+  #openClient(): Redis {
+    const { connection, answerTimeoutMs } = this.options;
+    return (this.#client ??= newClient(connection, { ...impatient, commandTimeout: answerTimeoutMs }));
+  }
+}
+
+function newClient(connection: string | RedisOptions | Redis, overrides: object): Redis {
+  if (typeof connection === 'string') return new Redis(connection, overrides);
+  return isClient(connection) ? connection.duplicate(overrides) : new Redis({ ...connection, ...overrides });
+}
+
+/** Told by what it can do: the application may have another copy of ioredis. */
+function isClient(connection: RedisOptions | Redis): connection is Redis {
+  return 'duplicate' in connection && typeof connection.duplicate === 'function';
+}
+
+function infoOf(text: string): Map<string, string> {
+  return new Map(text.split(/\r?\n/).map((line) => line.split(/:(.*)/s, 2) as [string, string]));
+}

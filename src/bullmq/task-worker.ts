@@ -1,0 +1,121 @@
+import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
+import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import type { NamedTaskRunner } from '../tasks/task-backend.js';
+import type { BullMqLog } from './bullmq-log.js';
+import type { ResolvedWorkerOptions } from './bullmq-options.js';
+import { endsWithin } from './deadline.js';
+import { readEnvelope } from './job-envelope.js';
+import { jobFailure } from './job-failure.js';
+import type { JobServer, TaskJob, TaskJobWorker } from './job-server.js';
+import { ownBackoff } from './retry-backoff.js';
+import type { ServerLink } from './server-link.js';
+
+/** How long a task waits for a worker that knows it, at first and at most. */
+const POSTPONE_MS = 1_000;
+const MAX_POSTPONE_MS = 30_000;
+
+/** How long it may take to tell the server that a task is left to others: without an answer its lock runs out. */
+const GIVE_BACK_MS = 1_000;
+
+/** Takes jobs from the queue and has them run. */
+export class TaskWorker {
+  readonly #worker: TaskJobWorker;
+  readonly #running = new Set<TaskJob>();
+  #isStopping = false;
+
+  constructor(
+    server: JobServer,
+    private readonly link: ServerLink,
+    private readonly runner: NamedTaskRunner,
+    private readonly options: ResolvedWorkerOptions,
+    private readonly log: BullMqLog,
+  ) {
+    const { concurrency, lockDurationMs, stalledIntervalMs, maxStalledCount, limiter } = options;
+    this.#worker = server.createWorker((job, token) => this.#process(job, token!), {
+      concurrency,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
+      maxStalledCount,
+      // Its default of 15 s would be the time to find a server that is back.
+      runRetryDelay: 500,
+      settings: { backoffStrategy: (attemptsMade, type, _error, job) => ownBackoff(attemptsMade, type, job?.opts.backoff) },
+      ...(limiter && { limiter: { max: limiter.max, duration: limiter.durationMs } }),
+    });
+    // Without a listener an error would end the process.
+    this.#worker.on('error', (error) => log.workerError(error));
+  }
+
+  stopTaking(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    void this.#worker.pause(true).catch((error: unknown) => this.log.workerError(error));
+  }
+
+  /**
+   * BullMQ's close() cannot be made a forced one later, and waits for ever for a job that does not
+   * end or a server that is gone: so which of them it is has to be known before.
+   */
+  async close(): Promise<void> {
+    const ids = [...this.#running].map((job) => job.id!);
+    if (ids.length > 0) this.log.cutOff(ids);
+    const isForced = ids.length > 0 || this.link.closedBecause !== undefined;
+    const closed = this.#worker.close(isForced).catch((error: unknown) => this.log.workerError(error));
+    await endsWithin(closed, this.options.closeTimeoutMs);
+  }
+
+  async #process(job: TaskJob, token: string): Promise<void> {
+    // What was being fetched when the drain began.
+    if (this.#isStopping) return this.#leaveToOthers(job, token);
+    const content = readEnvelope(job.data);
+    if (content.kind === 'malformed') {
+      this.log.malformedJob(job.id, content.problem);
+      throw new UnrecoverableError(`This job is no task: ${content.problem}.`);
+    }
+    if (content.kind === 'newer') return this.#postpone(job, token, content.name, 'it is of a later version');
+    if (!this.runner.isKnown(content.envelope.name)) {
+      return this.#postpone(job, token, content.envelope.name, 'this one has no handler for it');
+    }
+    this.#running.add(job);
+    try {
+      await this.#run(job, token, content.envelope);
+    } finally {
+      this.#running.delete(job);
+    }
+  }
+
+  async #run(job: TaskJob, token: string, envelope: TaskEnvelope): Promise<void> {
+    // All jobs of a schedule are made from one template.
+    const task = job.repeatJobKey === undefined ? envelope : { ...envelope, id: job.id! };
+    const { report, isStopped } = await this.runner.run(task, {
+      number: job.attemptsMade + 1,
+      progressed: (value) => {
+        // A value that is no JSON, or a server that is away, is no failure of the task.
+        void job.updateProgress(value as object).catch((error: unknown) => this.log.workerError(error));
+      },
+    });
+    if (report.state === 'succeeded') return;
+    if (isStopped) {
+      this.log.leftToOthers(task.name, task.id);
+      return this.#leaveToOthers(job, token);
+    }
+    throw jobFailure('error' in report ? report.error : new UnrecoverableError(`The task was ${report.state}.`));
+  }
+
+  /** Neither a failure nor an attempt: it waits again, in front of the others. */
+  async #leaveToOthers(job: TaskJob, token: string): Promise<never> {
+    await endsWithin(
+      job.moveToWait(token).catch((error: unknown) => this.log.workerError(error)),
+      GIVE_BACK_MS,
+    );
+    throw new WaitingError();
+  }
+
+  /** Neither a failure nor an attempt: it waits for longer each time, and is never dropped. */
+  async #postpone(job: TaskJob, token: string, name: string, reason: string): Promise<never> {
+    this.log.unknownTask(name, reason);
+    const tries = Math.max(job.attemptsStarted - job.attemptsMade - 1, 0);
+    const delayMs = Math.min(POSTPONE_MS * 2 ** tries, MAX_POSTPONE_MS);
+    await job.moveToDelayed(Date.now() + delayMs, token);
+    throw new DelayedError();
+  }
+}

@@ -1,0 +1,60 @@
+import type { NewJob, TaskJob, TaskQueue } from './job-server.js';
+import type { BullMqLog } from './bullmq-log.js';
+
+type Fate = 'absent' | 'withdrawn' | 'started';
+
+/**
+ * Tasks whose `enqueue` was answered with an error although the server may have them, or get them
+ * yet: what was in flight into a frozen server arrives when it thaws.
+ */
+export class Withdrawals {
+  readonly #jobs = new Map<string, NewJob>();
+
+  get isEmpty(): boolean {
+    return this.#jobs.size === 0;
+  }
+
+  add(jobs: readonly NewJob[]): void {
+    for (const job of jobs) this.#jobs.set(job.opts.jobId, job);
+  }
+
+  /** Another call was told that the server has these: the same key makes them the same job. */
+  keep(jobs: readonly NewJob[]): void {
+    if (this.isEmpty) return;
+    for (const { opts } of jobs) this.#jobs.delete(opts.jobId);
+  }
+
+  /** Takes back what has arrived. Rejects if the server does not answer; what is left then is tried again. */
+  async carryOut(queue: TaskQueue, log: BullMqLog): Promise<void> {
+    if (this.isEmpty) return;
+    const jobs = [...this.#jobs.values()];
+    const fates = await Promise.all(jobs.map((job) => this.#withdraw(queue, job)));
+    const of = (fate: Fate) => jobs.filter((_job, index) => fates[index] === fate);
+    log.withdrawn(of('withdrawn'), of('started'));
+  }
+
+  async #withdraw(queue: TaskQueue, job: NewJob): Promise<Fate> {
+    const { jobId } = job.opts;
+    const fate = await this.#fateOf(queue, job);
+    this.#jobs.delete(jobId);
+    return fate;
+  }
+
+  async #fateOf(queue: TaskQueue, job: NewJob): Promise<Fate> {
+    const { jobId } = job.opts;
+    const found = await queue.getJob(jobId);
+    if (!found || !isSameTask(found, job) || !this.#jobs.has(jobId)) return 'absent';
+    if (hasStarted(found)) return 'started';
+    // A worker that has just taken it holds its lock, and then nothing is removed.
+    return (await queue.remove(jobId)) === 1 ? 'withdrawn' : 'started';
+  }
+}
+
+/** Not another task of the same key, which somebody else enqueued before. */
+function isSameTask(found: TaskJob, job: NewJob): boolean {
+  return (found.data as { readonly id?: unknown } | null)?.id === job.data.id;
+}
+
+function hasStarted(job: TaskJob): boolean {
+  return job.attemptsStarted > 0 || job.processedOn !== undefined || job.finishedOn !== undefined;
+}

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { resolveBullMqOptions, type BullMqOptions } from '../../src/bullmq/bullmq-options.js';
+import { checkBullMqSettings } from '../../src/bullmq/bullmq-task-settings.js';
+import { ownBackoff, retryToBullMq } from '../../src/bullmq/retry-backoff.js';
+import { InvalidOptionError } from '../../src/errors.js';
+
+const connection = 'redis://127.0.0.1:6379';
+
+describe('the options of the BullMQ module', () => {
+  it('are decided, and frozen', () => {
+    const options = resolveBullMqOptions({ connection });
+
+    expect(options).toEqual({
+      queueName: 'background-tasks',
+      worker: {
+        concurrency: 10,
+        lockDurationMs: 30_000,
+        stalledIntervalMs: 10_000,
+        maxStalledCount: 3,
+        limiter: undefined,
+        closeTimeoutMs: 2_000,
+      },
+      attempts: 3,
+      backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
+      removeOnComplete: { age: 3_600, count: 1_000 },
+      removeOnFail: { age: 604_800, count: 10_000 },
+      acceptTimeoutMs: 2_500,
+      answerTimeoutMs: 2_000,
+      server: { kind: 'Redis', connection, prefix: 'bull' },
+    });
+    expect([options, options.worker, options.server].every(Object.isFrozen)).toBe(true);
+  });
+
+  it.each<[unknown, string]>([
+    [{}, '"connection"'],
+    [{ connection: 7 }, '"connection"'],
+    [{ connection: '' }, '"connection"'],
+    [{ connection, postgres: 'postgresql://host/db' }, '"postgres"'],
+    [{ connection, migrate: true }, '"migrate"'],
+    [{ postgres: 'postgresql://host/db', prefix: 'x' }, '"prefix"'],
+    [{ connection, queueName: 'a:b' }, '"queueName"'],
+    [{ connection, queueName: '' }, '"queueName"'],
+    [{ connection, worker: true }, '"worker"'],
+    [{ connection, worker: { concurrency: 0 } }, '"worker.concurrency"'],
+    [{ connection, worker: { lockDurationMs: 0 } }, '"worker.lockDurationMs"'],
+    [{ connection, worker: { stalledIntervalMs: '1s' } }, '"worker.stalledIntervalMs"'],
+    [{ connection, worker: { maxStalledCount: -1 } }, '"worker.maxStalledCount"'],
+    [{ connection, worker: { limiter: { max: 1 } } }, '"worker.limiter.durationMs"'],
+    [{ connection, worker: { concurency: 1 } }, '"worker.concurency"'],
+    [{ connection, attempts: Infinity }, '"attempts"'],
+    [{ connection, backoff: 'soon' }, '"backoff"'],
+    [{ connection, removeOnComplete: 'never' }, '"removeOnComplete"'],
+    [{ connection, acceptTimeoutMs: 0 }, '"acceptTimeoutMs"'],
+    [{ connection, redis: {} }, '"redis"'],
+  ])('refuse %o', (options, names) => {
+    const resolve = () => resolveBullMqOptions(options as BullMqOptions);
+
+    expect(resolve).toThrow(InvalidOptionError);
+    expect(resolve).toThrow(names);
+  });
+
+  it('never show a connection, which may hold a password', () => {
+    const secret = 'redis://:canary@host';
+    const wrong = [{ connection: secret, postgres: secret }, { postgres: [secret] }, { connection: secret, migrate: true }];
+
+    for (const options of wrong) expect(() => resolveBullMqOptions(options as unknown as BullMqOptions)).not.toThrow('canary');
+  });
+});
+
+describe('what a task says to BullMQ', () => {
+  it.each([
+    { delay: -1 },
+    { priority: 1.5 },
+    { priority: 3_000_000 },
+    { attempts: 0 },
+    { backoff: {} },
+    { lifo: 1 },
+    { jobId: 'mine' },
+    { repeat: { every: 1 } },
+  ])('is refused where it is wrong, or ours to say: %o', (settings) => {
+    expect(() => checkBullMqSettings(settings)).toThrow(InvalidOptionError);
+    expect(() => checkBullMqSettings(settings)).toThrow(`"bullmq.${Object.keys(settings)[0]}`);
+  });
+});
+
+describe('the retry of a task', () => {
+  const retry = { attempts: 4, delayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 };
+
+  it('is an exponential backoff of BullMQ', () => {
+    expect(retryToBullMq(retry)).toEqual({ attempts: 4, backoff: { type: 'exponential', delay: 100, jitter: 0.5 } });
+  });
+
+  it('is a fixed one where the waits are equal', () => {
+    expect(retryToBullMq({ ...retry, factor: 1 })).toEqual({ attempts: 4, backoff: { type: 'fixed', delay: 100, jitter: 0.5 } });
+  });
+
+  it.each([
+    { factor: 3, maxDelayMs: 30_000, waits: [100, 300, 900] },
+    { factor: 2, maxDelayMs: 150, waits: [100, 150, 150] },
+  ])('keeps a factor of $factor and a longest wait of $maxDelayMs ms, which BullMQ has no words for', ({ waits, ...rest }) => {
+    const { backoff } = retryToBullMq({ ...retry, ...rest, jitter: 0 });
+    const stored = JSON.parse(JSON.stringify(backoff)) as { readonly type: string };
+
+    expect([1, 2, 3].map((made) => ownBackoff(made, stored.type, stored))).toEqual(waits);
+  });
+
+  it('waits what is said where another program uses a type of its own', () => {
+    expect(ownBackoff(1, 'theirs', { type: 'theirs', delay: 70 })).toBe(70);
+    expect(ownBackoff(1, 'theirs', undefined)).toBe(0);
+  });
+});

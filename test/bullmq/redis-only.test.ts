@@ -1,0 +1,103 @@
+import { BullModule, InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
+import { Injectable, Module } from '@nestjs/common';
+import type { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { deferred } from '../support/deferred.js';
+import { enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { prepareRedis } from '../support/redis.js';
+import { useServer } from '../support/servers.js';
+
+describe('B30 · on Redis', () => {
+  const server = useServer(() => prepareRedis());
+
+  it('is reached by the options of a client', async () => {
+    const { hostname: host, port } = new URL(server().url);
+    const durable = await startDurable({ server: server(), options: { connection: { host, port: Number(port), db: 3 } } });
+    await untilReady(durable);
+
+    await durable.backend.accept([enqueued('send')]);
+
+    const client = clientOf(server().url, 3);
+    expect(await client.exists(`bull:${durable.queueName}:wait`)).toBe(1);
+  });
+
+  it('is reached as a client of the application is, which is neither used nor closed', async () => {
+    const client = clientOf(server().url);
+    await client.ping();
+    const runner = new RecordedRunner().handle('send');
+    const durable = await startDurable({ server: server(), options: { connection: client }, runner, worker: {} });
+    await untilReady(durable);
+    await durable.backend.accept([enqueued('send')]);
+    await runner.ran(1);
+
+    await durable.app.close();
+
+    expect(client.status).toBe('ready');
+    expect(await client.ping()).toBe('PONG');
+  });
+
+  it('keeps its keys under the prefix', async () => {
+    const durable = await startDurable({ server: server(), options: { connection: server().url, prefix: 'shop' } });
+    await untilReady(durable);
+
+    await durable.backend.accept([enqueued('send')]);
+
+    expect(await clientOf(server().url).exists(`shop:${durable.queueName}:wait`)).toBe(1);
+  });
+
+  it('keeps a job as failed whose data are no JSON at all', async () => {
+    const runner = new RecordedRunner().handle('send');
+    const web = await startDurable({ server: server() });
+    await untilReady(web);
+    const task = enqueued('send');
+    await web.backend.accept([task]);
+    await clientOf(server().url).hset(`bull:${web.queueName}:t${task.envelope.id}`, 'data', '{"v":1,');
+
+    await startDurable({ server: server(), queueName: web.queueName, runner, worker: {} });
+    await until(async () => (await web.backend.queue.getFailedCount()) === 1);
+    await web.backend.accept([enqueued('send')]);
+    await runner.ran(1);
+
+    expect(runner.runs).toHaveLength(1);
+  });
+
+  it('leaves the queues of @nestjs/bullmq to the application', async () => {
+    const handled = deferred<string>();
+    const orders = `orders-${randomUUID()}`;
+    @Processor(orders)
+    class OrdersProcessor extends WorkerHost {
+      process({ name }: { readonly name: string }): Promise<void> {
+        handled.resolve(name);
+        return Promise.resolve();
+      }
+    }
+    @Injectable()
+    class Orders {
+      constructor(@InjectQueue(orders) readonly queue: Queue) {}
+    }
+    const { hostname: host, port } = new URL(server().url);
+    @Module({
+      imports: [BullModule.forRoot({ connection: { host, port: Number(port) } }), BullModule.registerQueue({ name: orders })],
+      providers: [OrdersProcessor, Orders],
+    })
+    class OrdersModule {}
+    const runner = new RecordedRunner().handle('send');
+    const durable = await startDurable({ server: server(), runner, worker: {}, imports: [OrdersModule] });
+    await untilReady(durable);
+
+    await durable.app.get(Orders).queue.add('ship', {});
+    await durable.backend.accept([enqueued('send')]);
+    await runner.ran(1);
+
+    expect(await handled.promise).toBe('ship');
+    expect(runner.runs.map(({ envelope }) => envelope.name)).toEqual(['send']);
+  });
+});
+
+function clientOf(url: string, db = 0): Redis {
+  const client = new Redis(url, { db });
+  onTestFinished(() => client.disconnect());
+  return client;
+}

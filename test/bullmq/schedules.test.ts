@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { BullMqSchedules } from '../../src/bullmq/index.js';
+import { BackendUnavailableError } from '../../src/named-task-errors.js';
+import { RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { servers, useServer } from '../support/servers.js';
+
+describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
+  const server = useServer(prepare);
+
+  it('run a task again and again, each time as one of its own, until they are removed', async () => {
+    const runner = new RecordedRunner().handle('report');
+    const durable = await startDurable({ server: server(), runner, worker: {} });
+    const schedules = durable.app.get(BullMqSchedules);
+    await untilReady(durable);
+
+    await schedules.set('every-now-and-then', { name: 'report' }, { kind: 'daily' }, { every: 100 });
+    await runner.ran(3);
+
+    const envelopes = runner.runs.map(({ envelope }) => envelope);
+    expect(envelopes.every(({ payload }) => JSON.stringify(payload) === '{"kind":"daily"}')).toBe(true);
+    expect(new Set(envelopes.map(({ id }) => id)).size).toBe(envelopes.length);
+    expect(await schedules.remove('every-now-and-then')).toBe(true);
+    expect(await schedules.remove('every-now-and-then')).toBe(false);
+  });
+});
+
+describe('B34 · schedules without a server', () => {
+  it('are refused at once', async () => {
+    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+    const schedules = durable.app.get(BullMqSchedules);
+
+    await expect(schedules.set('nightly', { name: 'report' }, {}, { pattern: '0 3 * * *' })).rejects.toThrow(
+      BackendUnavailableError,
+    );
+    await expect(schedules.remove('nightly')).rejects.toThrow(BackendUnavailableError);
+  });
+});

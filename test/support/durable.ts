@@ -1,0 +1,134 @@
+import { type INestApplicationContext, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { EventEmitter } from 'node:events';
+import { onTestFinished } from 'vitest';
+import {
+  BullMqBackend,
+  BullMqBackgroundTasksModule,
+  type BullMqOptions,
+  type BullMqWorkerOptions,
+} from '../../src/bullmq/index.js';
+import type { TaskEnvelope } from '../../src/contracts/task-envelope.js';
+import type { TaskReport } from '../../src/contracts/task-report.js';
+import {
+  type EnqueuedTask,
+  type NamedTaskAttempt,
+  type NamedTaskResult,
+  type NamedTaskRunner,
+  type TaskBackend,
+  TaskBackends,
+} from '../../src/tasks/task-backend.js';
+import { RecordedLogs } from './recorded-logs.js';
+import type { TestServer } from './test-server.js';
+
+/** What a handler of a test returns: nothing for a success. */
+type Handled = undefined | void | Partial<NamedTaskResult>;
+export type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | Promise<Handled>;
+
+/** Runs the handlers of a test, and knows what it ran. */
+export class RecordedRunner implements NamedTaskRunner {
+  readonly runs: { readonly envelope: TaskEnvelope; readonly attempt: number }[] = [];
+  readonly #handlers = new Map<string, Handler>();
+  readonly #events = new EventEmitter();
+
+  handle(name: string, handler: Handler = () => undefined): this {
+    this.#handlers.set(name, handler);
+    return this;
+  }
+
+  isKnown(name: string): boolean {
+    return this.#handlers.has(name);
+  }
+
+  async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
+    const startedAt = performance.now();
+    this.runs.push({ envelope, attempt: attempt.number });
+    this.#events.emit('run');
+    const { id, name } = envelope;
+    const report = (rest: Pick<TaskReport, 'state'> & Partial<TaskReport>): TaskReport => ({
+      id,
+      name,
+      attempts: attempt.number,
+      durationMs: performance.now() - startedAt,
+      ...rest,
+    });
+    try {
+      const result = await this.#handlers.get(name)!(envelope, attempt);
+      return { report: report({ state: 'succeeded' }), isStopped: false, ...result };
+    } catch (error) {
+      return { report: report({ state: 'failed', error }), isStopped: false };
+    }
+  }
+
+  /** Resolves once so many runs have begun. */
+  async ran(count: number): Promise<void> {
+    while (this.runs.length < count) await once(this.#events, 'run');
+  }
+}
+
+export interface DurableApp {
+  readonly app: INestApplicationContext;
+  readonly backend: BullMqBackend;
+  readonly logs: RecordedLogs;
+  readonly queueName: string;
+}
+
+export interface DurableOptions {
+  readonly server: Pick<TestServer, 'options'>;
+  readonly queueName?: string;
+  readonly worker?: BullMqWorkerOptions | false;
+  readonly options?: Partial<BullMqOptions>;
+  readonly runner?: NamedTaskRunner;
+  readonly imports?: NonNullable<Parameters<typeof Module>[0]['imports']>;
+}
+
+/** An application with the BullMQ module, and a runner of the test's own in place of the core's. Closed when the test ends. */
+export async function startDurable({
+  server,
+  queueName = `test-${randomUUID()}`,
+  worker = false,
+  options,
+  runner,
+  imports = [],
+}: DurableOptions): Promise<DurableApp> {
+  const backends: TaskBackend[] = [];
+  @Module({ providers: [{ provide: TaskBackends, useValue: { use: (backend: TaskBackend) => backends.push(backend) } }] })
+  class CoreModule {}
+  const bullMq = BullMqBackgroundTasksModule.forRoot({ ...server.options, queueName, worker, ...options } as BullMqOptions);
+  @Module({ imports: [CoreModule, bullMq, ...imports] })
+  class AppModule {}
+  const logs = new RecordedLogs();
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: logs, abortOnError: false });
+  onTestFinished(() => app.close());
+  const backend = app.get(BullMqBackend);
+  if (backends[0] !== backend) throw new Error('The module did not register its backend.');
+  if (runner) backend.start(runner);
+  return { app, backend, logs, queueName };
+}
+
+/** Polls what no event tells: whether a server is taken to be there. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+export function untilReady({ backend }: Pick<DurableApp, 'backend'>): Promise<void> {
+  return until(() => backend.unavailableBecause === undefined);
+}
+
+/** A task as the core hands it over. */
+export function enqueued(
+  name: string,
+  rest: Partial<EnqueuedTask> & { readonly payload?: TaskEnvelope['payload'] } = {},
+): EnqueuedTask {
+  const { payload = {}, ...others } = rest;
+  return {
+    envelope: { v: 1, name, id: randomUUID(), payload, context: {} },
+    idempotencyKey: undefined,
+    timeoutMs: undefined,
+    retry: undefined,
+    settings: {},
+    ...others,
+  };
+}

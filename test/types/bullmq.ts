@@ -1,0 +1,37 @@
+import { BullMqBackgroundTasksModule, type BullMqHealth, type BullMqSchedules, migrateBullMq } from '../../src/bullmq/index.js';
+import type { BackendSettings } from '../../src/tasks/backend-settings.js';
+
+declare const health: BullMqHealth;
+declare const schedules: BullMqSchedules;
+
+export const correct = () => [
+  BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', queueName: 'tasks', worker: false }),
+  BullMqBackgroundTasksModule.forRoot({ connection: { host: 'localhost', port: 6379 }, prefix: 'shop', isGlobal: false }),
+  BullMqBackgroundTasksModule.forRoot({ postgres: 'postgresql://localhost/tasks', migrate: true, worker: { concurrency: 5 } }),
+  BullMqBackgroundTasksModule.forRootAsync({ useFactory: () => ({ connection: 'redis://localhost' }) }),
+  { bullmq: { delay: 1_000, priority: 1, attempts: 5, backoff: { type: 'fixed', delay: 10 } } } satisfies BackendSettings,
+];
+
+export async function correctCalls(): Promise<void> {
+  const { status } = await health.check();
+  status satisfies 'up' | 'degraded' | 'down';
+  await schedules.set('nightly', { name: 'report' }, { kind: 'daily' }, { pattern: '0 3 * * *', tz: 'Europe/Vienna' });
+  await migrateBullMq('postgresql://localhost/tasks');
+}
+
+export function wrong(): void {
+  // @ts-expect-error -- one server or the other
+  BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', postgres: 'postgresql://localhost' });
+  // @ts-expect-error -- no server
+  BullMqBackgroundTasksModule.forRoot({ queueName: 'tasks' });
+  // @ts-expect-error -- Redis has no schema
+  BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', migrate: true });
+  // @ts-expect-error -- PostgreSQL has no keys
+  BullMqBackgroundTasksModule.forRoot({ postgres: 'postgresql://localhost', prefix: 'shop' });
+  // @ts-expect-error -- a worker is described, or it is false
+  BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', worker: true });
+  // @ts-expect-error -- misspelt
+  BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', worker: { concurency: 1 } });
+  // @ts-expect-error -- the id of a job is ours
+  ({ bullmq: { jobId: 'mine' } }) satisfies BackendSettings;
+}
