@@ -43,7 +43,12 @@ const connection = `redis://127.0.0.1:${redis.port}`;
 const ours = { producer: await application('ours', false), worker: () => application('ours', { concurrency: CONCURRENCY }) };
 const scopes = ours.producer.get(TaskScopes);
 const plain = new Queue('plain', { connection: { host: '127.0.0.1', port: redis.port } });
-const opts = { attempts: 3, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 }, removeOnComplete: { age: 3_600, count: 1_000 }, removeOnFail: { age: 604_800, count: 10_000 } };
+const opts = {
+  attempts: 3,
+  backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 604_800, count: 10_000 },
+};
 while (ours.producer.get(BullMqBackend).unavailableBecause) await new Promise((resolve) => setTimeout(resolve, 10));
 
 const enqueueOurs = () =>
@@ -72,7 +77,9 @@ for (let round = -1; round < ROUNDS; round++) {
   processed.push(drains.plain / drains.ours);
 }
 
-console.log(`Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}, ${ROUNDS} rounds of ${JOBS} jobs on one Redis`);
+console.log(
+  `Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}, ${ROUNDS} rounds of ${JOBS} jobs on one Redis`,
+);
 console.log('Ratios are medians of paired rounds (lower–upper quartile); above 1 this package is faster.\n');
 console.log('| | throughput against BullMQ alone |\n|---|---|');
 console.log(`| enqueue, ${BATCH} tasks a request, ${IN_FLIGHT} requests at a time | ${spread(enqueued)} |`);
@@ -141,7 +148,9 @@ async function startRedis(): Promise<{ port: number; stop(): void }> {
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes'];
   const server: ChildProcess = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', () => reject(new Error('This benchmark needs redis-server on the PATH: run "apt-get install redis-server".')));
+    server.once('error', () =>
+      reject(new Error('This benchmark needs redis-server on the PATH: run "apt-get install redis-server".')),
+    );
     createInterface(server.stdout!).on('line', (line) => line.includes('Ready to accept connections') && resolve());
   });
   return {

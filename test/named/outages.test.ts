@@ -66,7 +66,9 @@ describe.each(servers)('B32 a request while $kind is out', ({ kind, prepare }) =
       const refusals = await refused(post);
       await server().start();
       const back = await acceptedAgain(post);
-      report(`${kind}, ${platform.name}: absent at boot, 503 after ${refusals} ms (median of ${REFUSALS}); accepted ${back.toFixed(0)} ms after it came`);
+      report(
+        `${kind}, ${platform.name}: absent at boot, 503 after ${refusals} ms (median of ${REFUSALS}); accepted ${back.toFixed(0)} ms after it came`,
+      );
       expect(back).toBeLessThan(3_000);
     });
 
@@ -79,7 +81,9 @@ describe.each(servers)('B32 a request while $kind is out', ({ kind, prepare }) =
       const refusals = await refused(post);
       await server().start();
       const back = await acceptedAgain(post);
-      report(`${kind}, ${platform.name}: stopped, 503 after ${refusals} ms (median of ${REFUSALS}); accepted ${back.toFixed(0)} ms after its return`);
+      report(
+        `${kind}, ${platform.name}: stopped, 503 after ${refusals} ms (median of ${REFUSALS}); accepted ${back.toFixed(0)} ms after its return`,
+      );
       expect(back).toBeLessThan(3_000);
     });
 
