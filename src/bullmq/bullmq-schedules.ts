@@ -3,16 +3,16 @@ import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../contracts/json.js';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { BackendUnavailableError } from '../named-task-errors.js';
+import type { TaskDefinition } from '../tasks/define-task.js';
+import { checkPayload, writePayload } from '../tasks/payload.js';
 import type { BullMqBackend } from './bullmq.backend.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
 import type { BullMqTaskSettings } from './bullmq-task-settings.js';
 import { failureReason } from './failure-reason.js';
 import { jobOptions } from './new-job.js';
 
-/** What a schedule has to know of a task: its definition has it. */
-export interface ScheduledTask {
-  readonly name: string;
-}
+/** Each run of a schedule carries the payload again. */
+const MAX_PAYLOAD_BYTES = 65_536;
 
 /** When: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. BullMQ's own options. */
 export type BullMqRepeat = Omit<RepeatOptions, 'key' | 'prevMillis' | 'jobId' | 'count'>;
@@ -26,22 +26,25 @@ export class BullMqSchedules {
 
   /**
    * Makes a schedule, or replaces the one of that id: each process that starts may call it. The
-   * tasks run wherever a worker of the queue has a handler for them.
+   * tasks run wherever a worker of the queue has a handler for them. A payload is what `enqueue` takes, of 64 KiB at most.
    *
-   * @throws BACKEND_UNAVAILABLE, INVALID_OPTION
+   * @throws BACKEND_UNAVAILABLE, INVALID_OPTION, INVALID_PAYLOAD
    */
-  async set(
+  async set<Input, Output>(
     scheduleId: string,
-    task: ScheduledTask,
-    payload: JsonValue,
+    definition: TaskDefinition<Input, Output>,
+    payload: NoInfer<Input>,
     repeat: BullMqRepeat,
     settings: Omit<BullMqTaskSettings, 'delay' | 'deduplication'> = {},
   ): Promise<void> {
+    const { name, options } = definition;
+    const sent = JSON.parse(writePayload(name, payload, MAX_PAYLOAD_BYTES)) as JsonValue;
+    checkPayload(definition, sent);
     this.backend.assertReady();
     // The worker gives each task of the schedule an id of its own.
-    const data: TaskEnvelope = { v: 1, name: task.name, id: randomUUID(), payload, context: {} };
-    const opts = jobOptions({ retry: undefined, settings: { ...settings } }, this.options);
-    await this.#answered(scheduleId, this.backend.queue.upsertJobScheduler(scheduleId, repeat, { name: task.name, data, opts }));
+    const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
+    const opts = jobOptions({ retry: options.retry, settings: { ...definition.settings['bullmq'], ...settings } }, this.options);
+    await this.#answered(scheduleId, this.backend.queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
   }
 
   /** Ends a schedule. Resolves with whether there was one. @throws BACKEND_UNAVAILABLE */

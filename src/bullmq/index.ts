@@ -11,6 +11,6 @@ export type {
   BullMqWorkerOptions,
 } from './bullmq-options.js';
 export { BullMqSchedules } from './bullmq-schedules.js';
-export type { BullMqRepeat, ScheduledTask } from './bullmq-schedules.js';
+export type { BullMqRepeat } from './bullmq-schedules.js';
 export type { BullMqBackoff, BullMqRetention, BullMqTaskSettings } from './bullmq-task-settings.js';
 export { migrateBullMq } from './migrate.js';

@@ -28,7 +28,8 @@ function problemOf(data: Record<string, unknown>): string | undefined {
   if (!Object.hasOwn(data, 'payload')) return 'it has no "payload"';
   const { context } = data;
   if (!isRecord(context)) return '"context" is no object';
-  const { trace } = context;
+  const { trace, timeoutMs } = context;
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) return '"context.timeoutMs" is no time';
   if (trace !== undefined && !(isRecord(trace) && Object.values(trace).every((header) => typeof header === 'string'))) {
     return '"context.trace" holds more than headers';
   }

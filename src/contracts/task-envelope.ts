@@ -18,6 +18,8 @@ export interface TaskEnvelope {
 export interface TaskEnvelopeContext {
   /** The trace, as W3C headers. */
   readonly trace?: Readonly<Record<string, string>>;
+  /** Milliseconds that an attempt may take, where `enqueue` was told otherwise than the definition says. */
+  readonly timeoutMs?: number;
   /** What the `captureContext` option returned. */
   readonly captured?: JsonValue;
 }

@@ -27,7 +27,8 @@ export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
   /** The backend's task is the only one of a unit that exists for its sake: its limits, counts and reports are any task's. */
   async run(envelope: TaskEnvelope, { number, progressed }: NamedTaskAttempt): Promise<NamedTaskResult> {
     const { engine, named } = this.scopes;
-    const { timeoutMs } = named.registry.get(envelope.name).definition.options;
+    const { definition } = named.registry.get(envelope.name);
+    const timeoutMs = envelope.context.timeoutMs ?? definition.options.timeoutMs;
     const scope = this.scopes.create({ canHold: false, request: undefined });
     const carrier = { id: envelope.id, earlierAttempts: number - 1, progressed };
     const call = { fn: () => this.call(envelope), target: undefined, args: [], name: envelope.name };

@@ -18,6 +18,14 @@ export interface HandlerCaller {
   call(envelope: TaskEnvelope): unknown;
 }
 
+/** What a named task is enqueued in. */
+interface EnqueueOrigin {
+  /** What Nest injects as `REQUEST`. */
+  readonly request: unknown;
+  /** What the named task brought along that enqueues another. */
+  readonly carried?: TaskEnvelopeContext;
+}
+
 /** The named tasks of the application: their handlers, the backend that carries them, and what may be sent. */
 export class NamedTasks extends TaskBackends {
   readonly registry = new TaskRegistry();
@@ -53,7 +61,7 @@ export class NamedTasks extends TaskBackends {
     payload: unknown,
     options: CheckedTaskOptions,
     { idempotencyKey, bullmq }: CheckedEnqueueOptions,
-    origin: { readonly request: unknown; readonly carried?: TaskEnvelopeContext },
+    origin: EnqueueOrigin,
   ): EnqueuedTask {
     // Another definition of the same name has another schema.
     if (this.registry.get(definition.name).definition !== definition) throw new UnknownTaskError(definition.name);
@@ -66,7 +74,7 @@ export class NamedTasks extends TaskBackends {
         name: definition.name,
         id: randomUUID(),
         payload: sent,
-        context: origin.carried ?? this.#captured(definition.name, origin.request),
+        context: this.#context(definition, options, origin),
       },
       idempotencyKey,
       timeoutMs: options.timeoutMs,
@@ -93,9 +101,18 @@ export class NamedTasks extends TaskBackends {
     return task;
   }
 
-  #captured(name: string, request: unknown): TaskEnvelopeContext {
-    const captured = this.options.captureContext?.(request);
-    return captured === undefined ? {} : { captured: this.#json(name, captured) };
+  #context(
+    { name, options: { timeoutMs } }: TaskDefinition,
+    given: CheckedTaskOptions,
+    origin: EnqueueOrigin,
+  ): TaskEnvelopeContext {
+    const ownLimit = given.timeoutMs !== undefined && given.timeoutMs !== timeoutMs && { timeoutMs: given.timeoutMs };
+    if (origin.carried) {
+      const { timeoutMs: _ofTheCarrier, ...carried } = origin.carried;
+      return { ...carried, ...ownLimit };
+    }
+    const captured = this.options.captureContext?.(origin.request);
+    return { ...(captured !== undefined && { captured: this.#json(name, captured) }), ...ownLimit };
   }
 
   #json(name: string, value: unknown): JsonValue {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
-import { BackendUnavailableError } from '../../src/named-task-errors.js';
+import { BackendUnavailableError, defineTask } from '../../src/index.js';
 import { RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
+
+const Report = defineTask<{ kind: string }>({ name: 'report' });
 
 describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
   const server = useServer(prepare);
@@ -13,7 +15,7 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
     const schedules = durable.app.get(BullMqSchedules);
     await untilReady(durable);
 
-    await schedules.set('every-now-and-then', { name: 'report' }, { kind: 'daily' }, { every: 100 });
+    await schedules.set('every-now-and-then', Report, { kind: 'daily' }, { every: 100 });
     await runner.ran(3);
 
     const envelopes = runner.runs.map(({ envelope }) => envelope);
@@ -29,7 +31,7 @@ describe('B34 · schedules without a server', () => {
     const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
     const schedules = durable.app.get(BullMqSchedules);
 
-    await expect(schedules.set('nightly', { name: 'report' }, {}, { pattern: '0 3 * * *' })).rejects.toThrow(
+    await expect(schedules.set('nightly', Report, { kind: 'daily' }, { pattern: '0 3 * * *' })).rejects.toThrow(
       BackendUnavailableError,
     );
     await expect(schedules.remove('nightly')).rejects.toThrow(BackendUnavailableError);

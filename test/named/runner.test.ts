@@ -78,6 +78,14 @@ describe('a backend that runs a task', () => {
     expect(logs.errors).toEqual([expect.stringContaining('Task "work" failed (id id-1, attempt 1')]);
   });
 
+  it('carries a time limit that enqueue was told, and has it kept', async () => {
+    const { run, backend, scopes } = await start(() => new Promise(() => undefined));
+    await scopes.run(({ tasks }) => void tasks.with({ timeoutMs: 20 }).enqueue(Work, 'x'));
+    const { envelope } = backend.batches[0]![0]!;
+    expect(envelope.context).toEqual({ timeoutMs: 20 });
+    expect(await run({}, envelope)).toMatchObject({ report: { state: 'timed-out' } });
+  });
+
   it('hears of its progress', async () => {
     const heard: unknown[] = [];
     const { run } = await start(() => currentTask().progress(50));
@@ -91,7 +99,7 @@ describe('a backend that runs a task', () => {
       seen.push(context);
       tasks.enqueue(Next, 'x');
     });
-    await run({}, { context: { captured: { tenant: 'acme' } } });
+    await run({}, { context: { captured: { tenant: 'acme' }, timeoutMs: 5_000 } });
     expect(seen).toEqual([{ tenant: 'acme' }]);
     expect(backend.batches).toMatchObject([[{ envelope: { name: 'next', context: { captured: { tenant: 'acme' } } } }]]);
   });

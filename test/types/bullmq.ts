@@ -1,5 +1,7 @@
 import { BullMqBackgroundTasksModule, type BullMqHealth, type BullMqSchedules, migrateBullMq } from '../../src/bullmq/index.js';
-import type { BackendSettings } from '../../src/tasks/backend-settings.js';
+import { type BackendSettings, defineTask } from '../../src/index.js';
+
+const Report = defineTask<{ kind: string }>({ name: 'report', bullmq: { priority: 5 } });
 
 declare const health: BullMqHealth;
 declare const schedules: BullMqSchedules;
@@ -15,7 +17,7 @@ export const correct = () => [
 export async function correctCalls(): Promise<void> {
   const { status } = await health.check();
   status satisfies 'up' | 'degraded' | 'down';
-  await schedules.set('nightly', { name: 'report' }, { kind: 'daily' }, { pattern: '0 3 * * *', tz: 'Europe/Vienna' });
+  await schedules.set('nightly', Report, { kind: 'daily' }, { pattern: '0 3 * * *', tz: 'Europe/Vienna' });
   await migrateBullMq('postgresql://localhost/tasks');
 }
 
