@@ -1,10 +1,9 @@
 import type { RepeatOptions } from 'bullmq';
 import { randomUUID } from 'node:crypto';
-import type { JsonValue } from '../contracts/json.js';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { BackendUnavailableError } from '../named-task-errors.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
-import { checkPayload, writePayload } from '../tasks/payload.js';
+import { checkPayload, copyPayload } from '../tasks/payload.js';
 import type { BullMqBackend } from './bullmq.backend.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
 import type { BullMqTaskSettings } from './bullmq-task-settings.js';
@@ -38,7 +37,7 @@ export class BullMqSchedules {
     settings: Omit<BullMqTaskSettings, 'delay' | 'deduplication'> = {},
   ): Promise<void> {
     const { name, options } = definition;
-    const sent = JSON.parse(writePayload(name, payload, MAX_PAYLOAD_BYTES)) as JsonValue;
+    const sent = copyPayload(name, payload, MAX_PAYLOAD_BYTES);
     checkPayload(definition, sent);
     this.backend.assertReady();
     // The worker gives each task of the schedule an id of its own.

@@ -1,8 +1,8 @@
 /** What a server or its client said, for a sentence of ours. */
 export function failureReason(error: unknown): string {
-  const { message, code, previousErrors, errors } = error as SaysWhy;
-  // Redis aborts a transaction for what it said of one of its commands; Node tries several addresses of a host.
-  const [first] = previousErrors ?? errors ?? [];
+  const { message, code, errors } = error as SaysWhy;
+  // Node tries several addresses of a host.
+  const [first] = errors ?? [];
   if (first !== undefined) return failureReason(first);
   const reason = typeof message === 'string' && message ? message : code;
   return typeof reason === 'string' && reason ? reason.replace(/\.$/, '') : 'it did not say why';
@@ -11,6 +11,5 @@ export function failureReason(error: unknown): string {
 interface SaysWhy {
   readonly message?: unknown;
   readonly code?: unknown;
-  readonly previousErrors?: readonly unknown[];
   readonly errors?: readonly unknown[];
 }

@@ -1,4 +1,4 @@
-import { Job, Queue } from 'bullmq';
+import { Queue } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import { failureReason } from './failure-reason.js';
 import {
@@ -65,25 +65,9 @@ export class RedisServer extends JobServer {
     if (client.status === 'ready') listener.connected();
   }
 
+  /** A pipeline: if the connection breaks in the middle, what had arrived is withdrawn like all that was reported as failed. */
   async add(jobs: readonly NewJob[]): Promise<void> {
-    const [first, ...others] = jobs;
-    // One script is all or nothing by itself, at half the price.
-    if (first && others.length === 0) await this.queue.add(first.name, first.data, first.opts);
-    else await this.#addTogether(jobs);
-  }
-
-  async #addTogether(jobs: readonly NewJob[]): Promise<void> {
-    // A transaction, unlike the pipeline of addBulk(), is not carried out by half when the connection breaks.
-    const entries = jobs.map(({ name, data, opts }) => {
-      const job = new Job<unknown, unknown>(this.queue, name, data, opts, opts.jobId);
-      const jobData = job.asJSON();
-      return { jobData, jobId: opts.jobId, parentKeyOpts: {}, prefix: this.options.prefix, queueName: this.options.queueName };
-    });
-    const results = await this.queue.getBackend().addFlow(entries);
-    for (const [error, idOrCode] of results) {
-      if (error) throw error;
-      if (typeof idOrCode === 'number' && idOrCode < 0) throw new Error(`BullMQ answered ${idOrCode}`);
-    }
+    await this.queue.addBulk([...jobs]);
   }
 
   /** Redis does one thing after another: what was sent before this is done when this is answered. */

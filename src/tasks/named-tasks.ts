@@ -7,7 +7,7 @@ import type { ResolvedModuleOptions } from '../options/module-options.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from './define-task.js';
 import type { CheckedEnqueueOptions } from './enqueue-options.js';
-import { checkPayload, writePayload } from './payload.js';
+import { checkPayload, copyPayload } from './payload.js';
 import type { QueuedTask } from './queued-task.js';
 import { type EnqueuedTask, type TaskBackend, TaskBackends } from './task-backend.js';
 import type { TaskCall } from './task-call.js';
@@ -116,6 +116,6 @@ export class NamedTasks extends TaskBackends {
   }
 
   #json(name: string, value: unknown): JsonValue {
-    return JSON.parse(writePayload(name, value, this.options.maxPayloadBytes)) as JsonValue;
+    return copyPayload(name, value, this.options.maxPayloadBytes);
   }
 }

@@ -13,17 +13,24 @@ const UNSTORABLE = /[\0\p{Surrogate}]/u;
 /** How much of a member's name an error message shows. */
 const MAX_KEY_LENGTH = 40;
 
+/** What JSON makes of a character at most (`\u001f`), and of anything else: a number, or a comma and two braces. */
+const MAX_BYTES_A_CHARACTER = 6;
+const MAX_BYTES_A_VALUE = 30;
+
 /**
- * Copies a payload into the JSON text that every backend carries. What would arrive as something
- * else is refused, here and on every backend alike; members that are `undefined` are left out, as JSON does.
+ * Copies a payload as it will arrive. What would arrive as something else is refused, here and on
+ * every backend alike; members that are `undefined` are left out, as JSON does.
  *
  * @throws INVALID_PAYLOAD
  */
-export function writePayload(name: string, payload: unknown, maxBytes: number): string {
-  const text = JSON.stringify(new PayloadCopy(name, maxBytes).copy(payload, '$', []));
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxBytes) throw tooLarge(name, `${bytes} bytes`, maxBytes);
-  return text;
+export function copyPayload(name: string, payload: unknown, maxBytes: number): JsonValue {
+  const copying = new PayloadCopy(name, maxBytes);
+  const copy = copying.copy(payload, '$', []);
+  if (copying.mayBeTooLarge) {
+    const bytes = Buffer.byteLength(JSON.stringify(copy));
+    if (bytes > maxBytes) throw tooLarge(name, `${bytes} bytes`, maxBytes);
+  }
+  return copy;
 }
 
 /** Checks a payload by the schema of its task. Returns what the handler is given. @throws INVALID_PAYLOAD */
@@ -40,15 +47,22 @@ export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValu
 
 /** Reads each member once, so that what was checked is what is sent. */
 class PayloadCopy {
-  #size = 0;
+  #characters = 0;
+  #values = 0;
 
   constructor(
     private readonly name: string,
     private readonly maxBytes: number,
   ) {}
 
+  /** Whether it has to be written out to know. */
+  get mayBeTooLarge(): boolean {
+    return this.#characters * MAX_BYTES_A_CHARACTER + this.#values * MAX_BYTES_A_VALUE > this.maxBytes;
+  }
+
   copy(value: unknown, path: string, ancestors: readonly object[]): JsonValue {
-    this.#count(1);
+    this.#values++;
+    this.#count(0);
     if (value === null || typeof value === 'boolean') return value;
     if (typeof value === 'string') return this.#text(value, path);
     if (typeof value === 'number') {
@@ -102,8 +116,8 @@ class PayloadCopy {
 
   /** Gives up long before something enormous has been copied. */
   #count(characters: number): void {
-    this.#size += characters;
-    if (this.#size > this.maxBytes) throw tooLarge(this.name, 'more', this.maxBytes);
+    this.#characters += characters;
+    if (this.#characters + this.#values > this.maxBytes) throw tooLarge(this.name, 'more', this.maxBytes);
   }
 
   #refuse(path: string, problem: string): InvalidPayloadError {

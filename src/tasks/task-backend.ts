@@ -51,7 +51,7 @@ export abstract class TaskBackend {
   abstract assertReady(): void;
 
   /**
-   * Takes a batch, all of it or nothing. Resolves when it is where it will survive.
+   * Takes a batch. Resolves when all of it is where it will survive; if it rejects, what did arrive is taken back.
    *
    * @throws BACKEND_UNAVAILABLE
    */

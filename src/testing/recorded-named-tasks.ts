@@ -4,7 +4,7 @@ import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import { checkEnqueueOptions, type EnqueueOptions } from '../tasks/enqueue-options.js';
-import { checkPayload, writePayload } from '../tasks/payload.js';
+import { checkPayload, copyPayload } from '../tasks/payload.js';
 import { QueuedTask } from '../tasks/queued-task.js';
 import { matches } from './matches.js';
 
@@ -33,7 +33,7 @@ export class RecordedNamedTasks {
   /** @throws INVALID_PAYLOAD, INVALID_OPTION */
   record(definition: TaskDefinition, payload: unknown, checked: CheckedTaskOptions, given: EnqueueOptions): QueuedTask {
     const options = checkEnqueueOptions(given);
-    const sent = JSON.parse(writePayload(definition.name, payload, Infinity)) as JsonValue;
+    const sent = copyPayload(definition.name, payload, Infinity);
     checkPayload(definition, sent);
     const call = { fn: () => undefined, target: undefined, args: [], name: definition.name };
     const owner = { cancel: (task: QueuedTask) => this.withdraw(task, 'cancelled') };
