@@ -13,7 +13,6 @@ interface Scale {
   readonly waitingBytes: number;
 }
 
-// npm run bench [-- --quick] [-- --only <text>] [-- --json <file>]
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
@@ -23,7 +22,7 @@ const { values } = parseArgs({
 });
 const pace = values.quick
   ? { rounds: 3, secondsPerRun: 0.2, warmupSeconds: 0.3, microRounds: 1, microMilliseconds: 100 }
-  : { rounds: 15, secondsPerRun: 0.4, warmupSeconds: 1.5, microRounds: 5, microMilliseconds: 300 };
+  : { rounds: 13, secondsPerRun: 0.4, warmupSeconds: 1.5, microRounds: 5, microMilliseconds: 200 };
 
 console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
 console.log(

@@ -1,0 +1,2 @@
+// npm run bench [-- --quick] [-- --only <text>] [-- --json <file>], or npm run bench -- durable
+await (process.argv.includes('durable') ? import('./durable.js') : import('./run.js'));
