@@ -4,6 +4,7 @@ import {
   type MiddlewareConsumer,
   Module,
   type NestModule,
+  type OnApplicationBootstrap,
   type OnModuleDestroy,
   type OnModuleInit,
   Scope,
@@ -36,12 +37,15 @@ import {
 } from './nest/nest-internals.js';
 import { group } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
+import { HandlerRuns } from './scope/handler-runs.js';
 import { RequestScopes } from './scope/request-scopes.js';
 import { TaskScopes } from './scope/task-scopes.js';
 import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 import { HttpConnections } from './shutdown/http-connections.js';
 import { BackgroundTasksRef } from './tasks/ambient.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
+import { NamedTasks } from './tasks/named-tasks.js';
+import { TaskBackends } from './tasks/task-backend.js';
 
 /** Only told from what a test puts in its place: the injector is given the instances, and never calls it. */
 const suppliedTasks = (): never => {
@@ -60,9 +64,15 @@ const suppliedTasks = (): never => {
       useFactory: (options: BackgroundTasksModuleOptions) => new TaskEngine(resolveModuleOptions(options)),
     },
     {
+      provide: NamedTasks,
+      inject: [TaskEngine],
+      useFactory: ({ options }: TaskEngine) => new NamedTasks(options),
+    },
+    { provide: TaskBackends, useExisting: NamedTasks },
+    {
       provide: RequestScopes,
-      inject: [TaskEngine, ModulesContainer],
-      useFactory: (engine: TaskEngine, modules: ModulesContainer) => new RequestScopes(engine, modules),
+      inject: [TaskEngine, NamedTasks, ModulesContainer],
+      useFactory: (engine: TaskEngine, named: NamedTasks, modules: ModulesContainer) => new RequestScopes(engine, named, modules),
     },
     { provide: ResourceHolders, useExisting: RequestScopes },
     { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },
@@ -74,9 +84,12 @@ const suppliedTasks = (): never => {
     BackgroundTasksRef,
     TaskScopes,
   ],
-  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskScopes, ResourceHolders],
+  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskBackends, TaskScopes, ResourceHolders],
 })
-export class BackgroundTasksModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnModuleDestroy {
+export class BackgroundTasksModule
+  extends ConfigurableModuleClass
+  implements NestModule, OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
+{
   /** Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED, UNSUPPORTED_NEST at start-up */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     // Nest would read an array, or a string, as options that are all absent.
@@ -133,14 +146,25 @@ export class BackgroundTasksModule extends ConfigurableModuleClass implements Ne
     this.host.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
   }
 
+  /** Before the others: a backend begins to take what it finds, and their own hooks may enqueue. */
   onModuleInit(): void {
+    const { named } = this.scopes;
+    const runs = new HandlerRuns(this.scopes, this.moduleRef);
     this.scopes.plan.scan();
+    named.registry.explore(this.modules);
+    named.handledBy(runs);
     const load = this.lazyModules.load.bind(this.lazyModules);
     this.lazyModules.load = async (...args) => {
       const loaded = await load(...args);
       this.scopes.plan.scan();
+      named.registry.explore(this.modules);
       return loaded;
     };
+  }
+
+  /** After all others have been initialised, so that handlers find them ready. */
+  onApplicationBootstrap(): void {
+    this.scopes.named.backend?.start(new HandlerRuns(this.scopes, this.moduleRef));
   }
 
   /** The first of all shutdown hooks, because of `closeFirst`: nothing that tasks use is closed yet. */

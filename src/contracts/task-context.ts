@@ -1,3 +1,4 @@
+import type { JsonValue } from './json.js';
 import type { TaskOutcome } from './task-outcome.js';
 
 /** What `currentTask()` gives the code that a task runs. */
@@ -15,6 +16,8 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** How the request that added the task ended. */
   readonly outcome: TaskOutcome;
-  /** Tells the observers how far the task has come. The value means what the task says it means. */
+  /** For a named task, what the `captureContext` option returned where it was enqueued; else `undefined`. */
+  readonly context: JsonValue | undefined;
+  /** Tells the observers, and the backend that carries the task, how far the task has come. The value means what the task says it means. */
   progress(value: unknown): void;
 }

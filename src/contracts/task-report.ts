@@ -8,8 +8,10 @@
  * - `discarded`: the outcome of the request, `onAbort` or `dedupe` said not to run it
  * - `cancelled`: withdrawn by `cancel()`
  * - `abandoned`: the shutdown deadline came first
+ * - `enqueued`: a backend has accepted it, which runs it from here; how that ends is reported where it runs
  */
-export type TerminalTaskState = 'succeeded' | 'failed' | 'timed-out' | 'skipped' | 'discarded' | 'cancelled' | 'abandoned';
+export type TerminalTaskState =
+  'succeeded' | 'failed' | 'timed-out' | 'skipped' | 'discarded' | 'cancelled' | 'abandoned' | 'enqueued';
 
 /** Where a task is in its life; see {@link TerminalTaskState} for the ends. */
 export type TaskState = 'waiting' | 'running' | TerminalTaskState;

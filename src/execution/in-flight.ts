@@ -22,6 +22,7 @@ export class InFlight {
     discarded: 0,
     cancelled: 0,
     abandoned: 0,
+    enqueued: 0,
   };
 
   readonly #failures: TaskReport[] = [];
@@ -57,6 +58,7 @@ export class InFlight {
   }
 
   progress(task: QueuedTask, value: unknown): void {
+    task.progressed(value);
     this.#tell((observer) => observer.taskProgressed?.(eventOf(task), value));
   }
 

@@ -9,6 +9,8 @@ export interface TaskUnit {
   readonly tasks: BackgroundTasks;
   readonly outcome: TaskOutcome;
   progress(task: QueuedTask, value: unknown): void;
+  /** Called when one of them has ended. */
+  ended(task: QueuedTask): void;
 }
 
 /** One call of a task's function, as the function sees it through `currentTask()`. */
@@ -34,6 +36,11 @@ export class TaskAttempt implements TaskContext, Ambient {
 
   get outcome(): TaskOutcome {
     return this.unit.outcome;
+  }
+
+  /** A plain task has nothing but what its function was given. */
+  get context(): undefined {
+    return undefined;
   }
 
   get tasks(): BackgroundTasks {

@@ -10,6 +10,10 @@ export class TaskEngine {
   readonly inFlight: InFlight;
   readonly room: Room;
   readonly slots: RunSlots;
+  /** For what runs within a task, which has a slot: to wait for another would be to wait for itself. */
+  readonly innerSlots = new RunSlots(Infinity);
+  /** Set when the signals abort, shortly before the shutdown deadline: what fails from then on may not be its own fault. */
+  isStopping = false;
   /** Set at the shutdown deadline: from then on no task starts, in any request. */
   isPastDeadline = false;
 

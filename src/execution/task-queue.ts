@@ -1,11 +1,13 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TerminalTaskState } from '../contracts/task-report.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import type { TaskUnit } from './task-attempt.js';
+import { ambient } from '../tasks/ambient.js';
+import { TaskAttempt, type TaskUnit } from './task-attempt.js';
 import type { SlotTaker } from './run-slots.js';
 import type { TaskEngine } from './task-engine.js';
 import { type RunOwner, TaskRun } from './task-run.js';
 import { WaitingLine } from './waiting-line.js';
+import { unwantedTasks } from './wanted.js';
 
 /** What is sent when the handler of the tasks' request has ended. */
 export interface Answer {
@@ -27,7 +29,10 @@ export class TaskQueue implements RunOwner, SlotTaker {
   #now: number | undefined;
   #unseated = 0;
 
-  constructor(private readonly engine: TaskEngine) {}
+  constructor(
+    private readonly engine: TaskEngine,
+    private readonly slots = engine.slots,
+  ) {}
 
   get waiting(): readonly QueuedTask[] {
     return this.#waiting.toArray();
@@ -66,6 +71,11 @@ export class TaskQueue implements RunOwner, SlotTaker {
 
   add(task: QueuedTask): void {
     this.engine.inFlight.accept(task);
+    this.join(task);
+  }
+
+  /** Lines up a task that has been accepted before. */
+  join(task: QueuedTask): void {
     this.#waiting.push(task);
     if (this.#unit) this.#decide(this.#unit.outcome);
     if (this.#hasFailed) this.#skipWaiting();
@@ -83,8 +93,13 @@ export class TaskQueue implements RunOwner, SlotTaker {
   /** Takes a waiting task out and ends it. Returns whether it was waiting. */
   withdraw(task: QueuedTask, state: TerminalTaskState): boolean {
     if (!this.#waiting.remove(task)) return false;
-    this.#end(task, state);
+    this.end(task, state);
     return true;
+  }
+
+  /** Whether anything waits. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
   }
 
   /** Runs what waits, and what is added meanwhile, then calls `onIdle`. */
@@ -109,6 +124,16 @@ export class TaskQueue implements RunOwner, SlotTaker {
     return this.#runs.map((run) => run.task);
   }
 
+  /**
+   * The task that code of this request runs in; `undefined` for the handler. Where several run at a
+   * time it may not be known after the first `await` of theirs, and is `undefined`, too.
+   */
+  get enqueuer(): QueuedTask | undefined {
+    if (this.#runs.length < 2) return this.#runs[0]?.task;
+    const running = ambient.get()?.task;
+    return this.#runs.find(({ task }) => running instanceof TaskAttempt && running.queued === task)?.task;
+  }
+
   /** How many tasks in a row led to one that is added now. Between tasks, and for the handler's own, 0. */
   get chainLength(): number {
     let longest = -1;
@@ -118,25 +143,17 @@ export class TaskQueue implements RunOwner, SlotTaker {
 
   /** Discards the tasks that were not meant for this outcome. */
   #decide(outcome: TaskOutcome): void {
-    const unwanted = this.#waiting.toArray().filter((task) => !isWanted(task, outcome));
-    if (unwanted.length === 0) return;
-    const unwantedByOutcome = unwanted.filter((task) => !isWantedByOutcome(task, outcome));
-    for (const task of unwanted) this.withdraw(task, 'discarded');
-    if (unwantedByOutcome.length > 0) {
-      this.engine.log.discarded(unwantedByOutcome, outcome.succeeded ? 'The request succeeded' : 'The request failed');
-    }
-    const others = unwanted.filter((task) => !unwantedByOutcome.includes(task));
-    if (others.length > 0) this.engine.log.discarded(others, 'The client left');
+    for (const task of unwantedTasks(this.#waiting.toArray(), outcome, this.engine.log)) this.withdraw(task, 'discarded');
   }
 
   /** Loops rather than recurses: a synchronous task has ended before `take` returns. */
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    if (this.engine.isPastDeadline) for (const task of this.#waiting.takeAll()) this.#end(task, 'abandoned');
+    if (this.engine.isPastDeadline) for (const task of this.#waiting.takeAll()) this.end(task, 'abandoned');
     while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.length < this.#waiting.length) {
       this.#slotsAsked++;
-      this.engine.slots.take(this);
+      this.slots.take(this);
     }
     this.#isPumping = false;
     if (this.#slotsAsked === 0 && this.#waiting.length === 0 && this.#onIdle) {
@@ -166,6 +183,7 @@ export class TaskQueue implements RunOwner, SlotTaker {
     this.#runs.splice(this.#runs.indexOf(run), 1);
     const now = performance.now();
     this.engine.inFlight.end(run.task, state, error, now);
+    this.#unit!.ended(run.task);
     if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop') this.#hasFailed = true;
     if (this.#hasFailed) this.#skipWaiting();
     this.#now = now;
@@ -174,18 +192,19 @@ export class TaskQueue implements RunOwner, SlotTaker {
   }
 
   #skipWaiting(): void {
-    for (const task of this.#waiting.takeAll()) this.#end(task, 'skipped');
+    for (const task of this.#waiting.takeAll()) this.end(task, 'skipped');
   }
 
   #giveSlotBack(): void {
     this.#slotsAsked--;
-    this.engine.slots.release();
+    this.slots.release();
     this.#pump();
   }
 
-  #end(task: QueuedTask, state: TerminalTaskState): void {
+  /** Ends a task that has not run. */
+  end(task: QueuedTask, state: TerminalTaskState, error?: unknown): void {
     this.#unseat(task);
-    this.engine.inFlight.end(task, state);
+    this.engine.inFlight.end(task, state, error);
   }
 
   #unseat(task: QueuedTask): void {
@@ -196,13 +215,4 @@ export class TaskQueue implements RunOwner, SlotTaker {
       this.#unseated--;
     }
   }
-}
-
-function isWanted(task: QueuedTask, outcome: TaskOutcome): boolean {
-  return isWantedByOutcome(task, outcome) && !(outcome.aborted && task.options.onAbort === 'skip');
-}
-
-function isWantedByOutcome(task: QueuedTask, outcome: TaskOutcome): boolean {
-  const runOn = task.options.runOn ?? (task.addedAfterFailure ? 'always' : 'success');
-  return runOn === 'always' || (runOn === 'success') === outcome.succeeded;
 }

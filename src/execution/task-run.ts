@@ -1,9 +1,8 @@
-import { lastValueFrom, Observable } from 'rxjs';
 import type { TerminalTaskState } from '../contracts/task-report.js';
-import { isThenable } from '../is-thenable.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { ambient } from '../tasks/ambient.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
+import { awaited } from './awaited.js';
 import { backoffMs } from './backoff.js';
 import { TaskAttempt, type TaskUnit } from './task-attempt.js';
 
@@ -101,8 +100,5 @@ function call(attempt: TaskAttempt): unknown {
 }
 
 function invoke({ queued }: TaskAttempt): unknown {
-  const result = queued.invoke();
-  if (isThenable(result)) return Promise.resolve(result);
-  // As from a handler: HttpService.post() has done nothing until somebody subscribes.
-  return result instanceof Observable ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
+  return awaited(queued.invoke());
 }

@@ -73,6 +73,7 @@ function wrapRoute(handler: Handler, settings: HookSettings): Handler {
   const route: Handler = function (this: unknown, request, response, next) {
     const exchange = exchangeFor(request, response, settings);
     exchange.isHeld = isHeld;
+    exchange.framedRequest = request;
     endWithConnection(response, request.raw ?? request, response.raw ?? response);
     const settled = call.call(this, request, response, next);
     if (settled instanceof Promise) {

@@ -1,8 +1,9 @@
 import type { ArgumentsHost, InjectionToken } from '@nestjs/common';
+import { UnavailableError } from '../background-tasks-error.js';
 import { ScopeClosedError } from '../errors.js';
-import type { Answer } from '../execution/task-queue.js';
 import type { RequestScope } from '../scope/request-scope.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
+import type { ScopeOrigin } from '../scope/scope-origin.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
 import type { Ambient } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
@@ -25,13 +26,15 @@ export interface ExchangeResources {
  * One request and its response. Costs a small object until something of ours is touched; from then
  * on it watches for the two things that end a request: its route has settled, and its response is over.
  */
-export class HttpExchange implements Ambient, Answer, ScopeSource, Watched {
+export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched {
   place = -1;
   look: Look | undefined;
   /** What stands in for BackgroundTasks where a test has overridden it. */
   tasksOverride: BackgroundTasks | undefined;
   /** Whether Nest sends the response through the adapter, where it can be held back. */
   isHeld = true;
+  /** Fastify's wrapping of the request, once there is one. */
+  framedRequest: object | undefined;
   readonly task = undefined;
   /** Gone once the request has ended: Nest's own tables keep the request, and so this, alive through two collections. */
   #response: RawResponse | undefined;
@@ -47,11 +50,15 @@ export class HttpExchange implements Ambient, Answer, ScopeSource, Watched {
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
-    private readonly request: RawRequest,
+    private readonly rawRequest: RawRequest,
     response: RawResponse,
     readonly environment: ExchangeEnvironment,
   ) {
     this.#response = response;
+  }
+
+  get request(): object {
+    return this.framedRequest ?? this.rawRequest;
   }
 
   get response(): RawResponse {
@@ -119,6 +126,9 @@ export class HttpExchange implements Ambient, Answer, ScopeSource, Watched {
   /** Takes an error on its way to the exception filters, and lets resources see it first. */
   failed(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
     this.#failure ??= { error };
+    if (error instanceof UnavailableError && this.#response?.headersSent === false) {
+      this.#response.setHeader('Retry-After', error.retryAfterSeconds);
+    }
     const exits = this.#scope?.fail(error);
     if (!exits) {
       answer(error);
@@ -139,7 +149,7 @@ export class HttpExchange implements Ambient, Answer, ScopeSource, Watched {
   }
 
   #open(): RequestScope {
-    const { request, environment } = this;
+    const { rawRequest, environment } = this;
     const response = this.#response!;
     if (this.#notedRoutes === 0 && (response.writableFinished || response.destroyed)) {
       throw new ScopeClosedError('BackgroundTasks');
@@ -151,7 +161,7 @@ export class HttpExchange implements Ambient, Answer, ScopeSource, Watched {
     // It may write for as long as it runs, without ever going through the adapter.
     if (!this.isHeld) this.#watchClient();
     this.#routes = undefined;
-    onResponseEnd(request, response, (aborted) => this.#responseOver(aborted));
+    onResponseEnd(rawRequest, response, (aborted) => this.#responseOver(aborted));
     return scope;
   }
 

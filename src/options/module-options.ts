@@ -1,6 +1,7 @@
+import type { JsonValue } from '../contracts/json.js';
 import type { TaskObserver } from '../contracts/task-observer.js';
 import { InvalidOptionError } from '../errors.js';
-import { type Check, checkAll, count, flag, milliseconds, oneOf } from './checks.js';
+import { type Check, checkAll, count, flag, milliseconds, oneOf, wholeNumber } from './checks.js';
 import { type ResolvedRetry, retryRule, type RetryOptions } from './task-options.js';
 
 /** What `BackgroundTasksModule.forRoot()` takes. Durations are milliseconds. */
@@ -40,13 +41,25 @@ export interface BackgroundTasksModuleOptions {
   readonly responseTimeoutMs?: number;
   /** Whether to remember where each task was added, for the log of its failure. @default true unless NODE_ENV is production: it costs microseconds a task. */
   readonly captureSites?: boolean;
+  /**
+   * Bytes of JSON that the payload of a named task may take. @default 65536. Much more, and one
+   * large task holds up whatever carries them (pass a key to where the data is instead).
+   */
+  readonly maxPayloadBytes?: number;
+  /**
+   * What a named task takes along from its request, such as the tenant and the user: called with
+   * what Nest injects as `REQUEST`, its result is the handler's `TaskContext.context`. JSON, as a payload is.
+   * @default nothing.
+   */
+  readonly captureContext?: (request: never) => JsonValue | undefined;
   /** Told what happens to every task. @default none. */
   readonly observers?: readonly TaskObserver[];
 }
 
 /** The options after validation: every member decided, frozen. */
 export type ResolvedModuleOptions = Readonly<
-  Required<Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry'>> & {
+  Required<Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry' | 'captureContext'>> & {
+    captureContext: ((request: unknown) => JsonValue | undefined) | undefined;
     timeoutMs: number | undefined;
     retry: ResolvedRetry | undefined;
   }
@@ -59,7 +72,15 @@ const observersRule: Check<readonly TaskObserver[]> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give an array of objects that implement TaskObserver.');
 };
 
-type CheckedModuleOptions = Omit<BackgroundTasksModuleOptions, 'retry'> & { readonly retry?: ResolvedRetry };
+const captureContextRule: Check<NonNullable<ResolvedModuleOptions['captureContext']>> = (option, value) => {
+  if (typeof value === 'function') return value as NonNullable<ResolvedModuleOptions['captureContext']>;
+  throw new InvalidOptionError(option, value, 'Give a function of the request.');
+};
+
+type CheckedModuleOptions = Omit<BackgroundTasksModuleOptions, 'retry' | 'captureContext'> & {
+  readonly retry?: ResolvedRetry;
+  readonly captureContext?: NonNullable<ResolvedModuleOptions['captureContext']>;
+};
 
 /** Checks the options and fills in the defaults. Throws `INVALID_OPTION`. */
 export function resolveModuleOptions(options: BackgroundTasksModuleOptions): ResolvedModuleOptions {
@@ -75,6 +96,8 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     disposeTimeoutMs: milliseconds,
     responseTimeoutMs: milliseconds,
     captureSites: flag,
+    maxPayloadBytes: wholeNumber(1),
+    captureContext: captureContextRule,
     observers: observersRule,
   });
   return Object.freeze({
@@ -89,6 +112,8 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     disposeTimeoutMs: 5_000,
     responseTimeoutMs: 30_000,
     captureSites: process.env.NODE_ENV !== 'production',
+    maxPayloadBytes: 65_536,
+    captureContext: undefined,
     observers: Object.freeze([]),
     ...given,
   });

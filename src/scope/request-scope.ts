@@ -1,44 +1,39 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { Rank } from '../disposal/disposable-entry.js';
 import { Disposables } from '../disposal/disposables.js';
-import type { DisposalPlan } from '../disposal/disposal-plan.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
 import type { TaskUnit } from '../execution/task-attempt.js';
-import type { TaskEngine } from '../execution/task-engine.js';
-import { type Answer, TaskQueue } from '../execution/task-queue.js';
+import type { RunSlots } from '../execution/run-slots.js';
+import { TaskQueue } from '../execution/task-queue.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { Enrolled } from '../roll.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { captureSite } from '../tasks/capture-site.js';
-import { QueuedTask } from '../tasks/queued-task.js';
+import type { TaskDefinition } from '../tasks/define-task.js';
+import type { CheckedEnqueueOptions } from '../tasks/enqueue-options.js';
+import { QueuedTask, type TaskCarrier } from '../tasks/queued-task.js';
 import type { TaskCall } from '../tasks/task-call.js';
-import { ScopedBackgroundTasks, type TaskIntake } from './scoped-background-tasks.js';
+import { Outbox, type OutboxOwner } from './outbox.js';
+import type { ScopeEnvironment } from './scope-environment.js';
+import type { ScopeOrigin } from './scope-origin.js';
+import { type Caller, ScopedBackgroundTasks, type TaskIntake } from './scoped-background-tasks.js';
 
 /** How many tasks in a row may each add the next: far beyond any real chain, well before it hurts. */
 const CHAIN_LIMIT = 1_000;
-
-/** What the scopes of an application share. */
-export interface ScopeEnvironment {
-  readonly engine: TaskEngine;
-  readonly plan: DisposalPlan;
-  /** Whether the application has drained, so that new work is refused. */
-  readonly isShutDown: boolean;
-  /** Called once by a scope that has closed. */
-  closed(scope: RequestScope): void;
-}
 
 /**
  * The life of one request, or of one unit of work: it collects tasks and resources while the
  * handler runs; once the handler has settled and the response is over, it runs the tasks, then
  * disposes of the resources, then closes.
  */
-export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskUnit {
+export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, TaskIntake, TaskUnit {
   place = -1;
   readonly queue: TaskQueue;
   #disposables: Disposables | undefined;
+  #outbox: Outbox | undefined;
   #onClosed: (() => void)[] | undefined;
   #phase: 'open' | 'ending' | 'closed' = 'open';
   #tasks: BackgroundTasks | undefined;
@@ -48,9 +43,10 @@ export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskU
 
   constructor(
     private readonly environment: ScopeEnvironment,
-    private readonly answer: Answer,
+    private readonly origin: ScopeOrigin,
+    slots?: RunSlots,
   ) {
-    this.queue = new TaskQueue(environment.engine);
+    this.queue = new TaskQueue(environment.engine, slots);
   }
 
   get tasks(): BackgroundTasks {
@@ -62,7 +58,7 @@ export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskU
   }
 
   get waiting(): readonly QueuedTask[] {
-    return this.queue.waiting;
+    return this.#outbox ? [...this.queue.waiting, ...this.#outbox.waiting] : this.queue.waiting;
   }
 
   /** The name of what it is disposing of right now. */
@@ -70,27 +66,55 @@ export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskU
     return this.#disposables?.disposing;
   }
 
-  add(call: TaskCall, options: CheckedTaskOptions, caller: (...args: never[]) => unknown): QueuedTask {
-    const { engine, isShutDown } = this.environment;
+  add(call: TaskCall, options: CheckedTaskOptions, caller: Caller, carrier?: TaskCarrier): QueuedTask {
     const name = options.name ?? call.name;
-    if (isShutDown) throw new ShuttingDownError(`Task "${name}"`);
-    this.#assertNotClosed(`Task "${name}"`);
-    const earlier = options.dedupe && this.waiting.find((task) => task.name === name);
+    this.#assertTakes(name);
+    const earlier = options.dedupe && this.queue.waiting.find((task) => task.name === name);
     if (earlier && options.dedupe === 'keep-first') return earlier;
-    const { chainLength } = this.queue;
-    if (chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
-    const site = engine.options.captureSites ? captureSite(caller) : undefined;
-    const task = new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this);
+    const task = this.makeTask(call, options, caller, carrier);
     if (earlier) this.queue.replace(earlier, task);
-    else if (!this.queue.seat(task, this.#phase === 'open' ? this.answer : undefined)) {
-      throw new QueueFullError(name, engine.options.maxPending);
-    }
+    else this.seat(task);
     this.queue.add(task);
     return task;
   }
 
+  enqueue(
+    definition: TaskDefinition,
+    payload: unknown,
+    options: CheckedTaskOptions,
+    enqueueOptions: CheckedEnqueueOptions,
+    caller: Caller,
+  ): QueuedTask {
+    this.#assertTakes(definition.name);
+    const outbox = (this.#outbox ??= new Outbox(this.environment, this.origin, this));
+    return outbox.enqueue(definition, payload, options, enqueueOptions, caller);
+  }
+
+  makeTask(call: TaskCall, options: CheckedTaskOptions, caller: Caller, carrier: TaskCarrier | undefined): QueuedTask {
+    const { chainLength } = this.queue;
+    if (chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(options.name ?? call.name, CHAIN_LIMIT);
+    const site = this.environment.engine.options.captureSites ? captureSite(caller) : undefined;
+    return new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this, carrier);
+  }
+
+  /** @throws QUEUE_FULL */
+  seat(task: QueuedTask): void {
+    if (this.queue.seat(task, this.#phase === 'open' ? this.origin : undefined)) return;
+    throw new QueueFullError(task.name, this.environment.engine.options.maxPending);
+  }
+
   cancel(task: QueuedTask): boolean {
-    return this.queue.withdraw(task, 'cancelled');
+    return this.queue.withdraw(task, 'cancelled') || (this.#outbox?.withdraw(task, 'cancelled') ?? false);
+  }
+
+  ended(task: QueuedTask): void {
+    this.#outbox?.ended(task);
+  }
+
+  /** At the shutdown deadline: ends what runs and what waits. */
+  abandon(): void {
+    this.#outbox?.abandon();
+    this.queue.abandon();
   }
 
   progress(task: QueuedTask, value: unknown): void {
@@ -113,11 +137,13 @@ export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskU
    */
   beforeResponse(): Promise<void> | undefined {
     if (this.#failure || this.#phase !== 'open') return undefined;
-    const needsRoom = this.queue.needsRoom && this.answer.canHold;
-    if (!needsRoom && !this.#disposables?.hasBeforeResponse) return undefined;
+    const needsRoom = this.queue.needsRoom && this.origin.canHold;
+    if (!needsRoom && !this.#outbox?.isDue && !this.#disposables?.hasBeforeResponse) return undefined;
     return this.#hold(async () => {
       await this.#disposables?.exitBeforeResponse(this.#outcome);
       if (needsRoom) await this.queue.takeRoom();
+      // Last: what a task is about has been committed by the time another process can run it.
+      await this.#outbox?.handOver();
     });
   }
 
@@ -152,6 +178,7 @@ export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskU
       this.#outcome = Object.freeze(
         this.#failure ? { succeeded: false, error: this.#failure.error, ...response } : { succeeded: true, ...response },
       );
+      this.#outbox?.decide(this.#outcome);
       this.#drain();
     };
     settle();
@@ -165,6 +192,11 @@ export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskU
 
   get #toDispose(): Disposables {
     return (this.#disposables ??= new Disposables(this.environment.engine.options.disposeTimeoutMs));
+  }
+
+  #assertTakes(task: string): void {
+    if (this.environment.isShutDown) throw new ShuttingDownError(`Task "${task}"`);
+    this.#assertNotClosed(`Task "${task}"`);
   }
 
   #assertNotClosed(what: string): void {
@@ -182,6 +214,15 @@ export class RequestScope implements Enrolled, ResourceHolder, TaskIntake, TaskU
   }
 
   #dispose(): void {
+    void this.#outbox?.handOver()?.catch(() => undefined);
+    if (this.#outbox?.sending) {
+      void this.#outbox.sending.then(() => this.#drain());
+      return;
+    }
+    if (!this.queue.isEmpty) {
+      this.#drain();
+      return;
+    }
     if (!this.#disposables || this.#disposables.isEmpty) {
       this.#close();
       return;

@@ -4,14 +4,17 @@ import type { Rank } from '../disposal/disposable-entry.js';
 import type { ResourceRequest } from '../disposal/resource-graph.js';
 import { ResourceHolders } from '../disposal/resource-holder.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors.js';
+import type { RunSlots } from '../execution/run-slots.js';
 import type { TaskEngine } from '../execution/task-engine.js';
-import type { Answer } from '../execution/task-queue.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { hasDependents, requestLookup } from '../nest/nest-internals.js';
 import { Roll } from '../roll.js';
 import { ambient, BackgroundTasksRef } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { RequestScope, type ScopeEnvironment } from './request-scope.js';
+import type { NamedTasks } from '../tasks/named-tasks.js';
+import { RequestScope } from './request-scope.js';
+import type { ScopeEnvironment } from './scope-environment.js';
+import type { ScopeOrigin } from './scope-origin.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
 /** All scopes of the application: makes them, finds them, and knows when none is left. */
@@ -26,6 +29,7 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
 
   constructor(
     readonly engine: TaskEngine,
+    readonly named: NamedTasks,
     private readonly modules: ModulesContainer,
   ) {
     super();
@@ -38,9 +42,9 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   }
 
   /** @throws SHUTTING_DOWN */
-  create(answer: Answer): RequestScope {
+  create(origin: ScopeOrigin, slots?: RunSlots): RequestScope {
     if (this.#isShutDown) throw new ShuttingDownError('A new unit of work');
-    const scope = new RequestScope(this, answer);
+    const scope = new RequestScope(this, origin, slots);
     this.open.add(scope);
     return scope;
   }

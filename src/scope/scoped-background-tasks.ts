@@ -1,14 +1,25 @@
 import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
+import type { TaskDefinition } from '../tasks/define-task.js';
+import { type CheckedEnqueueOptions, checkEnqueueOptions, type EnqueueOptions } from '../tasks/enqueue-options.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { checkArguments, readTaskCall, type TaskCall } from '../tasks/task-call.js';
+
+/** The function whose call site is a task's. */
+export type Caller = (...args: never[]) => unknown;
 
 /** Takes the tasks of one request. */
 export interface TaskIntake {
   readonly waiting: readonly QueuedTask[];
-  /** `caller` is the function whose call site is the task's. */
-  add(call: TaskCall, options: CheckedTaskOptions, caller: (...args: never[]) => unknown): QueuedTask;
+  add(call: TaskCall, options: CheckedTaskOptions, caller: Caller): QueuedTask;
+  enqueue(
+    definition: TaskDefinition,
+    payload: unknown,
+    options: CheckedTaskOptions,
+    enqueueOptions: CheckedEnqueueOptions,
+    caller: Caller,
+  ): QueuedTask;
   cancel(task: QueuedTask): boolean;
 }
 
@@ -28,6 +39,12 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
     checkArguments(call);
     // oxlint-disable-next-line typescript/unbound-method -- named, not called
     return this.#intake.add(call, this.#options, this.addTask);
+  }
+
+  override enqueue(definition: TaskDefinition<never>, payload: unknown, options: EnqueueOptions = {}): BackgroundTask {
+    // oxlint-disable-next-line typescript/unbound-method -- named, not called
+    const caller = this.enqueue;
+    return this.#intake.enqueue(definition, payload, this.#options, checkEnqueueOptions(options), caller);
   }
 
   override with(options: TaskOptions): BackgroundTasks {

@@ -5,6 +5,7 @@ import { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
 import { attachScopeSource } from './scope-source.js';
+import { runUnit } from './unit-of-work.js';
 
 /** What the function given to `TaskScopes.run()` works with. Injected as `REQUEST` in the unit of work. */
 export interface TaskScope {
@@ -34,38 +35,27 @@ export class TaskScopes {
    */
   async run<T>(work: (scope: TaskScope) => T | Promise<T>): Promise<T> {
     this.scopes.plan.scanOnce();
-    const scope = this.scopes.create({ canHold: false });
-    const contextId = ContextIdFactory.create();
-    let result: { value: T } | { error: unknown };
-    try {
-      const unit = await this.#unit(scope, contextId);
-      const value = await (this.scopes.usesRef ? ambient.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit));
-      await scope.beforeResponse();
-      result = { value };
-    } catch (error) {
-      const replaced = scope.fail(error);
-      result = { error: replaced ? await replaced : error };
-    }
-    await new Promise<void>((resolve) => {
-      scope.onClosed(resolve);
-      scope.end({ aborted: false });
+    const unit = {} as MutableTaskScope;
+    const scope = this.scopes.create({ canHold: false, request: unit });
+    return runUnit(scope, async () => {
+      await this.#prepare(unit, scope, ContextIdFactory.create());
+      return this.scopes.usesRef ? ambient.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit);
     });
-    if ('error' in result) throw result.error;
-    return result.value;
   }
 
-  async #unit(scope: RequestScope, contextId: ContextId): Promise<TaskScope> {
+  async #prepare(unit: MutableTaskScope, scope: RequestScope, contextId: ContextId): Promise<void> {
     const resolve = async <V>(token: InjectionToken<V>): Promise<V> => {
       const isSingleton = this.moduleRef.introspect(token as Type<V>).scope === Scope.DEFAULT;
       return isSingleton
         ? this.moduleRef.get<V>(token, { strict: false })
         : this.moduleRef.resolve<V>(token, contextId, { strict: false });
     };
-    const unit = { resolve } as { -readonly [K in keyof TaskScope]: TaskScope[K] };
+    unit.resolve = resolve;
     attachScopeSource(unit, { openScope: () => scope });
     attachScopeSource(contextId, { openScope: () => scope });
     this.moduleRef.registerRequestByContextId(unit, contextId);
     unit.tasks = await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>);
-    return unit;
   }
 }
+
+type MutableTaskScope = { -readonly [K in keyof TaskScope]: TaskScope[K] };

@@ -48,6 +48,7 @@ export class BackgroundTasksHost {
   }
 
   async #drainWithin(timeoutMs: number): Promise<void> {
+    this.scopes.named.backend?.stopTaking();
     const graceMs = Math.min(timeoutMs * GRACE_SHARE, MAX_GRACE_MS);
     const abort = setTimeout(() => this.#abortRunning(), timeoutMs - graceMs);
     let deadline: NodeJS.Timeout | undefined;
@@ -68,18 +69,20 @@ export class BackgroundTasksHost {
   }
 
   #abortRunning(): void {
+    this.scopes.engine.isStopping = true;
     const reason = new DOMException('The application is shutting down.', 'AbortError');
     for (const scope of this.scopes.open.members()) scope.queue.abortRunning(reason);
   }
 
   #abandon(timeoutMs: number): void {
     const { engine } = this.scopes;
+    engine.isStopping = true;
     const open = this.scopes.open.members();
-    const left = open.flatMap((scope) => [...scope.queue.running, ...scope.queue.waiting]);
+    const left = open.flatMap((scope) => [...scope.queue.running, ...scope.waiting]);
     const disposing = open.flatMap((scope) => scope.disposing ?? []);
     if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
     engine.isPastDeadline = true;
-    for (const scope of open) scope.queue.abandon();
+    for (const scope of open) scope.abandon();
     engine.room.openDoors();
     this.#connections?.destroy();
   }

@@ -1,5 +1,7 @@
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
+import type { TaskDefinition } from './define-task.js';
+import type { EnqueueOptions } from './enqueue-options.js';
 
 /** A function that can be a task: anything callable, with any arguments. */
 export type TaskFunction = (...args: never[]) => unknown;
@@ -47,8 +49,22 @@ export abstract class BackgroundTasks {
   ): BackgroundTask;
 
   /**
+   * Runs the handler of a named task with this payload, once. Without a backend it runs in this
+   * process, in its turn after the response. A backend has accepted it before the response is sent,
+   * so that a 2xx means it will run; if it cannot, the client gets 503. From within a task it goes when
+   * that task has succeeded. If the handler of the request fails, nothing is enqueued, unless `runOn` says so.
+   *
+   * @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE, INVALID_OPTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL
+   */
+  abstract enqueue<Input, Output>(
+    definition: TaskDefinition<Input, Output>,
+    payload: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): BackgroundTask;
+
+  /**
    * The same queue, with options for the tasks added through the returned object:
-   * `tasks.with({ runOn: 'always' }).addTask(audit, id)`. Options given twice: the later win.
+   * `tasks.with({ runOn: 'always' }).addTask(audit, id)`. For a named task they add to those of its definition. Options given twice: the later win.
    *
    * @throws INVALID_OPTION
    */

@@ -11,6 +11,14 @@ export interface TaskOwner {
   cancel(task: QueuedTask): boolean;
 }
 
+/** How whoever carries a named task knows it. */
+export interface TaskCarrier {
+  readonly id: string;
+  /** The attempts that were made before, in whichever process. */
+  readonly earlierAttempts: number;
+  progressed(value: unknown): void;
+}
+
 /**
  * A task from `addTask` to its end. It is an AsyncResource because that is the cheapest way to run
  * the function in the async context of the line that added it: `AsyncLocalStorage.snapshot()` costs
@@ -20,7 +28,8 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   state: TaskState = 'waiting';
   attempts = 0;
   error: unknown;
-  startedAt = 0;
+  /** -1 until the first attempt. */
+  startedAt = -1;
   durationMs = 0;
   /** Whether it counts towards `maxPending`. */
   isSeated = false;
@@ -39,12 +48,16 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     /** Holds the stack of the `addTask` call; absent unless `captureSites` is on. */
     readonly site: Error | undefined,
     owner: TaskOwner,
+    /** Absent for a task that is this process's own. */
+    private readonly carrier?: TaskCarrier,
   ) {
     // Without destroy hooks there is nothing to destroy; tracking it for the collector costs.
     super('BackgroundTask', { requireManualDestroy: true });
     this.#call = call;
     this.#owner = owner;
     this.name = options.name ?? call.name;
+    this.#id = carrier?.id;
+    if (carrier) this.attempts = carrier.earlierAttempts;
   }
 
   readonly name: string;
@@ -70,6 +83,10 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     return promise;
   }
 
+  progressed(value: unknown): void {
+    this.carrier?.progressed(value);
+  }
+
   invoke(): unknown {
     const { fn, target, args } = this.#call!;
     return Reflect.apply(fn, target, args);
@@ -81,7 +98,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     this.error = error;
     this.#call = undefined;
     this.#owner = undefined;
-    if (this.attempts > 0) this.durationMs = now - this.startedAt;
+    if (this.startedAt >= 0) this.durationMs = now - this.startedAt;
     this.#settlement?.resolve(this.report());
   }
 

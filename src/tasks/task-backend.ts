@@ -66,6 +66,6 @@ export abstract class TaskBackend {
 
 /** Where a module registers the backend that it brings. */
 export abstract class TaskBackends {
-  /** @throws ALREADY_REGISTERED if there is one already */
+  /** @throws INVALID_OPTION if there is one already */
   abstract use(backend: TaskBackend): void;
 }

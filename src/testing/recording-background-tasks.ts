@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TaskReport } from '../contracts/task-report.js';
 import { TaskNotRecordedError, TasksFailedError } from '../errors.js';
@@ -14,8 +13,12 @@ import {
   type TaskFunction,
   type TaskTarget,
 } from '../tasks/background-tasks.js';
+import type { TaskDefinition } from '../tasks/define-task.js';
+import type { EnqueueOptions } from '../tasks/enqueue-options.js';
 import { QueuedTask } from '../tasks/queued-task.js';
 import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
+import { matches } from './matches.js';
+import { type RecordedNamedTask, RecordedNamedTasks } from './recorded-named-tasks.js';
 
 /** A task that was added and has not run. */
 export interface RecordedTask {
@@ -63,6 +66,7 @@ export interface RecordingTasks extends BackgroundTasks {
  */
 export class RecordingBackgroundTasks extends BackgroundTasks implements RecordingTasks {
   readonly #recorded: { readonly record: RecordedTask; readonly queued: QueuedTask }[] = [];
+  readonly #named = new RecordedNamedTasks();
   readonly #engine = new TaskEngine(resolveModuleOptions({}));
 
   /** What was added and not cancelled, run or cleared, in order. */
@@ -70,21 +74,31 @@ export class RecordingBackgroundTasks extends BackgroundTasks implements Recordi
     return this.#recorded.map(({ record }) => record);
   }
 
+  /** What was enqueued and not cancelled or cleared, in order. It is checked as it would be, and goes nowhere. */
+  get enqueued(): readonly RecordedNamedTask[] {
+    return this.#named.all;
+  }
+
   override addTask(target: unknown, ...args: unknown[]): BackgroundTask {
     return this.#record(readTaskCall(target, args), noTaskOptions);
   }
 
+  override enqueue(definition: TaskDefinition<never>, payload: unknown, options: EnqueueOptions = {}): BackgroundTask {
+    return this.#named.record(definition, payload, noTaskOptions, options);
+  }
+
   override with(options: TaskOptions): RecordingTasks {
-    return new RecordingView(this, (call, checked) => this.#record(call, checked), checkTaskOptions(options));
+    const record = (call: TaskCall, checked: CheckedTaskOptions) => this.#record(call, checked);
+    return new RecordingView(this, record, this.#named, checkTaskOptions(options));
   }
 
   override get pending(): readonly BackgroundTask[] {
-    return this.#recorded.map(({ queued }) => queued);
+    return [...this.#recorded.map(({ queued }) => queued), ...this.#named.all.map(({ task }) => task)];
   }
 
   override cancel(name: string): boolean {
-    const found = this.#recorded.filter(({ queued }) => queued.name === name);
-    for (const { queued } of found) queued.cancel();
+    const found = this.pending.filter((task) => task.name === name);
+    for (const task of found) task.cancel();
     return found.length > 0;
   }
 
@@ -98,13 +112,19 @@ export class RecordingBackgroundTasks extends BackgroundTasks implements Recordi
     assertRecorded(this.added, readTaskCall(target, args), noTaskOptions);
   }
 
-  /** Throws if anything was added. @throws TASK_NOT_RECORDED, listing what was added */
+  /**
+   * Throws unless a task of that definition was enqueued, with that payload where one is named.
+   *
+   * @throws TASK_NOT_RECORDED, listing what was enqueued
+   */
+  assertEnqueued<Input, Output>(definition: TaskDefinition<Input, Output>, ...payload: [Partial<NoInfer<Input>>?]): void {
+    this.#named.assertEnqueued(definition, payload);
+  }
+
+  /** Throws if anything was added or enqueued. @throws TASK_NOT_RECORDED, listing what was */
   assertNothingAdded(): void {
-    if (this.#recorded.length > 0)
-      throw new TaskNotRecordedError(
-        undefined,
-        this.added.map(({ name }) => name),
-      );
+    const names = this.pending.map(({ name }) => name);
+    if (names.length > 0) throw new TaskNotRecordedError(undefined, names);
   }
 
   /**
@@ -122,7 +142,7 @@ export class RecordingBackgroundTasks extends BackgroundTasks implements Recordi
       const batch = this.#recorded.splice(0).map(({ queued }) => queued);
       const queue = new TaskQueue(this.#engine);
       for (const queued of batch) queue.add(queued);
-      const unit = { tasks: this as BackgroundTasks, outcome, progress: () => undefined };
+      const unit = { tasks: this as BackgroundTasks, outcome, progress: () => undefined, ended: () => undefined };
       await new Promise<void>((resolve) => queue.drain(unit, resolve));
       reports.push(...batch.map((queued) => queued.report()));
     }
@@ -133,7 +153,7 @@ export class RecordingBackgroundTasks extends BackgroundTasks implements Recordi
 
   /** Forgets what was added, as between two tests that share an application. */
   clear(): void {
-    for (const { queued } of [...this.#recorded]) queued.cancel();
+    for (const task of this.pending) task.cancel();
   }
 
   #record(call: TaskCall, options: CheckedTaskOptions): BackgroundTask {
@@ -176,6 +196,7 @@ class RecordingView extends BackgroundTasks implements RecordingTasks {
   constructor(
     private readonly recording: RecordingBackgroundTasks,
     private readonly record: (call: TaskCall, options: CheckedTaskOptions) => BackgroundTask,
+    private readonly named: RecordedNamedTasks,
     private readonly options: CheckedTaskOptions,
   ) {
     super();
@@ -185,12 +206,17 @@ class RecordingView extends BackgroundTasks implements RecordingTasks {
     return this.record(readTaskCall(target, args), this.options);
   }
 
+  override enqueue(definition: TaskDefinition<never>, payload: unknown, options: EnqueueOptions = {}): BackgroundTask {
+    return this.named.record(definition, payload, this.options, options);
+  }
+
   assertAdded(target: unknown, ...args: unknown[]): void {
     assertRecorded(this.recording.added, readTaskCall(target, args), this.options);
   }
 
   override with(options: TaskOptions): RecordingTasks {
-    return new RecordingView(this.recording, this.record, Object.freeze({ ...this.options, ...checkTaskOptions(options) }));
+    const both = Object.freeze({ ...this.options, ...checkTaskOptions(options) });
+    return new RecordingView(this.recording, this.record, this.named, both);
   }
 
   override get pending(): readonly BackgroundTask[] {
@@ -200,25 +226,4 @@ class RecordingView extends BackgroundTasks implements RecordingTasks {
   override cancel(name: string): boolean {
     return this.recording.cancel(name);
   }
-}
-
-function matches(wanted: unknown, given: unknown): boolean {
-  const matcher = wanted as { asymmetricMatch?(value: unknown): boolean } | null | undefined;
-  if (typeof matcher?.asymmetricMatch === 'function') return matcher.asymmetricMatch(given);
-  if (!isPlain(wanted) || !isPlain(given) || isDeepStrictEqual(wanted, given)) return isDeepStrictEqual(wanted, given);
-  const keys = Object.keys(wanted);
-  return (
-    Array.isArray(wanted) === Array.isArray(given) &&
-    keys.length === Object.keys(given).length &&
-    keys.every((key) => Object.hasOwn(given, key) && matches(wanted[key], given[key]))
-  );
-}
-
-/** Whether a matcher may be inside: anything else is compared whole. */
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value) as never)
-  );
 }

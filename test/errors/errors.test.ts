@@ -109,6 +109,30 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'added: audit',
     fix: 'Compare the function',
   },
+  UNKNOWN_TASK: {
+    error: new api.UnknownTaskError('send-invoice'),
+    wrong: 'No handler',
+    value: '"send-invoice"',
+    fix: 'Add a class with @TaskHandler()',
+  },
+  DUPLICATE_TASK: {
+    error: new api.DuplicateTaskError('send-invoice', ['A', 'B']),
+    wrong: '"send-invoice" has more than one handler',
+    value: 'A, B',
+    fix: 'Give each task a name',
+  },
+  INVALID_PAYLOAD: {
+    error: new api.InvalidPayloadError('send-invoice', '$.at', 'is an instance of Date'),
+    wrong: '"send-invoice"',
+    value: '$.at is an instance of Date',
+    fix: 'cannot be enqueued',
+  },
+  BACKEND_UNAVAILABLE: {
+    error: new api.BackendUnavailableError('Task "send-invoice"', 'Redis does not answer'),
+    wrong: 'could not be handed over',
+    value: 'Redis does not answer',
+    fix: 'Try again later',
+  },
   THREAD_CRASHED: {
     error: new api.ThreadCrashedError('resize', 'it ran out of memory', new Error('heap')),
     wrong: '"resize"',
@@ -168,7 +192,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(26);
+    expect(codes).toHaveLength(30);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

@@ -18,6 +18,7 @@ describe('B16 stats()', () => {
       discarded: 0,
       cancelled: 0,
       abandoned: 0,
+      enqueued: 0,
     });
   });
 

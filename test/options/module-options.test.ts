@@ -8,7 +8,8 @@ type Options = BackgroundTasksModuleOptions;
 
 const ALL =
   'There is no such option; there are onTaskFailure, concurrency, maxRunning, maxPending, overflow, timeoutMs, retry, ' +
-  'shutdownTimeoutMs, disposeTimeoutMs, responseTimeoutMs, captureSites, observers.';
+  'shutdownTimeoutMs, disposeTimeoutMs, responseTimeoutMs, captureSites, maxPayloadBytes, ' +
+  'captureContext, observers.';
 const OBSERVERS = 'Give an array of objects that implement TaskObserver.';
 
 const bad: readonly BadOption[] = [
@@ -23,6 +24,18 @@ const bad: readonly BadOption[] = [
     received: typeof value === 'string' ? JSON.stringify(value) : String(value),
     fix: 'Give true or false.',
   })),
+  ...[0, 1.5, Infinity, '64KiB'].map((value) => ({
+    options: { maxPayloadBytes: value },
+    option: 'maxPayloadBytes',
+    received: typeof value === 'string' ? JSON.stringify(value) : String(value),
+    fix: 'Give a whole number of 1 or more.',
+  })),
+  {
+    options: { captureContext: {} },
+    option: 'captureContext',
+    received: 'an instance of Object',
+    fix: 'Give a function of the request.',
+  },
   { options: { observers: {} }, option: 'observers', received: 'an instance of Object', fix: OBSERVERS },
   { options: { observers: null }, option: 'observers', received: 'null', fix: OBSERVERS },
   { options: { observers: [null] }, option: 'observers', received: 'an array', fix: OBSERVERS },

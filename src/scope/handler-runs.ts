@@ -1,0 +1,62 @@
+import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
+import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import { awaited } from '../execution/awaited.js';
+import { resolveInContext } from '../nest/nest-internals.js';
+import { ambient } from '../tasks/ambient.js';
+import type { HandlerCaller } from '../tasks/named-tasks.js';
+import { checkPayload } from '../tasks/payload.js';
+import { QueuedTask } from '../tasks/queued-task.js';
+import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../tasks/task-backend.js';
+import type { TaskRuns } from '../tasks/task-handler.decorator.js';
+import { HandlerContext } from './handler-context.js';
+import type { RequestScopes } from './request-scopes.js';
+import { attachScopeSource } from './scope-source.js';
+import { runUnit } from './unit-of-work.js';
+
+/** Runs the handlers of named tasks, each time as a unit of work of its own. */
+export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
+  constructor(
+    private readonly scopes: RequestScopes,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  isKnown(name: string): boolean {
+    return this.scopes.named.registry.has(name);
+  }
+
+  /** The backend's task is the only one of a unit that exists for its sake: its limits, counts and reports are any task's. */
+  async run(envelope: TaskEnvelope, { number, progressed }: NamedTaskAttempt): Promise<NamedTaskResult> {
+    const { engine, named } = this.scopes;
+    const { timeoutMs } = named.registry.get(envelope.name).definition.options;
+    const scope = this.scopes.create({ canHold: false, request: undefined });
+    const carrier = { id: envelope.id, earlierAttempts: number - 1, progressed };
+    const call = { fn: () => this.call(envelope), target: undefined, args: [], name: envelope.name };
+    // Further attempts are the backend's: not even the module's own default makes one here.
+    const options = { runOn: 'always' as const, retry: ONE_ATTEMPT, ...(timeoutMs !== undefined && { timeoutMs }) };
+    const task = new QueuedTask(call, options, false, 0, undefined, scope, carrier);
+    scope.queue.add(task);
+    scope.end({ aborted: false });
+    const report = await task.settled;
+    return { report, isStopped: report.state !== 'succeeded' && engine.isStopping };
+  }
+
+  /** Called within the task that runs it. */
+  async call(envelope: TaskEnvelope): Promise<unknown> {
+    const { engine, named } = this.scopes;
+    const { definition, handler } = named.registry.get(envelope.name);
+    const context = new HandlerContext(ambient.get()!.task!, envelope.context.captured);
+    const origin = { canHold: false, request: context, carried: envelope.context };
+    const scope = (context.scope = this.scopes.create(origin, engine.innerSlots));
+    return runUnit(scope, async () => {
+      const payload = checkPayload(definition, structuredClone(envelope.payload));
+      const contextId = ContextIdFactory.create();
+      attachScopeSource(context, { openScope: () => scope });
+      attachScopeSource(contextId, { openScope: () => scope });
+      this.moduleRef.registerRequestByContextId(context, contextId);
+      const instance: unknown = handler.isDependencyTreeStatic() ? handler.instance : await resolveInContext(handler, contextId);
+      await ambient.runTask(context, () => awaited((instance as TaskRuns<unknown>).run(payload)));
+    });
+  }
+}
+
+const ONE_ATTEMPT = Object.freeze({ attempts: 1, delayMs: 0, factor: 1, maxDelayMs: 0, jitter: 0 });

@@ -1,0 +1,151 @@
+import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { TerminalTaskState } from '../contracts/task-report.js';
+import type { TaskQueue } from '../execution/task-queue.js';
+import { unwantedTasks } from '../execution/wanted.js';
+import type { CheckedTaskOptions } from '../options/task-options.js';
+import type { TaskDefinition } from '../tasks/define-task.js';
+import type { CheckedEnqueueOptions } from '../tasks/enqueue-options.js';
+import type { QueuedTask, TaskCarrier } from '../tasks/queued-task.js';
+import type { EnqueuedTask, TaskBackend } from '../tasks/task-backend.js';
+import type { TaskCall } from '../tasks/task-call.js';
+import type { ScopeEnvironment } from './scope-environment.js';
+import type { ScopeOrigin } from './scope-origin.js';
+import type { Caller } from './scoped-background-tasks.js';
+
+interface Held {
+  readonly queued: QueuedTask;
+  readonly enqueued: EnqueuedTask;
+  /** The task that enqueued it: it goes when that has succeeded. */
+  readonly enqueuer: QueuedTask | undefined;
+}
+
+/** The scope that an outbox belongs to. */
+export interface OutboxOwner {
+  readonly queue: TaskQueue;
+  add(call: TaskCall, options: CheckedTaskOptions, caller: Caller, carrier: TaskCarrier): QueuedTask;
+  makeTask(call: TaskCall, options: CheckedTaskOptions, caller: Caller, carrier: TaskCarrier): QueuedTask;
+  /** @throws QUEUE_FULL */
+  seat(task: QueuedTask): void;
+}
+
+/** The named tasks of one request that have not been handed over yet. */
+export class Outbox {
+  #held: Held[] = [];
+  #sending: Promise<unknown> | undefined;
+
+  constructor(
+    private readonly environment: ScopeEnvironment,
+    private readonly origin: ScopeOrigin,
+    private readonly owner: OutboxOwner,
+  ) {}
+
+  get waiting(): QueuedTask[] {
+    return this.#held.map(({ queued }) => queued);
+  }
+
+  /** Whether something is to be handed over before the response. */
+  get isDue(): boolean {
+    return this.#held.some(isReady);
+  }
+
+  /** What is being handed over now. */
+  get sending(): Promise<unknown> | undefined {
+    return this.#sending;
+  }
+
+  enqueue(
+    definition: TaskDefinition,
+    payload: unknown,
+    options: CheckedTaskOptions,
+    enqueueOptions: CheckedEnqueueOptions,
+    caller: Caller,
+  ): QueuedTask {
+    const { engine, named } = this.environment;
+    const same = named.sameWork(definition, enqueueOptions);
+    if (same) return same;
+    const merged = { ...definition.options, ...options, name: definition.name };
+    const enqueued = named.prepare(definition, payload, merged, enqueueOptions, this.origin);
+    const call = named.callOf(enqueued);
+    const carrier = { id: enqueued.envelope.id, earlierAttempts: 0, progressed: () => undefined };
+    const { enqueuer } = this.owner.queue;
+    // In this process it takes its turn, unless it depends on how the task ends that enqueues it.
+    if (!named.backend && !enqueuer) return named.remember(this.owner.add(call, merged, caller, carrier), enqueueOptions);
+    const earlier = merged.dedupe && this.waiting.find((task) => task.name === merged.name);
+    if (earlier && merged.dedupe === 'keep-first') return earlier;
+    const queued = this.owner.makeTask(call, merged, caller, carrier);
+    if (!named.backend) this.owner.seat(queued);
+    if (earlier) this.withdraw(earlier, 'discarded');
+    engine.inFlight.accept(queued);
+    this.#held.push({ queued, enqueued, enqueuer });
+    return named.remember(queued, enqueueOptions);
+  }
+
+  /** Takes a task out and ends it. Returns whether it was there. */
+  withdraw(task: QueuedTask, state: TerminalTaskState): boolean {
+    const index = this.#held.findIndex(({ queued }) => queued === task);
+    if (index === -1) return false;
+    this.#held.splice(index, 1);
+    this.owner.queue.end(task, state);
+    return true;
+  }
+
+  /** Discards what was not meant for this outcome. */
+  decide(outcome: TaskOutcome): void {
+    for (const task of unwantedTasks(this.waiting, outcome, this.environment.engine.log)) this.withdraw(task, 'discarded');
+  }
+
+  /** A task has ended, which may have enqueued others. */
+  ended(task: QueuedTask): void {
+    const enqueued = this.#held.filter(({ enqueuer }) => enqueuer === task).map(({ queued }) => queued);
+    if (enqueued.length === 0) return;
+    if (task.state === 'succeeded') {
+      if (this.environment.named.backend) this.handOver()?.catch(() => undefined);
+      return;
+    }
+    this.environment.engine.log.discarded(enqueued, `Task "${task.name}" did not succeed`);
+    for (const each of enqueued) this.withdraw(each, 'discarded');
+  }
+
+  /**
+   * Hands over, in one batch, what waits for no task to succeed. Rejects, once those tasks have
+   * failed, with what the backend threw; `undefined` if there is nothing to wait for.
+   */
+  handOver(): Promise<void> | undefined {
+    const ready = this.#held.filter(isReady);
+    if (ready.length === 0) return undefined;
+    this.#held = this.#held.filter((held) => !isReady(held));
+    const { backend } = this.environment.named;
+    if (backend) return this.#send(backend, ready);
+    for (const { queued } of ready) this.owner.queue.join(queued);
+    return undefined;
+  }
+
+  /** At the shutdown deadline. */
+  abandon(): void {
+    for (const task of this.waiting) this.withdraw(task, 'abandoned');
+  }
+
+  #send(backend: TaskBackend, batch: readonly Held[]): Promise<void> {
+    const sent = (async () => {
+      const endAll = (state: TerminalTaskState, error?: unknown) => {
+        for (const { queued } of batch) this.owner.queue.end(queued, state, error);
+      };
+      try {
+        await backend.accept(batch.map(({ enqueued }) => enqueued));
+      } catch (error) {
+        endAll('failed', error);
+        throw error;
+      }
+      endAll('enqueued');
+    })();
+    const sending = Promise.allSettled([this.#sending, sent]).then(() => {
+      if (this.#sending === sending) this.#sending = undefined;
+    });
+    this.#sending = sending;
+    return sent;
+  }
+}
+
+function isReady({ enqueuer }: Held): boolean {
+  return enqueuer === undefined || enqueuer.state === 'succeeded';
+}

@@ -1,0 +1,23 @@
+import { checkAll, group, nonEmptyString } from '../options/checks.js';
+import type { BackendSettings } from './backend-settings.js';
+
+/** What can be said about one `enqueue`. */
+export interface EnqueueOptions extends BackendSettings {
+  /**
+   * Names what the task does, so that enqueueing it twice does it once: an order's number, a
+   * webhook's delivery id. @default none: every `enqueue` is a task of its own. In this process it holds until
+   * the task has ended, on a backend for as long as that remembers the task.
+   */
+  readonly idempotencyKey?: string;
+}
+
+/** As checked: what it says to backends is theirs to check. */
+export interface CheckedEnqueueOptions {
+  readonly idempotencyKey?: string;
+  readonly bullmq?: object;
+}
+
+/** @throws INVALID_OPTION */
+export function checkEnqueueOptions(options: EnqueueOptions): CheckedEnqueueOptions {
+  return checkAll<CheckedEnqueueOptions>('enqueue', options, { idempotencyKey: nonEmptyString, bullmq: group });
+}

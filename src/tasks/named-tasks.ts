@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import type { JsonValue } from '../contracts/json.js';
+import type { TaskEnvelope, TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import { InvalidOptionError } from '../errors.js';
+import { UnknownTaskError } from '../named-task-errors.js';
+import type { ResolvedModuleOptions } from '../options/module-options.js';
+import type { CheckedTaskOptions } from '../options/task-options.js';
+import type { TaskDefinition } from './define-task.js';
+import type { CheckedEnqueueOptions } from './enqueue-options.js';
+import { checkPayload, writePayload } from './payload.js';
+import type { QueuedTask } from './queued-task.js';
+import { type EnqueuedTask, type TaskBackend, TaskBackends } from './task-backend.js';
+import type { TaskCall } from './task-call.js';
+import { TaskRegistry } from './task-registry.js';
+
+/** Calls the handler of a task that is running. Implemented by what knows scopes, which lie above. */
+export interface HandlerCaller {
+  call(envelope: TaskEnvelope): unknown;
+}
+
+/** The named tasks of the application: their handlers, the backend that carries them, and what may be sent. */
+export class NamedTasks extends TaskBackends {
+  readonly registry = new TaskRegistry();
+  #backend: TaskBackend | undefined;
+  #caller: HandlerCaller | undefined;
+
+  /** The tasks of this process that have an idempotency key and have not ended. */
+  readonly #sameWork = new Map<string, QueuedTask>();
+
+  constructor(private readonly options: Pick<ResolvedModuleOptions, 'captureContext' | 'maxPayloadBytes'>) {
+    super();
+  }
+
+  /** What carries them out of this process; `undefined` if they stay in it. */
+  get backend(): TaskBackend | undefined {
+    return this.#backend;
+  }
+
+  override use(backend: TaskBackend): void {
+    if (this.#backend)
+      throw new InvalidOptionError('backend', backend, 'There is one already: import one module that brings a backend.');
+    this.#backend = backend;
+  }
+
+  /** Says who calls handlers. */
+  handledBy(caller: HandlerCaller): void {
+    this.#caller = caller;
+  }
+
+  /** @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE */
+  prepare(
+    definition: TaskDefinition,
+    payload: unknown,
+    options: CheckedTaskOptions,
+    { idempotencyKey, bullmq }: CheckedEnqueueOptions,
+    origin: { readonly request: unknown; readonly carried?: TaskEnvelopeContext },
+  ): EnqueuedTask {
+    // Another definition of the same name has another schema.
+    if (this.registry.get(definition.name).definition !== definition) throw new UnknownTaskError(definition.name);
+    const sent = this.#json(definition.name, payload);
+    checkPayload(definition, sent);
+    this.#backend?.assertReady();
+    return {
+      envelope: {
+        v: 1,
+        name: definition.name,
+        id: randomUUID(),
+        payload: sent,
+        context: origin.carried ?? this.#captured(definition.name, origin.request),
+      },
+      idempotencyKey,
+      timeoutMs: options.timeoutMs,
+      retry: options.retry,
+      settings: { ...definition.settings.bullmq, ...bullmq },
+    };
+  }
+
+  /** What runs the task in this process. */
+  callOf({ envelope }: EnqueuedTask): TaskCall {
+    return { fn: () => this.#caller!.call(envelope), target: undefined, args: [], name: envelope.name };
+  }
+
+  /** The task of this process that does the same work and has not ended. A backend looks for it itself. */
+  sameWork({ name }: TaskDefinition, { idempotencyKey }: CheckedEnqueueOptions): QueuedTask | undefined {
+    return idempotencyKey === undefined || this.#backend ? undefined : this.#sameWork.get(`${name} ${idempotencyKey}`);
+  }
+
+  remember(task: QueuedTask, { idempotencyKey }: CheckedEnqueueOptions): QueuedTask {
+    if (idempotencyKey === undefined || this.#backend) return task;
+    const key = `${task.name} ${idempotencyKey}`;
+    this.#sameWork.set(key, task);
+    void task.settled.then(() => this.#sameWork.delete(key));
+    return task;
+  }
+
+  #captured(name: string, request: unknown): TaskEnvelopeContext {
+    const captured = this.options.captureContext?.(request);
+    return captured === undefined ? {} : { captured: this.#json(name, captured) };
+  }
+
+  #json(name: string, value: unknown): JsonValue {
+    return JSON.parse(writePayload(name, value, this.options.maxPayloadBytes)) as JsonValue;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Type } from '@nestjs/common';
+import type { TaskDefinition } from './define-task.js';
+
+/** A class that runs the tasks of one definition. */
+export interface TaskRuns<Payload> {
+  /**
+   * Runs one task. What it returns is awaited and dropped; what it throws fails the attempt. The
+   * payload is a copy of its own.
+   */
+  run(payload: Payload): unknown;
+}
+
+/** What the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof SendInvoice>`. */
+export type Handles<Definition> = Definition extends TaskDefinition<infer _Input, infer Output> ? TaskRuns<Output> : never;
+
+const HANDLED = Symbol('nestjs-background-tasks:handled');
+
+/**
+ * Makes a provider the handler of a definition. For each run its request-scoped providers and
+ * resources are built anew and disposed afterwards; `REQUEST` in them is the `TaskContext`.
+ */
+export function TaskHandler<Input, Output>(definition: TaskDefinition<Input, Output>) {
+  return (target: Type<TaskRuns<Output>>): void => Reflect.defineMetadata(HANDLED, definition, target);
+}
+
+/** The definition that a class handles itself, not the class it extends. */
+export function handledBy(metatype: unknown): TaskDefinition | undefined {
+  return typeof metatype === 'function' ? (Reflect.getOwnMetadata(HANDLED, metatype) as TaskDefinition | undefined) : undefined;
+}

@@ -1,0 +1,23 @@
+import { isDeepStrictEqual } from 'node:util';
+
+/** Compares by value; matchers such as `expect.any(String)` are honoured, also inside objects and arrays. */
+export function matches(wanted: unknown, given: unknown): boolean {
+  const matcher = wanted as { asymmetricMatch?(value: unknown): boolean } | null | undefined;
+  if (typeof matcher?.asymmetricMatch === 'function') return matcher.asymmetricMatch(given);
+  if (!isPlain(wanted) || !isPlain(given) || isDeepStrictEqual(wanted, given)) return isDeepStrictEqual(wanted, given);
+  const keys = Object.keys(wanted);
+  return (
+    Array.isArray(wanted) === Array.isArray(given) &&
+    keys.length === Object.keys(given).length &&
+    keys.every((key) => Object.hasOwn(given, key) && matches(wanted[key], given[key]))
+  );
+}
+
+/** Whether a matcher may be inside: anything else is compared whole. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value) as never)
+  );
+}

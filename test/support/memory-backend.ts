@@ -1,0 +1,46 @@
+import { Module } from '@nestjs/common';
+import { BackendUnavailableError, type EnqueuedTask, type NamedTaskRunner, TaskBackend, TaskBackends } from '../../src/index.js';
+
+/** A backend that keeps what it is given, for tests of when that happens. What a durable one does is tested on real ones. */
+export class MemoryBackend extends TaskBackend {
+  readonly name = 'bullmq';
+  readonly batches: (readonly EnqueuedTask[])[] = [];
+  isReady = true;
+  /** Awaited by `accept`. */
+  gate: Promise<void> | undefined;
+  runner: NamedTaskRunner | undefined;
+  hasStopped = false;
+
+  override assertReady(): void {
+    if (!this.isReady) throw new BackendUnavailableError('Tasks', 'the backend is down');
+  }
+
+  override async accept(batch: readonly EnqueuedTask[]): Promise<void> {
+    await this.gate;
+    this.assertReady();
+    this.batches.push(batch);
+  }
+
+  override start(runner: NamedTaskRunner): void {
+    this.runner = runner;
+  }
+
+  override stopTaking(): void {
+    this.hasStopped = true;
+  }
+
+  get names(): string[][] {
+    return this.batches.map((batch) => batch.map(({ envelope }) => envelope.name));
+  }
+}
+
+/** Registers the backend as an entry point does. */
+export function memoryBackendModule(backend: MemoryBackend) {
+  @Module({})
+  class MemoryBackendModule {
+    constructor(backends: TaskBackends) {
+      backends.use(backend);
+    }
+  }
+  return MemoryBackendModule;
+}
