@@ -26,4 +26,9 @@ export const comparisons: readonly Comparison[] = [
   { variant: '10 disposers', baseline: '10 providers, undisposed', platforms: ['Fastify'] },
   { variant: '100 registered, 3 used', baseline: '10 registered, 3 used', platforms: ['Fastify'] },
   { variant: '1000 registered, 3 used', baseline: '10 registered, 3 used', platforms: ['Fastify'] },
+  {
+    variant: '1000 registered, 3 used, Nest alone',
+    baseline: '10 registered, 3 used, Nest alone',
+    platforms: ['Fastify'],
+  },
 ];

@@ -38,6 +38,8 @@ export const variants = {
   '10 providers, undisposed': { controller: nest.WithTen, providers: nest.ten(false) },
   '10 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(10), imports: withTasks() },
   '100 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(100), imports: withTasks() },
+  '10 registered, 3 used, Nest alone': { controller: nest.WithThree, providers: nest.registered(10) },
+  '1000 registered, 3 used, Nest alone': { controller: nest.WithThree, providers: nest.registered(1_000) },
   '1000 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(1_000), imports: withTasks() },
 } satisfies Record<string, Variant>;
 
