@@ -74,7 +74,14 @@ export async function preparePostgres(): Promise<TestServer> {
 function signalAll({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   process.kill(pid!, signal);
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-  for (const child of children) process.kill(Number(child), signal);
+  for (const child of children) {
+    try {
+      process.kill(Number(child), signal);
+    } catch (error) {
+      // It has ended since the list was read.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
 }
 
 /** PostgreSQL refuses to run as root; its package brings a user for it. */
