@@ -79,7 +79,8 @@ describe('a backend that runs a task', () => {
   });
 
   it('carries a time limit that enqueue was told, and has it kept', async () => {
-    const { run, backend, scopes } = await start(() => new Promise(() => undefined));
+    // It never settles, which the application that closes after this test is not to wait for.
+    const { run, backend, scopes } = await start(() => new Promise(() => undefined), { shutdownTimeoutMs: 20 });
     await scopes.run(({ tasks }) => void tasks.with({ timeoutMs: 20 }).enqueue(Work, 'x'));
     const { envelope } = backend.batches[0]![0]!;
     expect(envelope.context).toEqual({ timeoutMs: 20 });
