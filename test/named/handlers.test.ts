@@ -76,7 +76,7 @@ async function start(act: (tasks: BackgroundTasks, id: number) => unknown = () =
   };
 }
 
-describe('the handler of a named task', () => {
+describe('B27 the handler of a named task', () => {
   it('has a scope of its own for each run, disposed after its tasks', async () => {
     const { scopes, events } = await start((tasks, id) => tasks.addTask(() => void events.push(`after ${id}`)));
     await scopes.run(({ tasks }) => {

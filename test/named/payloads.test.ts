@@ -68,7 +68,7 @@ const refused: [string, unknown, string][] = [
   ['a NUL character', ['a\0'], '$[0] '],
 ];
 
-describe('the payload of a named task', () => {
+describe('B28 the payload of a named task', () => {
   it.each(refused)('is refused where it is enqueued when it holds %s, with the path', async (_, payload, path) => {
     const send = await startEcho();
     await expect(send(payload)).rejects.toMatchObject({
