@@ -74,7 +74,7 @@ interface SocketInternals {
 }
 
 function isOver(response: RawResponse): boolean {
-  return response.writableFinished || response.destroyed || (response as ServerResponse).closed;
+  return response.destroyed || response.writableFinished;
 }
 
 function isHttp2(response: RawResponse): response is Http2ServerResponse {
