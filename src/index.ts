@@ -9,6 +9,7 @@ export type { TaskEnvelope, TaskEnvelopeContext } from './contracts/task-envelop
 export type { TaskEvent, TaskObserver } from './contracts/task-observer.js';
 export type { TaskOutcome } from './contracts/task-outcome.js';
 export type { TaskReport, TaskState, TerminalTaskState } from './contracts/task-report.js';
+export type { TracePropagation } from './contracts/trace-propagation.js';
 export { provideResource } from './disposal/provide-resource.js';
 export type { DisposableResourceProvider, GeneratorResourceProvider } from './disposal/resource-provider.js';
 export {

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../contracts/json.js';
 import type { TaskObserver } from '../contracts/task-observer.js';
+import type { TracePropagation } from '../contracts/trace-propagation.js';
 import { InvalidOptionError } from '../errors.js';
 import { type Check, checkAll, count, flag, milliseconds, oneOf, wholeNumber } from './checks.js';
 import { type ResolvedRetry, retryRule, type RetryOptions } from './task-options.js';
@@ -52,16 +53,22 @@ export interface BackgroundTasksModuleOptions {
    * @default nothing.
    */
   readonly captureContext?: (request: never) => JsonValue | undefined;
+  /**
+   * Takes the trace of a request to its named tasks on a backend, such as `openTelemetryPropagation`
+   * from `nestjs-background-tasks/opentelemetry`. @default none: a trace ends where a task leaves the process.
+   */
+  readonly tracePropagation?: TracePropagation;
   /** Told what happens to every task. @default none. */
   readonly observers?: readonly TaskObserver[];
 }
 
 /** The options after validation: every member decided, frozen. */
 export type ResolvedModuleOptions = Readonly<
-  Required<Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry' | 'captureContext'>> & {
+  Required<Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry' | 'captureContext' | 'tracePropagation'>> & {
     captureContext: ((request: unknown) => JsonValue | undefined) | undefined;
     timeoutMs: number | undefined;
     retry: ResolvedRetry | undefined;
+    tracePropagation: TracePropagation | undefined;
   }
 >;
 
@@ -75,6 +82,12 @@ const observersRule: Check<readonly TaskObserver[]> = (option, value) => {
 const captureContextRule: Check<NonNullable<ResolvedModuleOptions['captureContext']>> = (option, value) => {
   if (typeof value === 'function') return value as NonNullable<ResolvedModuleOptions['captureContext']>;
   throw new InvalidOptionError(option, value, 'Give a function of the request.');
+};
+
+const tracePropagationRule: Check<TracePropagation> = (option, value) => {
+  const { headers, within } = (value ?? {}) as Partial<TracePropagation>;
+  if (typeof headers === 'function' && typeof within === 'function') return value as TracePropagation;
+  throw new InvalidOptionError(option, value, 'Give an object that implements TracePropagation.');
 };
 
 type CheckedModuleOptions = Omit<BackgroundTasksModuleOptions, 'retry' | 'captureContext'> & {
@@ -98,6 +111,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     captureSites: flag,
     maxPayloadBytes: wholeNumber(1),
     captureContext: captureContextRule,
+    tracePropagation: tracePropagationRule,
     observers: observersRule,
   });
   return Object.freeze({
@@ -114,6 +128,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     captureSites: process.env.NODE_ENV !== 'production',
     maxPayloadBytes: 65_536,
     captureContext: undefined,
+    tracePropagation: undefined,
     observers: Object.freeze([]),
     ...given,
   });

@@ -34,7 +34,10 @@ export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
     const call = { fn: () => this.call(envelope), target: undefined, args: [], name: envelope.name };
     // Further attempts are the backend's: not even the module's own default makes one here.
     const options = { runOn: 'always' as const, retry: ONE_ATTEMPT, ...(timeoutMs !== undefined && { timeoutMs }) };
-    const task = new QueuedTask(call, options, false, 0, undefined, scope, carrier);
+    // It keeps the async context that it is made in.
+    const makeTask = () => new QueuedTask(call, options, false, 0, undefined, scope, carrier);
+    const { trace } = envelope.context;
+    const task = trace && named.traces ? named.traces.within(trace, makeTask) : makeTask();
     scope.queue.add(task);
     scope.end({ aborted: false });
     const report = await task.settled;

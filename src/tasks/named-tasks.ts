@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../contracts/json.js';
 import type { TaskEnvelope, TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import type { TracePropagation } from '../contracts/trace-propagation.js';
 import { InvalidOptionError } from '../errors.js';
 import { UnknownTaskError } from '../named-task-errors.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
@@ -26,6 +27,8 @@ interface EnqueueOrigin {
   readonly carried?: TaskEnvelopeContext;
 }
 
+type NamedTaskOptions = Pick<ResolvedModuleOptions, 'captureContext' | 'maxPayloadBytes' | 'tracePropagation'>;
+
 /** The named tasks of the application: their handlers, the backend that carries them, and what may be sent. */
 export class NamedTasks extends TaskBackends {
   readonly registry = new TaskRegistry();
@@ -35,8 +38,13 @@ export class NamedTasks extends TaskBackends {
   /** The tasks of this process that have an idempotency key and have not ended. */
   readonly #sameWork = new Map<string, QueuedTask>();
 
-  constructor(private readonly options: Pick<ResolvedModuleOptions, 'captureContext' | 'maxPayloadBytes'>) {
+  constructor(private readonly options: NamedTaskOptions) {
     super();
+  }
+
+  /** How traces travel; absent where the application traces nothing. */
+  get traces(): TracePropagation | undefined {
+    return this.options.tracePropagation;
   }
 
   /** What carries them out of this process; `undefined` if they stay in it. */
@@ -107,12 +115,15 @@ export class NamedTasks extends TaskBackends {
     origin: EnqueueOrigin,
   ): TaskEnvelopeContext {
     const ownLimit = given.timeoutMs !== undefined && given.timeoutMs !== timeoutMs && { timeoutMs: given.timeoutMs };
+    // In this process the task keeps the async context it was enqueued in, and with it the trace.
+    const trace = this.#backend && this.traces?.headers();
+    const ownTrace = trace && { trace };
     if (origin.carried) {
       const { timeoutMs: _ofTheCarrier, ...carried } = origin.carried;
-      return { ...carried, ...ownLimit };
+      return { ...carried, ...ownTrace, ...ownLimit };
     }
     const captured = this.options.captureContext?.(origin.request);
-    return { ...(captured !== undefined && { captured: this.#json(name, captured) }), ...ownLimit };
+    return { ...ownTrace, ...(captured !== undefined && { captured: this.#json(name, captured) }), ...ownLimit };
   }
 
   #json(name: string, value: unknown): JsonValue {

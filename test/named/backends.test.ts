@@ -1,8 +1,12 @@
 import { Inject, Injectable, type ModuleMetadata } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
+import { context, propagation, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqBackend, BullMqBackgroundTasksModule } from '../../src/bullmq/index.js';
 import {
   BackgroundTasks,
@@ -15,6 +19,7 @@ import {
   TaskHandler,
   TaskScopes,
 } from '../../src/index.js';
+import { openTelemetryPropagation } from '../../src/opentelemetry/index.js';
 import { until } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
@@ -81,6 +86,10 @@ class WorkHandler implements Handles<typeof Work> {
     if (act === 'fail') throw new Error('no');
     if (act === 'context') this.events.note(`context ${JSON.stringify(this.task.context)} of ${this.task.id}`);
     if (act === 'enqueue') this.tasks.enqueue(Next, 'then');
+    if (act === 'trace') {
+      this.events.note(`trace ${trace.getActiveSpan()?.spanContext().traceId}`);
+      this.tasks.enqueue(Next, 'traced');
+    }
     if (act === 'add') this.tasks.addTask(() => this.events.note('added'));
     if (act === 'hang') {
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
@@ -94,12 +103,13 @@ class NextHandler implements Handles<typeof Next> {
 
   run(what: string): void {
     this.events.note(`next ${what}`);
+    if (what === 'traced') this.events.note(`trace of next ${trace.getActiveSpan()?.spanContext().traceId}`);
   }
 }
 
 const backends = [{ kind: 'in process', prepare: undefined }, ...servers];
 
-describe.each(backends)('B27 B31 a named task, $kind', ({ prepare }) => {
+describe.each(backends)('B27 B30 B31 a named task, $kind', ({ prepare }) => {
   const server = prepare && useServer(prepare);
 
   async function start() {
@@ -109,7 +119,7 @@ describe.each(backends)('B27 B31 a named task, $kind', ({ prepare }) => {
     const { app } = await startContext({
       imports,
       providers: [Events, sessionResource, WorkHandler, NextHandler],
-      options: { captureContext: () => ({ tenant: 'acme' }) },
+      options: { captureContext: () => ({ tenant: 'acme' }), tracePropagation: openTelemetryPropagation },
     });
     if (server) await until(() => app.get(BullMqBackend).unavailableBecause === undefined);
     return { app, events: app.get(Events), scopes: app.get(TaskScopes), host: app.get(BackgroundTasksHost) };
@@ -170,6 +180,18 @@ describe.each(backends)('B27 B31 a named task, $kind', ({ prepare }) => {
     expect(events.all[0]).toBe('enqueue : attempt 1, session true');
   });
 
+  it('is part of the trace it was enqueued in, and so is what it enqueues', async () => {
+    traceEverything();
+    const { scopes, events } = await start();
+    const traceId = await trace.getTracer('test').startActiveSpan('request', async (span) => {
+      await scopes.run(({ tasks }) => void tasks.enqueue(Work, { act: 'trace' }));
+      span.end();
+      return span.spanContext().traceId;
+    });
+    await Promise.all([events.seen('close'), events.seen(`trace of next ${traceId}`)]);
+    expect(events.all).toContain(`trace ${traceId}`);
+  });
+
   it('knows its id, and what was captured where it was enqueued', async () => {
     const { scopes, events } = await start();
     const task = await scopes.run(({ tasks }) => tasks.enqueue(Work, { act: 'context' }));
@@ -188,3 +210,13 @@ describe.each(backends)('B27 B31 a named task, $kind', ({ prepare }) => {
     expect(events.all.at(-1)).toBe('close');
   });
 });
+
+/** Sets OpenTelemetry up as an application does, and takes it down when the test ends. */
+function traceEverything(): void {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  trace.setGlobalTracerProvider(new BasicTracerProvider());
+  onTestFinished(() => {
+    for (const api of [context, propagation, trace]) api.disable();
+  });
+}

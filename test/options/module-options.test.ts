@@ -9,7 +9,7 @@ type Options = BackgroundTasksModuleOptions;
 const ALL =
   'There is no such option; there are onTaskFailure, concurrency, maxRunning, maxPending, overflow, timeoutMs, retry, ' +
   'shutdownTimeoutMs, disposeTimeoutMs, responseTimeoutMs, captureSites, maxPayloadBytes, ' +
-  'captureContext, observers.';
+  'captureContext, tracePropagation, observers.';
 const OBSERVERS = 'Give an array of objects that implement TaskObserver.';
 
 const bad: readonly BadOption[] = [
@@ -36,6 +36,12 @@ const bad: readonly BadOption[] = [
     received: 'an instance of Object',
     fix: 'Give a function of the request.',
   },
+  ...[{}, null, { headers: () => undefined }].map((value) => ({
+    options: { tracePropagation: value },
+    option: 'tracePropagation',
+    received: value === null ? 'null' : 'an instance of Object',
+    fix: 'Give an object that implements TracePropagation.',
+  })),
   { options: { observers: {} }, option: 'observers', received: 'an instance of Object', fix: OBSERVERS },
   { options: { observers: null }, option: 'observers', received: 'null', fix: OBSERVERS },
   { options: { observers: [null] }, option: 'observers', received: 'an array', fix: OBSERVERS },

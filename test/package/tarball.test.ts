@@ -49,8 +49,8 @@ describe('the tarball', () => {
     // It fails where anything but what the profile ignores is wrong.
     const { stdout } = await node(root, attw, packed.tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color');
 
-    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(4);
-    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(5);
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(5);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(6);
   });
 });
 
@@ -68,28 +68,24 @@ describe('the dependencies of an entry point', () => {
     expect(needed.filter((name) => !peers.test(name))).toEqual([]);
   });
 
-  it('of worker-threads/index are piscina as well', () => {
+  it.each([
+    ['worker-threads', ['piscina']],
+    ['bullmq', ['bullmq', 'ioredis', 'pg']],
+    ['opentelemetry', ['@opentelemetry/api']],
+  ])('of %s/index are %j as well', (entry, own) => {
     const graph = readSourceGraph(join(packed.installed, 'dist'));
-    const reached = reachedFrom(['worker-threads/index.js', 'worker-threads/index.d.ts'], graph.inside);
+    const reached = reachedFrom([`${entry}/index.js`, `${entry}/index.d.ts`], graph.inside);
 
     const needed = graph.outside.filter(({ from }) => reached.has(from)).map(({ to }) => to);
 
-    expect([...new Set(needed.filter((name) => !peers.test(name)))]).toEqual(['piscina']);
-  });
-
-  it('of bullmq/index are bullmq, ioredis and pg as well', () => {
-    const graph = readSourceGraph(join(packed.installed, 'dist'));
-    const reached = reachedFrom(['bullmq/index.js', 'bullmq/index.d.ts'], graph.inside);
-
-    const needed = graph.outside.filter(({ from }) => reached.has(from)).map(({ to }) => to);
-
-    expect([...new Set(needed.filter((name) => !peers.test(name)))].toSorted()).toEqual(['bullmq', 'ioredis', 'pg']);
+    expect([...new Set(needed.filter((name) => !peers.test(name)))].toSorted()).toEqual(own);
   });
 
   it('are named as peers, and only types are brought along', () => {
     expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual([
       '@nestjs/common',
       '@nestjs/core',
+      '@opentelemetry/api',
       'bullmq',
       'ioredis',
       'pg',
@@ -98,6 +94,7 @@ describe('the dependencies of an entry point', () => {
       'rxjs',
     ]);
     expect(manifest.peerDependenciesMeta).toEqual({
+      '@opentelemetry/api': { optional: true },
       bullmq: { optional: true },
       ioredis: { optional: true },
       pg: { optional: true },

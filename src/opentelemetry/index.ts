@@ -1,0 +1,1 @@
+export { openTelemetryPropagation } from './opentelemetry-propagation.js';
