@@ -49,9 +49,9 @@ interface CommonOptions {
   readonly attempts?: number;
   /** The waits between those. @default { type: 'exponential', delay: 1000, jitter: 0.5 }. 0 retries at once, which a struggling service will not thank you for. */
   readonly backoff?: BullMqBackoff;
-  /** How long succeeded tasks are kept: `age` in seconds, `count` of the latest. @default { age: 3600, count: 1000 }. `false` fills the server, 1.4 KB each; `true` forgets idempotency keys at once. */
+  /** How long the worker of this module keeps succeeded tasks: `age` in seconds, `count` of the latest. @default { age: 3600, count: 1000 }. `false` fills the server, 1.4 KB each; `true` forgets idempotency keys at once. */
   readonly removeOnComplete?: BullMqRetention;
-  /** How long failed tasks are kept. @default { age: 604800, count: 10000 }. `true` leaves nothing to look into. */
+  /** How long it keeps failed tasks. @default { age: 604800, count: 10000 }. `true` leaves nothing to look into. */
   readonly removeOnFail?: BullMqRetention;
   /** Milliseconds in which the server has to accept tasks, before `BACKEND_UNAVAILABLE`. @default 2500. Too low refuses tasks in every hiccup; too high holds requests open while the server is gone. */
   readonly acceptTimeoutMs?: number;

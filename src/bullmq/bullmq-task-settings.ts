@@ -24,9 +24,9 @@ export interface BullMqTaskSettings {
   readonly backoff?: BullMqBackoff;
   /** Whether it goes before those that wait already. @default false. Under load, those may then wait for ever. */
   readonly lifo?: boolean;
-  /** How long the job is kept once it has succeeded, and with it its idempotency key. @default the module's. */
+  /** How long the job is kept once it has succeeded, and with it its idempotency key. @default as the worker's module says. */
   readonly removeOnComplete?: BullMqRetention;
-  /** How long the job is kept once it has failed for good, and with it its idempotency key. @default the module's. */
+  /** How long the job is kept once it has failed for good, and with it its idempotency key. @default as the worker's module says. */
   readonly removeOnFail?: BullMqRetention;
   /** BullMQ's deduplication: while a job of that id is there, or for `ttl` milliseconds, another one is dropped. @default none. */
   readonly deduplication?: NonNullable<JobsOptions['deduplication']>;

@@ -54,8 +54,10 @@ export class BullMqBackend extends TaskBackend {
   }
 
   start(runner: NamedTaskRunner): void {
-    if (this.options.worker === false || this.#isStopping) return;
-    this.#worker = new TaskWorker(this.server, this.#link, runner, this.options.worker, this.#log);
+    const { worker, removeOnComplete, removeOnFail } = this.options;
+    if (worker === false || this.#isStopping) return;
+    const settings = { ...worker, removeOnComplete, removeOnFail };
+    this.#worker = new TaskWorker(this.server, this.#link, runner, settings, this.#log);
   }
 
   stopTaking(): void {

@@ -16,13 +16,10 @@ export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJ
 
 /** From what the module says to what the call says, each before the one that it overrules. */
 export function jobOptions({ retry, settings }: Pick<EnqueuedTask, 'retry' | 'settings'>, options: ResolvedBullMqOptions) {
-  const { attempts, backoff, removeOnComplete, removeOnFail } = options;
+  const { attempts, backoff } = options;
   return {
     attempts,
     backoff,
-    removeOnComplete,
-    removeOnFail,
-    stackTraceLimit: 10,
     ...(retry && retryToBullMq(retry)),
     ...checkBullMqSettings(settings),
   };

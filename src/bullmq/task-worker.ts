@@ -1,8 +1,9 @@
-import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
+import { DelayedError, type KeepJobs, UnrecoverableError, WaitingError } from 'bullmq';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import type { NamedTaskRunner } from '../tasks/task-backend.js';
 import type { BullMqLog } from './bullmq-log.js';
-import type { ResolvedWorkerOptions } from './bullmq-options.js';
+import type { ResolvedBullMqOptions, ResolvedWorkerOptions } from './bullmq-options.js';
+import type { BullMqRetention } from './bullmq-task-settings.js';
 import { endsWithin } from './deadline.js';
 import { readEnvelope } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
@@ -17,6 +18,9 @@ const MAX_POSTPONE_MS = 30_000;
 /** How long it may take to tell the server that a task is left to others: without an answer its lock runs out. */
 const GIVE_BACK_MS = 1_000;
 
+/** How the worker is made, and for how long it keeps what has ended where a task does not say. */
+type WorkerSettings = ResolvedWorkerOptions & Pick<ResolvedBullMqOptions, 'removeOnComplete' | 'removeOnFail'>;
+
 /** Takes jobs from the queue and has them run. */
 export class TaskWorker {
   readonly #worker: TaskJobWorker;
@@ -27,7 +31,7 @@ export class TaskWorker {
     server: JobServer,
     private readonly link: ServerLink,
     private readonly runner: NamedTaskRunner,
-    private readonly options: ResolvedWorkerOptions,
+    private readonly options: WorkerSettings,
     private readonly log: BullMqLog,
   ) {
     const { concurrency, lockDurationMs, stalledIntervalMs, maxStalledCount, limiter } = options;
@@ -36,6 +40,9 @@ export class TaskWorker {
       lockDuration: lockDurationMs,
       stalledInterval: stalledIntervalMs,
       maxStalledCount,
+      // With each job it would be sent, stored and read again.
+      removeOnComplete: keepJobs(options.removeOnComplete),
+      removeOnFail: keepJobs(options.removeOnFail),
       // Its default of 15 s would be the time to find a server that is back.
       runRetryDelay: 500,
       settings: { backoffStrategy: (attemptsMade, type, _error, job) => ownBackoff(attemptsMade, type, job?.opts.backoff) },
@@ -118,4 +125,11 @@ export class TaskWorker {
     await job.moveToDelayed(Date.now() + delayMs, token);
     throw new DelayedError();
   }
+}
+
+/** A worker's setting has one form of the three that a job's has. */
+function keepJobs(retention: BullMqRetention): KeepJobs {
+  if (typeof retention === 'object') return retention;
+  if (typeof retention === 'number') return { count: retention };
+  return { count: retention ? 0 : -1 };
 }

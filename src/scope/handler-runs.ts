@@ -52,7 +52,7 @@ export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
     const origin = { canHold: false, request: context, carried: envelope.context };
     const scope = (context.scope = this.scopes.create(origin, engine.innerSlots));
     return runUnit(scope, async () => {
-      const payload = checkPayload(definition, structuredClone(envelope.payload));
+      const payload = checkPayload(definition, envelope.payload);
       const contextId = ContextIdFactory.create();
       attachScopeSource(context, { openScope: () => scope });
       attachScopeSource(contextId, { openScope: () => scope });

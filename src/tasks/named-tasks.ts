@@ -93,7 +93,9 @@ export class NamedTasks extends TaskBackends {
 
   /** What runs the task in this process. */
   callOf({ envelope }: EnqueuedTask): TaskCall {
-    return { fn: () => this.#caller!.call(envelope), target: undefined, args: [], name: envelope.name };
+    // A handler may change what it is given, and another attempt gets it as it was.
+    const call = () => this.#caller!.call({ ...envelope, payload: structuredClone(envelope.payload) });
+    return { fn: call, target: undefined, args: [], name: envelope.name };
   }
 
   /** The task of this process that does the same work and has not ended. A backend looks for it itself. */

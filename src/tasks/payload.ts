@@ -25,7 +25,7 @@ const MAX_BYTES_A_VALUE = 30;
  */
 export function copyPayload(name: string, payload: unknown, maxBytes: number): JsonValue {
   const copying = new PayloadCopy(name, maxBytes);
-  const copy = copying.copy(payload, '$', []);
+  const copy = copying.copy(payload);
   if (copying.mayBeTooLarge) {
     const bytes = Buffer.byteLength(JSON.stringify(copy));
     if (bytes > maxBytes) throw tooLarge(name, `${bytes} bytes`, maxBytes);
@@ -42,13 +42,16 @@ export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValu
     throw new InvalidPayloadError(name, '$', 'is checked by a schema that is asynchronous, which enqueue() cannot wait for');
   }
   if (!result.issues) return result.value;
-  throw new InvalidPayloadError(name, pathOf(result.issues[0]), 'is not what the schema of the task asks for');
+  throw new InvalidPayloadError(name, pathOf(stepsOf(result.issues[0])), 'is not what the schema of the task asks for');
 }
 
 /** Reads each member once, so that what was checked is what is sent. */
 class PayloadCopy {
   #characters = 0;
   #values = 0;
+  /** The objects that the value being copied lies in, and the way to it from the outermost. */
+  readonly #ancestors: object[] = [];
+  readonly #steps: (string | number)[] = [];
 
   constructor(
     private readonly name: string,
@@ -60,56 +63,65 @@ class PayloadCopy {
     return this.#characters * MAX_BYTES_A_CHARACTER + this.#values * MAX_BYTES_A_VALUE > this.maxBytes;
   }
 
-  copy(value: unknown, path: string, ancestors: readonly object[]): JsonValue {
+  copy(value: unknown): JsonValue {
     this.#values++;
     this.#count(0);
     if (value === null || typeof value === 'boolean') return value;
-    if (typeof value === 'string') return this.#text(value, path);
+    if (typeof value === 'string') return this.#text(value);
     if (typeof value === 'number') {
       if (Number.isFinite(value) && !Object.is(value, -0)) return value;
-      throw this.#refuse(path, `is ${Object.is(value, -0) ? '-0' : String(value)}, which JSON cannot say`);
+      throw this.#refuse(`is ${Object.is(value, -0) ? '-0' : String(value)}, which JSON cannot say`);
     }
-    if (typeof value !== 'object') throw this.#refuse(path, `is ${describeKind(value)}, which JSON cannot say`);
-    if (ancestors.includes(value)) throw this.#refuse(path, 'leads back to itself');
-    if (ancestors.length >= MAX_DEPTH) throw this.#refuse(path, `is more than ${MAX_DEPTH} levels deep`);
-    const inside = [...ancestors, value];
-    return Array.isArray(value) ? this.#array(value, path, inside) : this.#object(value, path, inside);
+    if (typeof value !== 'object') throw this.#refuse(`is ${describeKind(value)}, which JSON cannot say`);
+    if (this.#ancestors.includes(value)) throw this.#refuse('leads back to itself');
+    if (this.#ancestors.length >= MAX_DEPTH) throw this.#refuse(`is more than ${MAX_DEPTH} levels deep`);
+    this.#ancestors.push(value);
+    const copy = Array.isArray(value) ? this.#array(value) : this.#object(value);
+    this.#ancestors.pop();
+    return copy;
   }
 
-  #array(value: readonly unknown[], path: string, ancestors: readonly object[]): JsonValue {
+  #array(value: readonly unknown[]): JsonValue {
     const keys = Reflect.ownKeys(value).length - 1;
     if (keys !== value.length || Object.getPrototypeOf(value) !== Array.prototype) {
-      throw this.#refuse(path, 'is an array with holes, or with more than its elements');
+      throw this.#refuse('is an array with holes, or with more than its elements');
     }
-    return Array.from(value, (element, index) => this.copy(element, `${path}[${index}]`, ancestors));
+    return Array.from(value, (element, index) => {
+      this.#steps.push(index);
+      const copy = this.copy(element);
+      this.#steps.pop();
+      return copy;
+    });
   }
 
-  #object(value: object, path: string, ancestors: readonly object[]): JsonValue {
+  #object(value: object): JsonValue {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {
-      throw this.#refuse(path, `is ${describeKind(value)}, and would arrive as a plain object or a string`);
+      throw this.#refuse(`is ${describeKind(value)}, and would arrive as a plain object or a string`);
     }
     const copy: Record<string, JsonValue> = {};
     for (const key of Reflect.ownKeys(value)) {
-      if (typeof key === 'symbol') throw this.#refuse(path, 'has a member whose key is a symbol');
-      const memberPath = path + pathStep(key);
+      if (typeof key === 'symbol') throw this.#refuse('has a member whose key is a symbol');
+      this.#steps.push(key);
       // Whoever merges it into another object would change what all objects have.
-      if (key === '__proto__') throw this.#refuse(memberPath, 'has a name that can change the prototype of objects');
-      this.#text(key, memberPath);
+      if (key === '__proto__') throw this.#refuse('has a name that can change the prototype of objects');
+      this.#text(key);
       const member: unknown = (value as Record<string, unknown>)[key];
-      if (member !== undefined) copy[key] = this.copy(member, memberPath, ancestors);
+      if (member !== undefined) copy[key] = this.copy(member);
+      this.#steps.pop();
     }
     const maker = copy.constructor as unknown;
     if (Object.hasOwn(copy, 'constructor') && typeof maker === 'object' && maker !== null && Object.hasOwn(maker, 'prototype')) {
-      throw this.#refuse(`${path}.constructor.prototype`, 'has a name that can change the prototype of objects');
+      this.#steps.push('constructor', 'prototype');
+      throw this.#refuse('has a name that can change the prototype of objects');
     }
     return copy;
   }
 
-  #text(value: string, path: string): string {
+  #text(value: string): string {
     this.#count(value.length);
     if (UNSTORABLE.test(value)) {
-      throw this.#refuse(path, 'has a lone surrogate or a NUL character, which not every backend can carry');
+      throw this.#refuse('has a lone surrogate or a NUL character, which not every backend can carry');
     }
     return value;
   }
@@ -120,8 +132,8 @@ class PayloadCopy {
     if (this.#characters + this.#values > this.maxBytes) throw tooLarge(this.name, 'more', this.maxBytes);
   }
 
-  #refuse(path: string, problem: string): InvalidPayloadError {
-    return new InvalidPayloadError(this.name, path, problem);
+  #refuse(problem: string): InvalidPayloadError {
+    return new InvalidPayloadError(this.name, pathOf(this.#steps), problem);
   }
 }
 
@@ -134,7 +146,10 @@ function pathStep(key: string): string {
   return /^[\w$]+$/.test(shown) ? `.${shown}` : `[${JSON.stringify(shown)}]`;
 }
 
-function pathOf(issue: StandardSchemaV1.Issue | undefined): string {
-  const keys = (issue?.path ?? []).map((step) => (typeof step === 'object' ? step.key : step));
-  return keys.reduce<string>((path, key) => path + (typeof key === 'number' ? `[${key}]` : pathStep(String(key))), '$');
+function stepsOf(issue: StandardSchemaV1.Issue | undefined): readonly PropertyKey[] {
+  return (issue?.path ?? []).map((step) => (typeof step === 'object' ? step.key : step));
+}
+
+function pathOf(steps: readonly PropertyKey[]): string {
+  return steps.reduce<string>((path, step) => path + (typeof step === 'number' ? `[${step}]` : pathStep(String(step))), '$');
 }

@@ -99,10 +99,6 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     expect(jobs[0]!.opts.backoff).toEqual({ type: 'exponential', delay: 1_000, jitter: 0.5 });
     expect(jobs[1]!.opts.backoff).toEqual({ type: 'exponential', delay: 10, jitter: 0 });
     expect(jobs[2]!.opts).toMatchObject({ backoff: { type: 'fixed', delay: 5 }, priority: 3, delay: 60_000 });
-    expect(jobs[0]!.opts).toMatchObject({
-      removeOnComplete: { age: 3_600, count: 1_000 },
-      removeOnFail: { age: 604_800, count: 10_000 },
-    });
     expect(jobs[0]!.data).toEqual(tasks[0]!.envelope);
   });
 

@@ -42,6 +42,46 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     expect(job.stacktrace!.every((stack) => stack.split('\n').length <= 10 && stack.length <= 2_048)).toBe(true);
   });
 
+  it.each([
+    { keep: { count: 2 }, kept: 2 },
+    { keep: 3, kept: 3 },
+    { keep: true, kept: 0 },
+    { keep: false, kept: 4 },
+  ])('keeps $kept of four ended tasks of a kind where the module says $keep', async ({ keep, kept }) => {
+    const runner = new RecordedRunner().handle('send').handle('fail', () => {
+      throw new UnrecoverableError('no');
+    });
+    const options = { removeOnComplete: keep, removeOnFail: keep };
+    const durable = await startDurable({ server: server(), options, runner, worker: { concurrency: 1 } });
+    await untilReady(durable);
+    runner.handle('last');
+
+    await durable.backend.accept(['send', 'send', 'send', 'send', 'fail', 'fail', 'fail', 'fail'].map((name) => enqueued(name)));
+    // What outlives every rule shows that those before it have ended.
+    const last = enqueued('last', { settings: { removeOnComplete: { count: 10 } } });
+    await durable.backend.accept([last]);
+    await ended(durable, last.envelope.id, 'completed');
+
+    const { queue } = durable.backend;
+    const names = (await queue.getJobs(['completed', 'failed'])).map(({ name }) => name);
+    expect(names.filter((name) => name === 'send')).toHaveLength(kept);
+    expect(names.filter((name) => name === 'fail')).toHaveLength(kept);
+  });
+
+  it('keeps a task for as long as it says itself, whatever the module says', async () => {
+    const runner = new RecordedRunner().handle('send').handle('gone').handle('last');
+    const options = { removeOnComplete: true };
+    const durable = await startDurable({ server: server(), options, runner, worker: { concurrency: 1 } });
+    await untilReady(durable);
+    const kept = enqueued('send', { settings: { removeOnComplete: false } });
+
+    await durable.backend.accept([enqueued('gone'), kept]);
+    await ended(durable, kept.envelope.id, 'completed');
+
+    const jobs = await durable.backend.queue.getJobs(['completed']);
+    expect(jobs.map(({ name }) => name)).toEqual(['send']);
+  });
+
   it('does not try again what is said to be hopeless', async () => {
     const runner = new RecordedRunner().handle('send', () => {
       throw new UnrecoverableError('no such order');
