@@ -102,6 +102,7 @@ export class BackgroundTasksModule
   }
 
   readonly #self: NestModuleRef;
+  readonly #runs: HandlerRuns;
 
   constructor(
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
@@ -113,6 +114,7 @@ export class BackgroundTasksModule
   ) {
     super();
     assertSupportedNest();
+    this.#runs = new HandlerRuns(scopes, moduleRef);
     const registrations = [...modules.values()].filter((module) => module.metatype === BackgroundTasksModule);
     if (registrations.length > 1) throw new AlreadyRegisteredError(registrations.length);
     this.#self = registrations[0]!;
@@ -149,22 +151,24 @@ export class BackgroundTasksModule
   /** Before the others: a backend begins to take what it finds, and their own hooks may enqueue. */
   onModuleInit(): void {
     const { named } = this.scopes;
-    const runs = new HandlerRuns(this.scopes, this.moduleRef);
     this.scopes.plan.scan();
-    named.registry.explore(this.modules);
-    named.handledBy(runs);
+    named.explore(this.modules);
+    named.callWith(this.#runs);
     const load = this.lazyModules.load.bind(this.lazyModules);
     this.lazyModules.load = async (...args) => {
       const loaded = await load(...args);
       this.scopes.plan.scan();
-      named.registry.explore(this.modules);
+      named.explore(this.modules);
       return loaded;
     };
   }
 
   /** After all others have been initialised, so that handlers find them ready. */
   onApplicationBootstrap(): void {
-    this.scopes.named.backend?.start(new HandlerRuns(this.scopes, this.moduleRef));
+    const { named } = this.scopes;
+    // The module of the backend may have been initialised after this one.
+    named.explore(this.modules);
+    named.backend?.start(this.#runs);
   }
 
   /** The first of all shutdown hooks, because of `closeFirst`: nothing that tasks use is closed yet. */

@@ -38,11 +38,19 @@ export class InvalidPayloadError extends BackgroundTasksError {
   }
 }
 
-/** `BACKEND_UNAVAILABLE`: the backend cannot accept tasks now. Answered with 503; nothing was enqueued. */
+/**
+ * `BACKEND_UNAVAILABLE`: the backend cannot accept tasks now. Answered with 503. What a frozen server
+ * took all the same is withdrawn when it answers again, unless a worker has begun it by then.
+ */
 export class BackendUnavailableError extends UnavailableError {
   readonly code = 'BACKEND_UNAVAILABLE';
 
-  constructor(what: string, reason: string, cause?: unknown) {
-    super(`${what} could not be handed over: ${reason}. Try again later, with the same idempotency key.`, { cause });
+  constructor(what: string, reason: string, { cause, fix = 'Try again later, with the same idempotency key.' }: Details = {}) {
+    super(`${what} could not be handed over: ${reason}. ${fix}`, { cause });
   }
+}
+
+interface Details {
+  readonly cause?: unknown;
+  readonly fix?: string;
 }

@@ -1,7 +1,7 @@
-import { Injectable } from '@nestjs/common';
-import { BullMqBackend } from './bullmq.backend.js';
+import type { BullMqBackend } from './bullmq.backend.js';
 import { failureReason } from './failure-reason.js';
-import { JobServer } from './job-server.js';
+import type { JobServer } from './job-server.js';
+import { answeredWithin } from './time-limit.js';
 
 /** How it is with the server of the queue. */
 export interface BullMqHealthReport {
@@ -15,7 +15,6 @@ export interface BullMqHealthReport {
 const ANSWER_MS = 2_000;
 
 /** Looks at the server of the queue, for a health endpoint. */
-@Injectable()
 export class BullMqHealth {
   constructor(
     private readonly backend: BullMqBackend,
@@ -26,17 +25,11 @@ export class BullMqHealth {
   async check(): Promise<BullMqHealthReport> {
     const { unavailableBecause } = this.backend;
     if (unavailableBecause !== undefined) return this.#down(unavailableBecause);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`it did not answer in ${ANSWER_MS} ms`)), ANSWER_MS);
-    });
     try {
-      const reasons = await Promise.race([this.server.findWeaknesses(), late]);
+      const reasons = await answeredWithin(this.server.findWeaknesses(), ANSWER_MS);
       return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
     } catch (error) {
       return this.#down(failureReason(error));
-    } finally {
-      clearTimeout(timer);
     }
   }
 

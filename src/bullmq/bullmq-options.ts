@@ -127,9 +127,8 @@ const urlRule: Check<string> = (option, value) => {
 };
 
 const limiterRule: Check<BullMqLimiter> = (path, value) => {
-  const limiter = checkAll<BullMqLimiter>(path, value, { max: wholeNumber(1), durationMs: wholeNumber(1) });
-  for (const key of ['max', 'durationMs'] as const) wholeNumber(1)(`${path}.${key}`, limiter[key]);
-  return limiter;
+  const rules = { max: wholeNumber(1), durationMs: wholeNumber(1) };
+  return checkAll<BullMqLimiter>(path, value, rules, ['max', 'durationMs']);
 };
 
 const workerRule: Check<ResolvedWorkerOptions | false> = (path, value) => {
@@ -176,16 +175,19 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
     removeOnFail: retentionRule,
     acceptTimeoutMs: wholeNumber(1),
   });
-  return Object.freeze({
+  const decided = {
     queueName: 'background-tasks',
     worker: workerRule('worker', {}),
     attempts: 3,
-    backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
-    removeOnComplete: { age: 3_600, count: 1_000 },
-    removeOnFail: { age: 7 * 24 * 3_600, count: 10_000 },
+    backoff: Object.freeze({ type: 'exponential', delay: 1_000, jitter: 0.5 }),
+    removeOnComplete: Object.freeze({ age: 3_600, count: 1_000 }),
+    removeOnFail: Object.freeze({ age: 7 * 24 * 3_600, count: 10_000 }),
     acceptTimeoutMs: 2_500,
     ...given,
-    answerTimeoutMs: Math.ceil((given.acceptTimeoutMs ?? 2_500) * ANSWER_SHARE),
+  };
+  return Object.freeze({
+    ...decided,
+    answerTimeoutMs: Math.ceil(decided.acceptTimeoutMs * ANSWER_SHARE),
     server: Object.freeze(serverOf({ connection, prefix, postgres, migrate })),
   });
 }

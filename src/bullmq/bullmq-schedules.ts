@@ -1,14 +1,17 @@
-import type { RepeatOptions } from 'bullmq';
+import { getNextMillis, type RepeatOptions } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import { InvalidOptionError } from '../errors.js';
 import { BackendUnavailableError } from '../named-task-errors.js';
+import { wholeNumber } from '../options/checks.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import { checkPayload, copyPayload } from '../tasks/payload.js';
 import type { BullMqBackend } from './bullmq.backend.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
-import type { BullMqTaskSettings } from './bullmq-task-settings.js';
+import { type BullMqTaskSettings, checkBullMqSettings } from './bullmq-task-settings.js';
 import { failureReason } from './failure-reason.js';
 import { jobOptions } from './new-job.js';
+import { answeredWithin } from './time-limit.js';
 
 /** Each run of a schedule carries the payload again. */
 const MAX_PAYLOAD_BYTES = 65_536;
@@ -39,10 +42,13 @@ export class BullMqSchedules {
     const { name, options } = definition;
     const sent = copyPayload(name, payload, MAX_PAYLOAD_BYTES);
     checkPayload(definition, sent);
+    checkRepeat(repeat);
+    const { bullmq } = definition;
+    const own = { ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)), ...checkBullMqSettings('settings', settings) };
     this.backend.assertReady();
     // The worker gives each task of the schedule an id of its own.
     const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
-    const opts = jobOptions({ retry: options.retry, settings: { ...definition.settings['bullmq'], ...settings } }, this.options);
+    const opts = jobOptions({ retry: options.retry, settings: own }, this.options);
     await this.#answered(scheduleId, this.backend.queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
   }
 
@@ -54,9 +60,29 @@ export class BullMqSchedules {
 
   async #answered<T>(scheduleId: string, command: Promise<T>): Promise<T> {
     try {
-      return await command;
+      return await answeredWithin(command, this.options.answerTimeoutMs);
     } catch (error) {
-      throw new BackendUnavailableError(`Schedule "${scheduleId}"`, failureReason(error), error);
+      throw new BackendUnavailableError(`Schedule "${scheduleId}"`, failureReason(error), {
+        cause: error,
+        fix: 'Try again later: setting it twice makes one.',
+      });
     }
+  }
+}
+
+/** BullMQ would say it only when asked to send it, as if the server had refused. */
+function checkRepeat(repeat: BullMqRepeat): void {
+  const { pattern, every } = repeat;
+  if ((pattern === undefined) === (every === undefined)) {
+    throw new InvalidOptionError('repeat', repeat, 'Give either { pattern } or { every }.');
+  }
+  if (every !== undefined) {
+    wholeNumber(1)('repeat.every', every);
+    return;
+  }
+  try {
+    getNextMillis(Date.now(), repeat);
+  } catch (error) {
+    throw new InvalidOptionError('repeat', repeat, `Give a pattern as in a crontab, and a known "tz": ${failureReason(error)}.`);
   }
 }

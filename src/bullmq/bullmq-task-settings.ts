@@ -1,7 +1,6 @@
-import type { JobsOptions } from 'bullmq';
-import type { EnqueuedTask } from '../tasks/task-backend.js';
+import type { JobsOptions, KeepJobs } from 'bullmq';
 import { InvalidOptionError } from '../errors.js';
-import { type Check, checkAll, flag, group, milliseconds, wholeNumber } from '../options/checks.js';
+import { type Check, checkAll, flag, fraction, milliseconds, nonEmptyString, wholeNumber } from '../options/checks.js';
 
 /** When BullMQ makes a failed attempt again: a number is the milliseconds of every wait. */
 export type BullMqBackoff = NonNullable<JobsOptions['backoff']>;
@@ -41,17 +40,17 @@ declare module '../tasks/backend-settings.js' {
 
 export const backoffRule: Check<BullMqBackoff> = (option, value) => {
   if (typeof value === 'number') return milliseconds(option, value);
-  const { type, delay } = group(option, value) as { readonly type?: unknown; readonly delay?: unknown };
-  if (typeof type !== 'string' || (delay !== undefined && typeof delay !== 'number')) {
-    throw new InvalidOptionError(option, value, "Give milliseconds, or { type: 'fixed' | 'exponential', delay, jitter }.");
-  }
-  return value as BullMqBackoff;
+  const rules = { type: nonEmptyString, delay: milliseconds, jitter: fraction };
+  return checkAll<Exclude<BullMqBackoff, number>>(option, value, rules, ['type']);
 };
 
 export const retentionRule: Check<BullMqRetention> = (option, value) => {
   if (typeof value === 'boolean') return value;
   if (typeof value === 'number') return wholeNumber(0)(option, value);
-  return group(option, value) as BullMqRetention;
+  const rules = { age: wholeNumber(0), count: wholeNumber(0), limit: wholeNumber(1) };
+  const kept = checkAll<{ age?: number; count?: number; limit?: number }>(option, value, rules);
+  if (kept.age !== undefined || kept.count !== undefined) return kept as KeepJobs;
+  throw new InvalidOptionError(option, value, 'Give { age, count }, or one of them.');
 };
 
 /** BullMQ keeps a priority in 21 bits. */
@@ -60,9 +59,23 @@ const priorityRule: Check<number> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give a whole number from 0 to 2097152.');
 };
 
+const deduplicationRule: Check<Deduplication> = (option, value) => {
+  const rules = {
+    id: nonEmptyString,
+    ttl: milliseconds,
+    extend: flag,
+    replace: flag,
+    reschedule: flag,
+    keepLastIfActive: flag,
+  };
+  return checkAll<Deduplication>(option, value, rules, ['id']);
+};
+
+type Deduplication = NonNullable<JobsOptions['deduplication']>;
+
 /** Checks what a definition or a call says under `bullmq`. Throws `INVALID_OPTION`. */
-export function checkBullMqSettings(settings: EnqueuedTask['settings']): BullMqTaskSettings {
-  return checkAll<BullMqTaskSettings>('bullmq', settings, {
+export function checkBullMqSettings(path: string, settings: object): BullMqTaskSettings {
+  return checkAll<BullMqTaskSettings>(path, settings, {
     delay: milliseconds,
     priority: priorityRule,
     attempts: wholeNumber(1),
@@ -70,6 +83,6 @@ export function checkBullMqSettings(settings: EnqueuedTask['settings']): BullMqT
     lifo: flag,
     removeOnComplete: retentionRule,
     removeOnFail: retentionRule,
-    deduplication: (option, value) => group(option, value) as NonNullable<JobsOptions['deduplication']>,
+    deduplication: deduplicationRule,
   });
 }

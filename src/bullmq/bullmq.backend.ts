@@ -2,16 +2,19 @@ import { BackendUnavailableError } from '../named-task-errors.js';
 import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../tasks/task-backend.js';
 import { BullMqLog } from './bullmq-log.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
-import { endsWithin } from './deadline.js';
+import { AnswerLimit, endsWithin } from './time-limit.js';
 import { failureReason } from './failure-reason.js';
 import type { JobServer, NewJob, TaskQueue } from './job-server.js';
+import { checkBullMqSettings } from './bullmq-task-settings.js';
 import { newJob } from './new-job.js';
 import { ServerLink } from './server-link.js';
 import { TaskWorker } from './task-worker.js';
 
+/** A server that is gone answers no farewell. */
+const CLOSE_MS = 500;
+
 /** Keeps named tasks in a queue of BullMQ, and runs those of the queue if this process is a worker. */
 export class BullMqBackend extends TaskBackend {
-  readonly name = 'bullmq';
   readonly #log: BullMqLog;
   readonly #link: ServerLink;
   #worker: TaskWorker | undefined;
@@ -41,6 +44,10 @@ export class BullMqBackend extends TaskBackend {
     return this.#link.closedBecause;
   }
 
+  checkSettings(path: string, settings: object): void {
+    checkBullMqSettings(path, settings);
+  }
+
   assertReady(): void {
     this.#link.assertOpen('A task');
   }
@@ -50,7 +57,12 @@ export class BullMqBackend extends TaskBackend {
     const what = describeBatch(batch);
     this.#link.assertOpen(what);
     const jobs = batch.map((task) => newJob(task, this.options));
-    await this.#within((deadline) => this.#add(what, jobs, deadline));
+    const limit = new AnswerLimit(this.options.answerTimeoutMs);
+    try {
+      await this.#add(what, jobs, limit);
+    } finally {
+      limit.clear();
+    }
   }
 
   start(runner: NamedTaskRunner): void {
@@ -65,39 +77,25 @@ export class BullMqBackend extends TaskBackend {
     this.#worker?.stopTaking();
   }
 
-  /** Closes the worker and the connections, in `closeTimeoutMs` at most. Not before the drain has ended. */
+  /** Closes the worker, in `closeTimeoutMs` at most, then the connections. Not before the drain has ended. */
   async close(): Promise<void> {
     this.stopTaking();
     await this.#worker?.close();
     this.#link.close();
-    await this.server.queue.close().catch(() => undefined);
+    await endsWithin(this.server.queue.close(), CLOSE_MS).catch(() => undefined);
     await this.server.disconnect();
   }
 
-  async #add(what: string, jobs: readonly NewJob[], deadline: Promise<never>): Promise<void> {
+  async #add(what: string, jobs: readonly NewJob[], { late }: AnswerLimit): Promise<void> {
     try {
-      await Promise.race([this.server.add(jobs), deadline]);
+      await Promise.race([this.server.add(jobs), late]);
       this.#link.accepted(jobs);
     } catch (error) {
       const reason = failureReason(error);
       const clearedUp = this.#link.doubt(jobs, reason);
       // A server that refused half of a batch is rid of the other half when the caller hears of it.
-      await Promise.race([clearedUp, deadline]).catch(() => undefined);
-      throw new BackendUnavailableError(what, `${this.server.kind}: ${reason}`, error);
-    }
-  }
-
-  async #within(work: (deadline: Promise<never>) => Promise<void>): Promise<void> {
-    const { answerTimeoutMs } = this.options;
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`it did not answer in ${answerTimeoutMs} ms`)), answerTimeoutMs);
-    });
-    deadline.catch(() => undefined);
-    try {
-      await work(deadline);
-    } finally {
-      clearTimeout(timer);
+      await Promise.race([clearedUp, late]).catch(() => undefined);
+      throw new BackendUnavailableError(what, `${this.server.kind}: ${reason}`, { cause: error });
     }
   }
 }

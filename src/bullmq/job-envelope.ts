@@ -1,5 +1,6 @@
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { describeKind } from '../describe-value.js';
+import { isTaskName } from '../tasks/task-name.js';
 
 /** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
 export type JobContent =
@@ -8,7 +9,6 @@ export type JobContent =
   | { readonly kind: 'malformed'; readonly problem: string };
 
 const VERSION = 1;
-const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);
 
 /** Reads the data of a job, which anybody who can write to the server may have put there. */
@@ -16,7 +16,7 @@ export function readEnvelope(data: unknown): JobContent {
   if (!isRecord(data)) return malformed(`its data are ${describeKind(data)}`);
   const { v, name } = data;
   if (!Number.isSafeInteger(v) || (v as number) < VERSION) return malformed('"v" is no version');
-  if (typeof name !== 'string' || !NAME.test(name)) return malformed('"name" is no name of a task');
+  if (!isTaskName(name)) return malformed('"name" is no name of a task');
   if ((v as number) > VERSION) return { kind: 'newer', name };
   const problem = problemOf(data);
   return problem === undefined ? { kind: 'task', envelope: data as unknown as TaskEnvelope } : malformed(problem);

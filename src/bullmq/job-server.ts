@@ -39,7 +39,7 @@ export abstract class JobServer {
   /** A worker on connections of its own, which wait for the server as long as it takes. */
   abstract createWorker(process: TaskProcessor, options: Omit<WorkerOptions, 'connection' | 'prefix'>): TaskJobWorker;
 
-  /** Why the server may lose what it has accepted. */
+  /** Why the server may lose what it has accepted. Rejects with why it accepts nothing. */
   abstract findWeaknesses(): Promise<readonly string[]>;
 
   /** Closes all connections, whatever is under way. Never rejects, and takes half a second at most. */

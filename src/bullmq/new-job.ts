@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { EnqueuedTask } from '../tasks/task-backend.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
-import { checkBullMqSettings } from './bullmq-task-settings.js';
+import type { BullMqTaskSettings } from './bullmq-task-settings.js';
 import type { NewJob } from './job-server.js';
 import { retryToBullMq } from './retry-backoff.js';
 
 /** Ids as they are, but for what BullMQ refuses in one. */
 const PLAIN_ID = /^[\w-]{1,128}$/;
 
-/** What BullMQ is given for a task. Throws `INVALID_OPTION`. */
+/** What BullMQ is given for a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope, retry, settings } = task;
   return { name: envelope.name, data: envelope, opts: { ...jobOptions({ retry, settings }, options), jobId: jobIdOf(task) } };
@@ -21,7 +21,7 @@ export function jobOptions({ retry, settings }: Pick<EnqueuedTask, 'retry' | 'se
     attempts,
     backoff,
     ...(retry && retryToBullMq(retry)),
-    ...checkBullMqSettings(settings),
+    ...(settings as BullMqTaskSettings),
   };
 }
 

@@ -1,7 +1,7 @@
 import { createPostgresBackend, type PgPool, type PostgresQueueBackend, Queue } from 'bullmq';
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { endsWithin } from './deadline.js';
+import { endsWithin } from './time-limit.js';
 import { gatedPool } from './gated-pool.js';
 import {
   JobServer,
@@ -12,7 +12,7 @@ import {
   type TaskQueue,
 } from './job-server.js';
 import { PostgresWatch } from './postgres-watch.js';
-import { LenientWorker } from './task-job-worker.js';
+import { LenientWorker } from './lenient-worker.js';
 
 /** Where the database is, and how long it may take to answer. */
 export interface PostgresServerOptions {

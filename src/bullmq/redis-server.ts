@@ -9,7 +9,7 @@ import {
   type TaskProcessor,
   type TaskQueue,
 } from './job-server.js';
-import { LenientWorker } from './task-job-worker.js';
+import { LenientWorker } from './lenient-worker.js';
 
 /** Where the Redis is, and how long it may take to answer. */
 export interface RedisServerOptions {
@@ -96,8 +96,8 @@ export class RedisServer extends JobServer {
       );
     }
     const limit = Number(info.get('maxmemory') ?? 0);
-    if (limit > 0 && Number(info.get('used_memory')) >= limit) {
-      found.push('Redis has reached its maxmemory, and refuses tasks. Raise it, or keep fewer finished ones.');
+    if (policy === 'noeviction' && limit > 0 && Number(info.get('used_memory')) >= limit) {
+      throw new Error('it has reached its maxmemory, and refuses tasks. Raise it, or keep fewer finished ones');
     }
     return found;
   }

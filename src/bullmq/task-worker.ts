@@ -4,7 +4,7 @@ import type { NamedTaskRunner } from '../tasks/task-backend.js';
 import type { BullMqLog } from './bullmq-log.js';
 import type { ResolvedBullMqOptions, ResolvedWorkerOptions } from './bullmq-options.js';
 import type { BullMqRetention } from './bullmq-task-settings.js';
-import { endsWithin } from './deadline.js';
+import { endsWithin } from './time-limit.js';
 import { readEnvelope } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
 import type { JobServer, TaskJob, TaskJobWorker } from './job-server.js';

@@ -28,9 +28,11 @@ export class Withdrawals {
   async carryOut(queue: TaskQueue, log: BullMqLog): Promise<void> {
     if (this.isEmpty) return;
     const jobs = [...this.#jobs.values()];
-    const fates = await Promise.all(jobs.map((job) => this.#withdraw(queue, job)));
-    const of = (fate: Fate) => jobs.filter((_job, index) => fates[index] === fate);
+    const fates = await Promise.allSettled(jobs.map((job) => this.#withdraw(queue, job)));
+    const of = (fate: Fate) => jobs.filter((_job, index) => fateOf(fates[index]!) === fate);
     log.withdrawn(of('withdrawn'), of('started'));
+    const unanswered = fates.find((fate) => fate.status === 'rejected');
+    if (unanswered) throw unanswered.reason;
   }
 
   async #withdraw(queue: TaskQueue, job: NewJob): Promise<Fate> {
@@ -48,6 +50,10 @@ export class Withdrawals {
     // A worker that has just taken it holds its lock, and then nothing is removed.
     return (await queue.remove(jobId)) === 1 ? 'withdrawn' : 'started';
   }
+}
+
+function fateOf(result: PromiseSettledResult<Fate>): Fate | undefined {
+  return result.status === 'fulfilled' ? result.value : undefined;
 }
 
 /** Not another task of the same key, which somebody else enqueued before. */

@@ -64,6 +64,7 @@ export function checkAll<T extends object>(
   path: string,
   options: unknown,
   rules: { readonly [K in keyof Required<T>]: Check<NonNullable<T[K]>> },
+  required: readonly (keyof T)[] = [],
 ): Readonly<T> {
   const prefix = path ? `${path}.` : '';
   const checked: Record<string, unknown> = {};
@@ -79,5 +80,6 @@ export function checkAll<T extends object>(
     }
     if (value !== undefined) checked[key] = rules[key as keyof T](`${prefix}${key}`, value);
   }
+  for (const key of required) checked[key as string] ??= rules[key](`${prefix}${String(key)}`, undefined);
   return Object.freeze(checked) as Readonly<T>;
 }

@@ -1,5 +1,5 @@
 /**
- * What a definition, and a call of `enqueue`, can say to the backends by their names. Empty until
- * the entry point of a backend is imported, which adds what that backend understands.
+ * What a definition, and a call of `enqueue`, can say to the backend. Empty until
+ * `nestjs-background-tasks/bullmq` is imported, which adds `bullmq`, the only member there is.
  */
 export interface BackendSettings {}

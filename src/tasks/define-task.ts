@@ -3,6 +3,7 @@ import { InvalidOptionError } from '../errors.js';
 import { type Check, checkAll, group, milliseconds, oneOf } from '../options/checks.js';
 import { type CheckedTaskOptions, retryRule, type TaskOptions } from '../options/task-options.js';
 import type { BackendSettings } from './backend-settings.js';
+import { isTaskName } from './task-name.js';
 
 /** What `defineTask` takes: a name, how to check a payload, and the options of each of its tasks. */
 export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, BackendSettings {
@@ -20,15 +21,15 @@ export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, Backen
 
 /** A task that is known by its name, so that another process can run it. */
 export interface TaskDefinition<Input = unknown, Output = Input> {
+  /** What it is called in every process. */
   readonly name: string;
+  /** What checks its payloads. */
   readonly schema: StandardSchemaV1<Input, Output> | undefined;
+  /** What holds for each of its tasks where `enqueue` says nothing else. */
   readonly options: CheckedTaskOptions;
-  /** What it says to backends, by their names. */
-  readonly settings: Readonly<Record<string, object | undefined>>;
+  /** What it says to the backend, which checks it when the application starts. */
+  readonly bullmq: object | undefined;
 }
-
-/** What a task can be called: nothing that an object has from birth, however a backend may look it up. */
-const NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 
 /**
  * Defines a named task: what `enqueue` is given, and what `@TaskHandler` is for.
@@ -46,28 +47,37 @@ export function defineTask<Payload>(
   options: TaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Payload> },
 ): TaskDefinition<Payload>;
 export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
-  const { name, schema, bullmq, ...taskOptions } = checkAll<GivenDefinition>('defineTask', options, {
-    name: taskName,
-    schema: standardSchema,
-    runOn: oneOf('success', 'failure', 'always'),
-    onAbort: oneOf('run', 'skip'),
-    timeoutMs: milliseconds,
-    retry: retryRule,
-    dedupe: oneOf('keep-last', 'keep-first'),
-    bullmq: group,
-  });
+  const { name, schema, bullmq, ...taskOptions } = checkAll<GivenDefinition>(
+    'defineTask',
+    options,
+    {
+      name: taskName,
+      schema: standardSchema,
+      runOn: oneOf('success', 'failure', 'always'),
+      onAbort: oneOf('run', 'skip'),
+      timeoutMs: milliseconds,
+      retry: retryRule,
+      dedupe: oneOf('keep-last', 'keep-first'),
+      bullmq: group,
+    },
+    ['name'],
+  );
   return Object.freeze({
-    name: taskName('defineTask.name', name),
+    name,
     schema,
-    options: Object.freeze({ ...taskOptions, name }) as CheckedTaskOptions,
-    settings: Object.freeze({ bullmq }),
+    options: Object.freeze({ ...taskOptions, name }),
+    bullmq,
   });
 }
 
-type GivenDefinition = CheckedTaskOptions & { readonly schema?: StandardSchemaV1; readonly bullmq?: object };
+type GivenDefinition = CheckedTaskOptions & {
+  readonly name: string;
+  readonly schema?: StandardSchemaV1;
+  readonly bullmq?: object;
+};
 
 const taskName: Check<string> = (option, value) => {
-  if (typeof value === 'string' && NAME.test(value) && !(value in Object.prototype)) return value;
+  if (isTaskName(value)) return value;
   throw new InvalidOptionError(
     option,
     value,

@@ -1,3 +1,4 @@
+import type { ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../contracts/json.js';
 import type { TaskEnvelope, TaskEnvelopeContext } from '../contracts/task-envelope.js';
@@ -59,11 +60,19 @@ export class NamedTasks extends TaskBackends {
   }
 
   /** Says who calls handlers. */
-  handledBy(caller: HandlerCaller): void {
+  callWith(caller: HandlerCaller): void {
     this.#caller = caller;
   }
 
-  /** @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE */
+  /** Reads the handlers of all modules, now and when some were loaded lazily. @throws DUPLICATE_TASK, INVALID_OPTION */
+  explore(modules: ModulesContainer): void {
+    this.registry.explore(modules);
+    for (const { name, bullmq } of this.registry.definitions) {
+      if (bullmq) this.#backend?.checkSettings(`${name}.bullmq`, bullmq);
+    }
+  }
+
+  /** @throws UNKNOWN_TASK, INVALID_OPTION, INVALID_PAYLOAD, BACKEND_UNAVAILABLE */
   prepare(
     definition: TaskDefinition,
     payload: unknown,
@@ -75,6 +84,7 @@ export class NamedTasks extends TaskBackends {
     if (this.registry.get(definition.name).definition !== definition) throw new UnknownTaskError(definition.name);
     const sent = this.#json(definition.name, payload);
     checkPayload(definition, sent);
+    if (bullmq) this.#backend?.checkSettings('enqueue.bullmq', bullmq);
     this.#backend?.assertReady();
     return {
       envelope: {
@@ -85,9 +95,8 @@ export class NamedTasks extends TaskBackends {
         context: this.#context(definition, options, origin),
       },
       idempotencyKey,
-      timeoutMs: options.timeoutMs,
       retry: options.retry,
-      settings: { ...definition.settings.bullmq, ...bullmq },
+      settings: { ...definition.bullmq, ...bullmq },
     };
   }
 
@@ -99,16 +108,21 @@ export class NamedTasks extends TaskBackends {
   }
 
   /** The task of this process that does the same work and has not ended. A backend looks for it itself. */
-  sameWork({ name }: TaskDefinition, { idempotencyKey }: CheckedEnqueueOptions): QueuedTask | undefined {
-    return idempotencyKey === undefined || this.#backend ? undefined : this.#sameWork.get(`${name} ${idempotencyKey}`);
+  sameWork({ name }: TaskDefinition, options: CheckedEnqueueOptions): QueuedTask | undefined {
+    const key = this.#keyOf(name, options);
+    return key === undefined ? undefined : this.#sameWork.get(key);
   }
 
-  remember(task: QueuedTask, { idempotencyKey }: CheckedEnqueueOptions): QueuedTask {
-    if (idempotencyKey === undefined || this.#backend) return task;
-    const key = `${task.name} ${idempotencyKey}`;
+  remember(task: QueuedTask, options: CheckedEnqueueOptions): QueuedTask {
+    const key = this.#keyOf(task.name, options);
+    if (key === undefined) return task;
     this.#sameWork.set(key, task);
     void task.settled.then(() => this.#sameWork.delete(key));
     return task;
+  }
+
+  #keyOf(name: string, { idempotencyKey }: CheckedEnqueueOptions): string | undefined {
+    return idempotencyKey === undefined || this.#backend ? undefined : `${name} ${idempotencyKey}`;
   }
 
   #context(

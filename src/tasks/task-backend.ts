@@ -7,9 +7,8 @@ export interface EnqueuedTask {
   readonly envelope: TaskEnvelope;
   /** Tasks of one key are one task. */
   readonly idempotencyKey: string | undefined;
-  readonly timeoutMs: number | undefined;
   readonly retry: ResolvedRetry | undefined;
-  /** What the definition says under the backend's name, with what the call of `enqueue` says under it on top. */
+  /** What the definition says under `bullmq`, with what the call of `enqueue` says on top; checked. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
@@ -44,8 +43,13 @@ export interface NamedTaskResult {
  * their own request, like any other task.
  */
 export abstract class TaskBackend {
-  /** Its name, as definitions spell it: what they say under it is in {@link EnqueuedTask.settings}. */
-  abstract readonly name: string;
+  /**
+   * Checks what a definition says under `bullmq`, when the application starts, and what a call of
+   * `enqueue` says. `path` is what errors call it.
+   *
+   * @throws INVALID_OPTION
+   */
+  abstract checkSettings(path: string, settings: object): void;
 
   /** Called by `enqueue`: refuses at once while it is known that nothing can be accepted. @throws BACKEND_UNAVAILABLE */
   abstract assertReady(): void;

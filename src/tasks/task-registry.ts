@@ -32,6 +32,10 @@ export class TaskRegistry {
     this.#tasks = found;
   }
 
+  get definitions(): TaskDefinition[] {
+    return [...this.#tasks.values()].map(({ definition }) => definition);
+  }
+
   has(name: string): boolean {
     return this.#tasks.has(name);
   }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { InvalidOptionError } from '../../src/errors.js';
 import { countRoundTrips } from '../support/counting-proxy.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
@@ -100,17 +99,6 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     expect(jobs[1]!.opts.backoff).toEqual({ type: 'exponential', delay: 10, jitter: 0 });
     expect(jobs[2]!.opts).toMatchObject({ backoff: { type: 'fixed', delay: 5 }, priority: 3, delay: 60_000 });
     expect(jobs[0]!.data).toEqual(tasks[0]!.envelope);
-  });
-
-  it('refuses all of a batch for one setting that BullMQ does not know, and enqueues none', async () => {
-    const durable = await startDurable({ server: server() });
-    await untilReady(durable);
-
-    const accepted = durable.backend.accept([enqueued('send'), enqueued('send', { settings: { priorty: 1 } })]);
-
-    await expect(accepted).rejects.toThrow(InvalidOptionError);
-    await expect(accepted).rejects.toThrow('"bullmq.priorty"');
-    expect(await durable.backend.queue.getWaitingCount()).toBe(0);
   });
 
   it('accepts nothing for an empty batch, and asks nobody', async () => {

@@ -46,7 +46,6 @@ describe('B32 · a Redis that may lose what it accepted', () => {
   it.each([
     { setting: ['appendonly', 'no'], reset: ['appendonly', 'yes'], says: 'append-only file' },
     { setting: ['maxmemory-policy', 'allkeys-lru'], reset: ['maxmemory-policy', 'noeviction'], says: 'allkeys-lru' },
-    { setting: ['maxmemory', '1'], reset: ['maxmemory', '0'], says: 'maxmemory' },
   ] as const)('is degraded, and says why: $setting', async ({ setting, reset, says }) => {
     const durable = await startDurable({ server: server() });
     const health = durable.app.get(BullMqHealth);
@@ -59,6 +58,17 @@ describe('B32 · a Redis that may lose what it accepted', () => {
     expect(status).toBe('degraded');
     expect(reasons).toEqual([expect.stringContaining(says)]);
     expect((await health.check()).status).toBe('up');
+  });
+
+  it('is down when its memory is full, for then it takes nothing', async () => {
+    const durable = await startDurable({ server: server() });
+    await untilReady(durable);
+    await configure(server().url, ['maxmemory', '1']);
+
+    const health = await durable.app.get(BullMqHealth).check();
+    await configure(server().url, ['maxmemory', '0']);
+
+    expect(health).toEqual({ status: 'down', reasons: [expect.stringContaining('maxmemory')] });
   });
 
   it('refuses tasks with a coded error when its memory is full, and holds none of a batch', async () => {

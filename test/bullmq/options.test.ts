@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { BullMqBackgroundTasksModule } from '../../src/bullmq/index.js';
 import { resolveBullMqOptions, type BullMqOptions } from '../../src/bullmq/bullmq-options.js';
 import { checkBullMqSettings } from '../../src/bullmq/bullmq-task-settings.js';
 import { ownBackoff, retryToBullMq } from '../../src/bullmq/retry-backoff.js';
-import { InvalidOptionError } from '../../src/errors.js';
+import { defineTask, InvalidOptionError, TaskHandler, TaskScopes } from '../../src/index.js';
+import { startContext } from '../support/start-context.js';
 
 const connection = 'redis://127.0.0.1:6379';
 
@@ -28,7 +30,10 @@ describe('the options of the BullMQ module', () => {
       answerTimeoutMs: 2_000,
       server: { kind: 'Redis', connection, prefix: 'bull' },
     });
-    expect([options, options.worker, options.server].every(Object.isFrozen)).toBe(true);
+    const { worker, server, backoff, removeOnComplete, removeOnFail } = options;
+    expect([options, worker, server, backoff, removeOnComplete, removeOnFail].every(Object.isFrozen)).toBe(true);
+    const given = resolveBullMqOptions({ connection, backoff: { type: 'fixed' }, removeOnFail: { count: 1 } });
+    expect([given.backoff, given.removeOnFail].every(Object.isFrozen)).toBe(true);
   });
 
   it.each<[unknown, string]>([
@@ -73,14 +78,57 @@ describe('what a task says to BullMQ', () => {
     { priority: 1.5 },
     { priority: 3_000_000 },
     { attempts: 0 },
+    { priorty: 1 },
     { backoff: {} },
+    { backoff: { type: 'fixed', delay: -1 } },
+    { backoff: { type: 'exponential', delay: 1, jitter: 5 } },
+    { deduplication: {} },
+    { deduplication: { id: 'a', tll: 5 } },
+    { removeOnComplete: {} },
+    { removeOnFail: { age: '1h' } },
     { lifo: 1 },
     { jobId: 'mine' },
     { repeat: { every: 1 } },
   ])('is refused where it is wrong, or ours to say: %o', (settings) => {
-    expect(() => checkBullMqSettings(settings)).toThrow(InvalidOptionError);
-    expect(() => checkBullMqSettings(settings)).toThrow(`"bullmq.${Object.keys(settings)[0]}`);
+    const check = () => checkBullMqSettings('send.bullmq', settings);
+    expect(check).toThrow(InvalidOptionError);
+    expect(check).toThrow(`"send.bullmq.${Object.keys(settings)[0]}`);
   });
+
+  it.each([
+    { backoff: { type: 'fixed', delay: 5, jitter: 0.1 } },
+    { backoff: 5 },
+    { deduplication: { id: 'a', ttl: 5 } },
+    { removeOnComplete: { age: 5 } },
+    { removeOnComplete: false, removeOnFail: 7 },
+  ])('is taken as it is where it is right: %o', (settings) => {
+    expect(checkBullMqSettings('send.bullmq', settings)).toEqual(settings);
+  });
+
+  it('keeps the application from starting where a definition is wrong, and names it', async () => {
+    const Wrong = defineTask({ name: 'wrong', bullmq: { priorty: 1 } as object });
+    @TaskHandler(Wrong)
+    class WrongHandler {
+      run(): void {}
+    }
+
+    await expect(startContext({ imports: [bullMq()], providers: [WrongHandler] })).rejects.toThrow('"wrong.bullmq.priorty"');
+  });
+
+  it('is refused by the enqueue that says it', async () => {
+    const Right = defineTask({ name: 'right', bullmq: { priority: 1 } });
+    @TaskHandler(Right)
+    class RightHandler {
+      run(): void {}
+    }
+    const { app } = await startContext({ imports: [bullMq()], providers: [RightHandler] });
+
+    const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(Right, {}, { bullmq: { priorty: 2 } as object }));
+
+    await expect(enqueued).rejects.toThrow('"enqueue.bullmq.priorty"');
+  });
+
+  const bullMq = () => BullMqBackgroundTasksModule.forRoot({ connection: 'redis://127.0.0.1:1', acceptTimeoutMs: 10 });
 });
 
 describe('the retry of a task', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
-import { BackendUnavailableError, defineTask } from '../../src/index.js';
+import { BackendUnavailableError, defineTask, InvalidOptionError } from '../../src/index.js';
 import { RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
 
@@ -23,6 +23,36 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
     expect(new Set(envelopes.map(({ id }) => id)).size).toBe(envelopes.length);
     expect(await schedules.remove('every-now-and-then')).toBe(true);
     expect(await schedules.remove('every-now-and-then')).toBe(false);
+  });
+
+  it('are refused in a few seconds while it is frozen', { timeout: 20_000 }, async () => {
+    const durable = await startDurable({ server: server() });
+    await untilReady(durable);
+    server().freeze();
+    const from = performance.now();
+
+    const set = durable.app.get(BullMqSchedules).set('nightly', Report, { kind: 'daily' }, { every: 60_000 });
+    await expect(set).rejects.toThrow(/^Schedule "nightly" could not be handed over: .*setting it twice makes one\.$/);
+    server().thaw();
+
+    expect(performance.now() - from).toBeLessThan(2_500);
+  });
+});
+
+describe('B34 · schedules that make no sense', () => {
+  it.each([
+    [{}, '"repeat"'],
+    [{ pattern: '0 3 * * *', every: 5 }, '"repeat"'],
+    [{ every: 0 }, '"repeat.every"'],
+    [{ pattern: 'nonsense' }, 'as in a crontab'],
+    [{ pattern: '0 3 * * *', tz: 'Atlantis' }, 'a known "tz"'],
+  ])('are refused, and it is no outage: %o', async (repeat, says) => {
+    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+
+    const set = durable.app.get(BullMqSchedules).set('nightly', Report, { kind: 'daily' }, repeat);
+
+    await expect(set).rejects.toThrow(InvalidOptionError);
+    await expect(set).rejects.toThrow(says);
   });
 });
 

@@ -181,6 +181,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     ['a version of its own', { ...envelope, v: '1' }],
     ['no name', { ...envelope, name: undefined }],
     ['a name of a prototype', { ...envelope, name: '__proto__' }],
+    ['a name that every object has', { ...envelope, name: 'constructor' }],
     ['a number for an id', { ...envelope, id: 7 }],
     ['no payload', { ...envelope, payload: undefined }],
     ['an array for a context', { ...envelope, context: [] }],

@@ -147,7 +147,7 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       await host.onIdle();
       expect(backend.names).toEqual([['mail', 'mail']]);
       expect(backend.batches[0]).toMatchObject([
-        { envelope: { v: 1, name: 'mail', payload: { to: 'a' } }, timeoutMs: 500, retry: { attempts: 5 } },
+        { envelope: { v: 1, name: 'mail', payload: { to: 'a' } }, retry: { attempts: 5 } },
         { envelope: { v: 1, name: 'mail', payload: { to: 'b' } }, idempotencyKey: 'order-1' },
       ]);
       expect(host.stats()).toMatchObject({ accepted: 4, enqueued: 2, succeeded: 2, waiting: 0, running: 0 });

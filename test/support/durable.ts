@@ -126,7 +126,6 @@ export function enqueued(
   return {
     envelope: { v: 1, name, id: randomUUID(), payload, context: {} },
     idempotencyKey: undefined,
-    timeoutMs: undefined,
     retry: undefined,
     settings: {},
     ...others,

@@ -3,13 +3,14 @@ import { BackendUnavailableError, type EnqueuedTask, type NamedTaskRunner, TaskB
 
 /** A backend that keeps what it is given, for tests of when that happens. What a durable one does is tested on real ones. */
 export class MemoryBackend extends TaskBackend {
-  readonly name = 'bullmq';
   readonly batches: (readonly EnqueuedTask[])[] = [];
   isReady = true;
   /** Awaited by `accept`. */
   gate: Promise<void> | undefined;
   runner: NamedTaskRunner | undefined;
   hasStopped = false;
+
+  override checkSettings(): void {}
 
   override assertReady(): void {
     if (!this.isReady) throw new BackendUnavailableError('Tasks', 'the backend is down');

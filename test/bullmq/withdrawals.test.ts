@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { BullMqLog } from '../../src/bullmq/bullmq-log.js';
+import type { NewJob, TaskQueue } from '../../src/bullmq/job-server.js';
+import { Withdrawals } from '../../src/bullmq/withdrawals.js';
+
+describe('B32 · withdrawals from a server that leaves half-way', () => {
+  it('tell of what had started once, and ask again for the rest', async () => {
+    const withdrawals = new Withdrawals();
+    withdrawals.add([job('a'), job('b')]);
+    const told: string[][] = [];
+    const log = new BullMqLog('Redis');
+    log.withdrawn = (...all) => void told.push(all.map((jobs) => jobs.map(({ opts }) => opts.jobId).join()));
+    let isGone = true;
+    const queue = {
+      getJob: async (id: string) => {
+        if (id === 'b' && isGone) throw new Error('Connection is closed.');
+        return { data: { id }, attemptsStarted: 1 };
+      },
+    } as unknown as TaskQueue;
+
+    await expect(withdrawals.carryOut(queue, log)).rejects.toThrow('Connection is closed');
+    isGone = false;
+    await withdrawals.carryOut(queue, log);
+
+    expect(told).toEqual([
+      ['', 'a'],
+      ['', 'b'],
+    ]);
+    expect(withdrawals.isEmpty).toBe(true);
+  });
+});
+
+function job(id: string): NewJob {
+  return { name: 'send', data: { v: 1, name: 'send', id, payload: null, context: {} }, opts: { jobId: id } };
+}
