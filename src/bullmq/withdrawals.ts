@@ -3,6 +3,9 @@ import type { BullMqLog } from './bullmq-log.js';
 
 type Fate = 'absent' | 'withdrawn' | 'started';
 
+/** All at once, and the last of thousands would be answered too late. */
+const AT_A_TIME = 200;
+
 /**
  * Tasks whose `enqueue` was answered with an error although the server may have them, or get them
  * yet: what was in flight into a frozen server arrives when it thaws.
@@ -28,10 +31,15 @@ export class Withdrawals {
   async carryOut(queue: TaskQueue, log: BullMqLog): Promise<void> {
     if (this.isEmpty) return;
     const jobs = [...this.#jobs.values()];
-    const fates = await Promise.allSettled(jobs.map((job) => this.#withdraw(queue, job)));
-    const of = (fate: Fate) => jobs.filter((_job, index) => fateOf(fates[index]!) === fate);
+    const fates: PromiseSettledResult<Fate>[] = [];
+    let unanswered: PromiseRejectedResult | undefined;
+    for (let from = 0; from < jobs.length && !unanswered; from += AT_A_TIME) {
+      const some = jobs.slice(from, from + AT_A_TIME).map((job) => this.#withdraw(queue, job));
+      fates.push(...(await Promise.allSettled(some)));
+      unanswered = fates.find((fate) => fate.status === 'rejected');
+    }
+    const of = (wanted: Fate) => jobs.filter((_job, index) => fateOf(fates[index]) === wanted);
     log.withdrawn(of('withdrawn'), of('started'));
-    const unanswered = fates.find((fate) => fate.status === 'rejected');
     if (unanswered) throw unanswered.reason;
   }
 
@@ -52,8 +60,8 @@ export class Withdrawals {
   }
 }
 
-function fateOf(result: PromiseSettledResult<Fate>): Fate | undefined {
-  return result.status === 'fulfilled' ? result.value : undefined;
+function fateOf(result: PromiseSettledResult<Fate> | undefined): Fate | undefined {
+  return result?.status === 'fulfilled' ? result.value : undefined;
 }
 
 /** Not another task of the same key, which somebody else enqueued before. */

@@ -17,6 +17,7 @@ export interface TaskUnit {
 export class TaskAttempt implements TaskContext, Ambient {
   #controller: AbortController | undefined;
   #abortReason: unknown;
+  #giveUp: ((reason: Error) => void) | undefined;
   /** Set once it has succeeded, failed, timed out or been given up: what it does later is ignored. */
   isOver = false;
 
@@ -62,6 +63,16 @@ export class TaskAttempt implements TaskContext, Ambient {
 
   progress(value: unknown): void {
     if (!this.isOver) this.unit.progress(this.queued, value);
+  }
+
+  /** Rejects once nobody waits for the attempt any more: it took too long, or was abandoned. */
+  get givenUp(): Promise<never> {
+    return new Promise((_resolve, reject) => (this.#giveUp = reject));
+  }
+
+  giveUp(reason: Error): void {
+    this.isOver = true;
+    this.#giveUp?.(reason);
   }
 
   abort(reason: Error): void {

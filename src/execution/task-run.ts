@@ -60,7 +60,7 @@ export class TaskRun {
 
   /** Stops caring: whatever the function still does is ignored. */
   abandon(): void {
-    if (this.#attempt) this.#attempt.isOver = true;
+    this.#attempt?.giveUp(new DOMException('The application has shut down.', 'AbortError'));
     this.#finish('abandoned');
   }
 
@@ -68,6 +68,7 @@ export class TaskRun {
     const error = new DOMException(`Task "${this.task.name}" took longer than ${timeoutMs} ms.`, 'TimeoutError');
     attempt.abort(error);
     this.#ended(attempt, 'timed-out', error);
+    attempt.giveUp(error);
   }
 
   #ended(attempt: TaskAttempt, state: 'succeeded' | 'failed' | 'timed-out', error?: unknown): void {

@@ -1,6 +1,7 @@
 import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { awaited } from '../execution/awaited.js';
+import type { TaskAttempt } from '../execution/task-attempt.js';
 import { resolveInContext } from '../nest/nest-internals.js';
 import { ambient } from '../tasks/ambient.js';
 import type { HandlerCaller } from '../tasks/named-tasks.js';
@@ -48,10 +49,11 @@ export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
   async call(envelope: TaskEnvelope): Promise<unknown> {
     const { engine, named } = this.scopes;
     const { definition, handler } = named.registry.get(envelope.name);
-    const context = new HandlerContext(ambient.get()!.task!, envelope.context.captured);
+    const attempt = ambient.get()!.task as TaskAttempt;
+    const context = new HandlerContext(attempt, envelope.context.captured);
     const origin = { canHold: false, request: context, carried: envelope.context };
     const scope = (context.scope = this.scopes.create(origin, engine.innerSlots));
-    return runUnit(scope, async () => {
+    const work = async () => {
       const payload = checkPayload(definition, envelope.payload);
       const contextId = ContextIdFactory.create();
       attachScopeSource(context, { openScope: () => scope });
@@ -59,7 +61,9 @@ export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
       this.moduleRef.registerRequestByContextId(context, contextId);
       const instance: unknown = handler.isDependencyTreeStatic() ? handler.instance : await resolveInContext(handler, contextId);
       await ambient.runTask(context, () => awaited((instance as TaskRuns<unknown>).run(payload)));
-    });
+    };
+    // What a handler holds that never settles is disposed of when its time is up.
+    return runUnit(scope, () => Promise.race([work(), attempt.givenUp]));
   }
 }
 

@@ -17,6 +17,8 @@ interface Held {
   readonly enqueued: EnqueuedTask;
   /** The task that enqueued it: it goes when that has succeeded. */
   readonly enqueuer: QueuedTask | undefined;
+  /** What it may run but once for, where this process looks after that. */
+  readonly key: string | undefined;
 }
 
 /** The scope that an outbox belongs to. */
@@ -32,6 +34,9 @@ export interface OutboxOwner {
 export class Outbox {
   #held: Held[] = [];
   #sending: Promise<unknown> | undefined;
+  /** The tasks that have an idempotency key, where this process looks after it. */
+  readonly #keyed = new Map<string, QueuedTask>();
+  #isDecided = false;
 
   constructor(
     private readonly environment: ScopeEnvironment,
@@ -61,23 +66,31 @@ export class Outbox {
     caller: Caller,
   ): QueuedTask {
     const { engine, named } = this.environment;
-    const same = named.sameWork(definition, enqueueOptions);
-    if (same) return same;
+    const key = named.backend ? undefined : keyOf(definition, enqueueOptions);
+    const same = key === undefined ? undefined : this.#keyed.get(key);
+    if (same && !same.isSettled) return same;
     const merged = { ...definition.options, ...options, name: definition.name };
     const enqueued = named.prepare(definition, payload, merged, enqueueOptions, this.origin);
     const call = named.callOf(enqueued);
     const carrier = { id: enqueued.envelope.id, earlierAttempts: 0, progressed: () => undefined };
     const { enqueuer } = this.owner.queue;
     // In this process it takes its turn, unless it depends on how the task ends that enqueues it.
-    if (!named.backend && !enqueuer) return named.remember(this.owner.add(call, merged, caller, carrier), enqueueOptions);
-    const earlier = merged.dedupe && this.waiting.find((task) => task.name === merged.name);
+    if (!named.backend && !enqueuer) {
+      const added = this.owner.add(call, merged, caller, carrier);
+      if (key !== undefined) this.#keep(key, added);
+      return added;
+    }
+    // What depends on how another task ends is no match: one of the two may come to nothing.
+    const rival = merged.dedupe && this.#held.find((held) => held.queued.name === merged.name && held.enqueuer === enqueuer);
+    const earlier = rival && rival.queued;
     if (earlier && merged.dedupe === 'keep-first') return earlier;
     const queued = this.owner.makeTask(call, merged, caller, carrier);
-    if (!named.backend) this.owner.seat(queued);
+    this.owner.seat(queued);
     if (earlier) this.withdraw(earlier, 'discarded');
     engine.inFlight.accept(queued);
-    this.#held.push({ queued, enqueued, enqueuer });
-    return named.remember(queued, enqueueOptions);
+    this.#held.push({ queued, enqueued, enqueuer, key });
+    if (key !== undefined) this.#keyed.set(key, queued);
+    return queued;
   }
 
   /** Takes a task out and ends it. Returns whether it was there. */
@@ -91,7 +104,19 @@ export class Outbox {
 
   /** Discards what was not meant for this outcome. */
   decide(outcome: TaskOutcome): void {
-    for (const task of unwantedTasks(this.waiting, outcome, this.environment.engine.log)) this.withdraw(task, 'discarded');
+    const { log } = this.environment.engine;
+    for (const task of unwantedTasks(this.waiting, outcome, log)) this.withdraw(task, 'discarded');
+    this.#isDecided = true;
+    const held = new Set(this.waiting);
+    const lined = [...this.#keyed].filter(([, task]) => task.state === 'waiting' && !held.has(task));
+    const unwanted = unwantedTasks(
+      lined.map(([, task]) => task),
+      outcome,
+      log,
+    );
+    for (const [key, task] of lined) {
+      if (unwanted.includes(task) || !this.environment.named.claim(task, key)) this.owner.queue.withdraw(task, 'discarded');
+    }
   }
 
   /** A task has ended, which may have enqueued others. */
@@ -116,13 +141,22 @@ export class Outbox {
     this.#held = this.#held.filter((held) => !isReady(held));
     const { backend } = this.environment.named;
     if (backend) return this.#send(backend, ready);
-    for (const { queued } of ready) this.owner.queue.join(queued);
+    for (const { queued, key } of ready) {
+      if (key === undefined || this.environment.named.claim(queued, key)) this.owner.queue.join(queued);
+      else this.owner.queue.end(queued, 'discarded');
+    }
     return undefined;
   }
 
   /** At the shutdown deadline. */
   abandon(): void {
     for (const task of this.waiting) this.withdraw(task, 'abandoned');
+  }
+
+  /** A key is not taken before it is known that the task runs: the request may yet fail, and the same work of another not. */
+  #keep(key: string, task: QueuedTask): void {
+    this.#keyed.set(key, task);
+    if (this.#isDecided && !this.environment.named.claim(task, key)) this.owner.queue.withdraw(task, 'discarded');
   }
 
   #send(backend: TaskBackend, batch: readonly Held[]): Promise<void> {
@@ -144,6 +178,10 @@ export class Outbox {
     this.#sending = sending;
     return sent;
   }
+}
+
+function keyOf({ name }: TaskDefinition, { idempotencyKey }: CheckedEnqueueOptions): string | undefined {
+  return idempotencyKey === undefined ? undefined : `${name} ${idempotencyKey}`;
 }
 
 function isReady({ enqueuer }: Held): boolean {

@@ -6,7 +6,7 @@ import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
 import type { TaskUnit } from '../execution/task-attempt.js';
 import type { RunSlots } from '../execution/run-slots.js';
-import { TaskQueue } from '../execution/task-queue.js';
+import { type Answer, TaskQueue } from '../execution/task-queue.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { Enrolled } from '../roll.js';
@@ -73,7 +73,7 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
     if (earlier && options.dedupe === 'keep-first') return earlier;
     const task = this.makeTask(call, options, caller, carrier);
     if (earlier) this.queue.replace(earlier, task);
-    else this.seat(task);
+    else this.seat(task, this.#phase === 'open' ? this.origin : undefined);
     this.queue.add(task);
     return task;
   }
@@ -97,9 +97,9 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
     return new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this, carrier);
   }
 
-  /** @throws QUEUE_FULL */
-  seat(task: QueuedTask): void {
-    if (this.queue.seat(task, this.#phase === 'open' ? this.origin : undefined)) return;
+  /** Without an answer that waits for it there has to be room now. @throws QUEUE_FULL */
+  seat(task: QueuedTask, answer?: Answer): void {
+    if (this.queue.seat(task, answer)) return;
     throw new QueueFullError(task.name, this.environment.engine.options.maxPending);
   }
 

@@ -5,8 +5,9 @@ import type { BackendSettings } from './backend-settings.js';
 export interface EnqueueOptions extends BackendSettings {
   /**
    * Names what the task does, so that enqueueing it twice does it once: an order's number, a
-   * webhook's delivery id. @default none: every `enqueue` is a task of its own. In this process it holds until
-   * the task has ended, on a backend for as long as that remembers the task.
+   * webhook's delivery id. @default none: every `enqueue` is a task of its own. In this process it holds from
+   * the success of the request to the end of the task, and what comes second is `discarded`; on a backend
+   * for as long as that remembers the task.
    */
   readonly idempotencyKey?: string;
 }

@@ -35,9 +35,8 @@ export class NamedTasks extends TaskBackends {
   readonly registry = new TaskRegistry();
   #backend: TaskBackend | undefined;
   #caller: HandlerCaller | undefined;
-
-  /** The tasks of this process that have an idempotency key and have not ended. */
-  readonly #sameWork = new Map<string, QueuedTask>();
+  /** The idempotency keys, with the names, of tasks of this process that run, or are sure to. */
+  readonly #claimed = new Set<string>();
 
   constructor(private readonly options: NamedTaskOptions) {
     super();
@@ -107,22 +106,15 @@ export class NamedTasks extends TaskBackends {
     return { fn: call, target: undefined, args: [], name: envelope.name };
   }
 
-  /** The task of this process that does the same work and has not ended. A backend looks for it itself. */
-  sameWork({ name }: TaskDefinition, options: CheckedEnqueueOptions): QueuedTask | undefined {
-    const key = this.#keyOf(name, options);
-    return key === undefined ? undefined : this.#sameWork.get(key);
-  }
-
-  remember(task: QueuedTask, options: CheckedEnqueueOptions): QueuedTask {
-    const key = this.#keyOf(task.name, options);
-    if (key === undefined) return task;
-    this.#sameWork.set(key, task);
-    void task.settled.then(() => this.#sameWork.delete(key));
-    return task;
-  }
-
-  #keyOf(name: string, { idempotencyKey }: CheckedEnqueueOptions): string | undefined {
-    return idempotencyKey === undefined || this.#backend ? undefined : `${name} ${idempotencyKey}`;
+  /**
+   * Takes the key of a task that is going to run, until it has ended. Returns whether it is free: of
+   * two tasks of one key only one runs. A backend looks after keys itself.
+   */
+  claim(task: QueuedTask, key: string): boolean {
+    if (this.#claimed.has(key)) return false;
+    this.#claimed.add(key);
+    void task.settled.then(() => this.#claimed.delete(key));
+    return true;
   }
 
   #context(

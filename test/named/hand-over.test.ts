@@ -10,9 +10,11 @@ import {
   Resource,
   TaskHandler,
   Tasks,
+  TaskScopes,
 } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
+import { startContext } from '../support/start-context.js';
 import { platforms, startApp } from '../support/platforms.js';
 
 const Mail = defineTask<{ to: string }>({ name: 'mail', timeoutMs: 500, retry: { attempts: 5 } });
@@ -151,6 +153,29 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
         { envelope: { v: 1, name: 'mail', payload: { to: 'b' } }, idempotencyKey: 'order-1' },
       ]);
       expect(host.stats()).toMatchObject({ accepted: 4, enqueued: 2, succeeded: 2, waiting: 0, running: 0 });
+    });
+
+    it('counts what waits for its hand-over as waiting: maxPending bounds it, and it leaves its place', async () => {
+      const backend = new MemoryBackend();
+      const { app } = await startContext({
+        imports: [memoryBackendModule(backend)],
+        providers: [MailHandler],
+        options: { maxPending: 2 },
+      });
+      const scopes = app.get(TaskScopes);
+      const enqueue = (times: number) =>
+        scopes.run(({ tasks }) => {
+          for (let time = 0; time < times; time++) tasks.enqueue(Mail, { to: 'a' });
+        });
+
+      await enqueue(2);
+      await expect(enqueue(3)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+      await enqueue(2);
+
+      expect(backend.names).toEqual([
+        ['mail', 'mail'],
+        ['mail', 'mail'],
+      ]);
     });
 
     it('hands over nothing of a handler that fails, but what is meant for that', async () => {

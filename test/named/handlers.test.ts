@@ -205,6 +205,88 @@ describe('B27 the handler of a named task', () => {
     gate.resolve();
   });
 
+  it('gives back what it holds at its time limit, though it never settles', async () => {
+    const Endless = defineTask<null>({ name: 'endless', timeoutMs: 20 });
+    @TaskHandler(Endless)
+    class EndlessHandler implements Handles<typeof Endless> {
+      constructor(readonly session: Session) {}
+
+      run(): Promise<void> {
+        return new Promise(() => undefined);
+      }
+    }
+    const { app } = await startContext({ providers: [Timeline, sessionResource, EndlessHandler] });
+
+    const task = await app.get(TaskScopes).run(({ tasks }) => tasks.enqueue(Endless, null));
+    expect(await task.settled).toMatchObject({ state: 'timed-out' });
+    await app.get(BackgroundTasksHost).onIdle();
+
+    expect(app.get(Timeline).events).toEqual([expect.stringContaining('rollback: Task "endless" took longer'), 'close']);
+  });
+
+  it('gives back what it holds when it is abandoned at shutdown, though it never settles', async () => {
+    const begun = deferred();
+    @TaskHandler(Work)
+    class StuckHandler implements Handles<typeof Work> {
+      constructor(readonly session: Session) {}
+
+      run(): Promise<void> {
+        begun.resolve();
+        return new Promise(() => undefined);
+      }
+    }
+    const { app, logs } = await startContext({
+      providers: [Timeline, sessionResource, StuckHandler],
+      options: { shutdownTimeoutMs: 50 },
+    });
+    const ran = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(Work, { id: 1 }));
+    await begun.promise;
+
+    await app.get(BackgroundTasksHost).drain();
+    await ran;
+    await app.get(BackgroundTasksHost).onIdle();
+
+    expect(app.get(Timeline).events).toEqual(['rollback: The application has shut down.', 'close']);
+    expect(logs.errors.filter((line) => line.includes('"work"'))).toHaveLength(1);
+  });
+
+  it('is run although another unit of work that enqueued the same key fails', async () => {
+    const { scopes, events } = await start();
+    const keyed = { idempotencyKey: 'order-1' };
+    const gate = deferred();
+    const failing = scopes.run(async ({ tasks }) => {
+      tasks.enqueue(Work, { id: 1 }, keyed);
+      await gate.promise;
+      throw new Error('no');
+    });
+    const withdrawing = scopes.run(async ({ tasks }) => {
+      const task = tasks.enqueue(Work, { id: 2 }, keyed);
+      await gate.promise;
+      expect(task.cancel()).toBe(true);
+    });
+
+    await scopes.run(({ tasks }) => void tasks.enqueue(Work, { id: 3 }, keyed));
+    gate.resolve();
+    await expect(failing).rejects.toThrow('no');
+    await withdrawing;
+
+    expect(events.filter((event) => event.startsWith('run'))).toEqual(['run 3']);
+  });
+
+  it('is run once for two units of work that enqueued the same key and both succeeded', async () => {
+    const gate = deferred();
+    const { scopes, events } = await start(() => gate.promise);
+    const enqueue = (id: number) => scopes.run(({ tasks }) => tasks.enqueue(Work, { id }, { idempotencyKey: 'order-1' }));
+
+    const first = enqueue(1);
+    const second = await enqueue(2);
+    gate.resolve();
+    await first;
+
+    expect(await second.settled).toMatchObject({ state: 'discarded' });
+    expect(events.filter((event) => event.startsWith('run'))).toEqual(['run 1']);
+  });
+
   it('is run once for two tasks of one idempotency key, while the first has not ended', async () => {
     const { scopes, events } = await start();
     const [first, second, other] = await scopes.run(({ tasks }) => [
