@@ -29,7 +29,7 @@ export class TaskWorker {
   #isStopping = false;
 
   constructor(
-    server: JobServer,
+    private readonly server: JobServer,
     private readonly link: ServerLink,
     private readonly runner: NamedTaskRunner,
     private readonly options: ResolvedWorkerOptions,
@@ -47,7 +47,10 @@ export class TaskWorker {
       ...(limiter && { limiter: { max: limiter.max, duration: limiter.durationMs } }),
     });
     // Without a listener an error would end the process.
-    this.#worker.on('error', (error) => (error instanceof LockLostError ? this.#lockLost(error.job) : log.workerError(error)));
+    this.#worker.on('error', (error) => {
+      if (error instanceof LockLostError) void this.#refused(error.job);
+      else log.workerError(error);
+    });
     this.#worker.on('lockRenewalFailed', (ids) => {
       for (const job of this.#running.keys()) if (ids.includes(job.id!)) this.#lockLost(job);
     });
@@ -113,6 +116,14 @@ export class TaskWorker {
       return this.#leaveToOthers(job, token);
     }
     throw jobFailure('error' in report ? report.error : new UnrecoverableError(`The task was ${report.state}.`));
+  }
+
+  /** A result whose answer was lost with the connection is sent again and refused then, but counts. Only what is certain is called lost. */
+  async #refused(job: TaskJob): Promise<void> {
+    const { attemptsMade, attemptsStarted } = job;
+    const found = await this.server.queue.getJob(job.id!).catch(() => undefined);
+    const isRecorded = !found || (found.attemptsStarted === attemptsStarted && found.attemptsMade > attemptsMade);
+    if (!isRecorded) this.#lockLost(job);
   }
 
   /** A renewal that was refused comes first, and then its result; one line is enough. */
