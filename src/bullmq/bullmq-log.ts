@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
+import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { errorText } from '../execution/error-text.js';
 import type { NewJob } from './job-server.js';
+import { saysLockLost } from './lock-lost.js';
 
 /** A name from outside is remembered so that it is logged once; so many of them are. */
 const MAX_NAMES = 1_000;
@@ -27,20 +29,19 @@ export class BullMqLog {
   outageEnded(): void {
     this.#lastWorkerError = undefined;
     if (this.#outageSince === undefined) return;
-    const seconds = ((performance.now() - this.#outageSince) / 1_000).toFixed(1);
+    this.#logger.log(`${this.kind} takes tasks again, after ${seconds(performance.now() - this.#outageSince)} s.`);
     this.#outageSince = undefined;
-    this.#logger.log(`${this.kind} takes tasks again, after ${seconds} s.`);
   }
 
   withdrawn(withdrawn: readonly NewJob[], started: readonly NewJob[]): void {
     if (withdrawn.length > 0) {
       this.#logger.warn(
-        `Withdrew ${withdrawn.length} task(s) that had arrived after they were reported as failed: ${list(withdrawn)}.`,
+        `Withdrew ${withdrawn.length} task(s) that had arrived after they were reported as failed: ${list(tasksOf(withdrawn))}.`,
       );
     }
     if (started.length > 0) {
       this.#logger.error(
-        `${started.length} task(s) were reported as failed, and have been started all the same: ${list(started)}.`,
+        `${started.length} task(s) were reported as failed, and have been started all the same: ${list(tasksOf(started))}.`,
       );
     }
   }
@@ -63,8 +64,22 @@ export class BullMqLog {
     this.#logger.error(`Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.join(', ')}.`);
   }
 
-  /** What the loss of the connection causes is told by {@link outageBegan}; what repeats itself is told once. */
+  stoodStill(forMs: number, lockDurationMs: number, tasks: readonly TaskEnvelope[]): void {
+    this.#logger.warn(
+      `The event loop stood still for ${seconds(forMs)} s, and a lock lasts ${seconds(lockDurationMs)} s: another worker may run ` +
+        `what ran here, ${list(tasks)}. Compute in a thread, or raise worker.lockDurationMs.`,
+    );
+  }
+
+  lockLost({ name, id }: TaskEnvelope): void {
+    this.#logger.error(
+      `Task "${name}" (id ${id}) lost its lock while it ran here, and its result does not count: another worker has it, or begins it again.`,
+    );
+  }
+
+  /** What the loss of the connection causes is told by {@link outageBegan}, that of a lock by {@link lockLost}; what repeats itself is told once. */
   workerError(error: unknown): void {
+    if (saysLockLost(error)) return;
     const text = errorText(error);
     if (this.#outageSince !== undefined || isLostConnection(error) || text === this.#lastWorkerError) return;
     this.#lastWorkerError = text;
@@ -79,8 +94,16 @@ function isLostConnection(error: unknown): boolean {
   return (typeof code === 'string' && LOST.test(code)) || /connection (is closed|terminated|lost)/i.test(String(message));
 }
 
-function list(jobs: readonly NewJob[]): string {
-  const named = jobs.slice(0, MAX_LISTED).map(({ name, data }) => `"${name}" (id ${data.id})`);
-  if (jobs.length > MAX_LISTED) named.push(`${jobs.length - MAX_LISTED} more`);
+function tasksOf(jobs: readonly NewJob[]): TaskEnvelope[] {
+  return jobs.map(({ data }) => data);
+}
+
+function list(tasks: readonly TaskEnvelope[]): string {
+  const named = tasks.slice(0, MAX_LISTED).map(({ name, id }) => `"${name}" (id ${id})`);
+  if (tasks.length > MAX_LISTED) named.push(`${tasks.length - MAX_LISTED} more`);
   return named.join(', ');
+}
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(1);
 }

@@ -8,6 +8,8 @@ import { endsWithin } from './time-limit.js';
 import { readEnvelope } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
 import type { JobServer, TaskJob, TaskJobWorker } from './job-server.js';
+import { LockLostError } from './lock-lost.js';
+import { LoopWatch } from './loop-watch.js';
 import { ownBackoff } from './retry-backoff.js';
 import type { ServerLink } from './server-link.js';
 
@@ -24,11 +26,14 @@ type WorkerSettings = ResolvedWorkerOptions & Pick<ResolvedBullMqOptions, 'remov
 /** Takes jobs from the queue and has them run. */
 export class TaskWorker {
   readonly #worker: TaskJobWorker;
-  readonly #running = new Set<TaskJob>();
+  readonly #running = new Map<TaskJob, TaskEnvelope>();
+  /** What is running or being recorded, and has not been reported as lost. */
+  readonly #held = new WeakMap<TaskJob, TaskEnvelope>();
+  readonly #watch: LoopWatch;
   #isStopping = false;
 
   constructor(
-    server: JobServer,
+    private readonly server: JobServer,
     private readonly link: ServerLink,
     private readonly runner: NamedTaskRunner,
     private readonly options: WorkerSettings,
@@ -49,7 +54,16 @@ export class TaskWorker {
       ...(limiter && { limiter: { max: limiter.max, duration: limiter.durationMs } }),
     });
     // Without a listener an error would end the process.
-    this.#worker.on('error', (error) => log.workerError(error));
+    this.#worker.on('error', (error) => {
+      if (error instanceof LockLostError) void this.#refused(error.job);
+      else log.workerError(error);
+    });
+    this.#worker.on('lockRenewalFailed', (ids) => {
+      for (const job of this.#running.keys()) if (ids.includes(job.id!)) this.#lockLost(job);
+    });
+    this.#watch = new LoopWatch(lockDurationMs, (forMs) => {
+      if (this.#running.size > 0) log.stoodStill(forMs, lockDurationMs, [...this.#running.values()]);
+    });
   }
 
   stopTaking(): void {
@@ -63,7 +77,8 @@ export class TaskWorker {
    * end or a server that is gone: so which of them it is has to be known before.
    */
   async close(): Promise<void> {
-    const ids = [...this.#running].map((job) => job.id!);
+    this.#watch.stop();
+    const ids = [...this.#running.keys()].map((job) => job.id!);
     if (ids.length > 0) this.log.cutOff(ids);
     const isForced = ids.length > 0 || this.link.closedBecause !== undefined;
     const closed = this.#worker.close(isForced).catch((error: unknown) => this.log.workerError(error));
@@ -82,17 +97,19 @@ export class TaskWorker {
     if (!this.runner.isKnown(content.envelope.name)) {
       return this.#postpone(job, token, content.envelope.name, 'this one has no handler for it');
     }
-    this.#running.add(job);
+    // All jobs of a schedule are made from one template.
+    const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
+    this.#running.set(job, task);
+    this.#held.set(job, task);
     try {
-      await this.#run(job, token, content.envelope);
+      await this.#run(job, token, task);
     } finally {
+      this.#watch.look();
       this.#running.delete(job);
     }
   }
 
-  async #run(job: TaskJob, token: string, envelope: TaskEnvelope): Promise<void> {
-    // All jobs of a schedule are made from one template.
-    const task = job.repeatJobKey === undefined ? envelope : { ...envelope, id: job.id! };
+  async #run(job: TaskJob, token: string, task: TaskEnvelope): Promise<void> {
     const { report, isStopped } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => {
@@ -106,6 +123,21 @@ export class TaskWorker {
       return this.#leaveToOthers(job, token);
     }
     throw jobFailure('error' in report ? report.error : new UnrecoverableError(`The task was ${report.state}.`));
+  }
+
+  /** A result whose answer was lost with the connection is sent again and refused then, but counts. Only what is certain is called lost. */
+  async #refused(job: TaskJob): Promise<void> {
+    const { attemptsMade, attemptsStarted } = job;
+    const found = await this.server.queue.getJob(job.id!).catch(() => undefined);
+    const isRecorded = !found || (found.attemptsStarted === attemptsStarted && found.attemptsMade > attemptsMade);
+    if (!isRecorded) this.#lockLost(job);
+  }
+
+  /** A renewal that was refused comes first, and then its result; one line is enough. */
+  #lockLost(job: TaskJob): void {
+    const task = this.#held.get(job);
+    this.#held.delete(job);
+    if (task) this.log.lockLost(task);
   }
 
   /** Neither a failure nor an attempt: it waits again, in front of the others. */

@@ -81,8 +81,8 @@ export class Outbox {
       return added;
     }
     // What depends on how another task ends is no match: one of the two may come to nothing.
-    const rival = merged.dedupe && this.#held.find((held) => held.queued.name === merged.name && held.enqueuer === enqueuer);
-    const earlier = rival && rival.queued;
+    const isRival = (held: Held) => held.queued.name === merged.name && held.enqueuer === enqueuer;
+    const earlier = merged.dedupe && this.#held.find(isRival)?.queued;
     if (earlier && merged.dedupe === 'keep-first') return earlier;
     const queued = this.owner.makeTask(call, merged, caller, carrier);
     this.owner.seat(queued);
