@@ -16,17 +16,21 @@ const shell = promisify(execFile);
 
 describe('The thumbnail sample', () => {
   it('does what its curl lines promise: a photo, an answer at once, a thumbnail in the object store', async () => {
-    const { sample, folder } = await startThumbnails();
+    const sample = await startThumbnails();
     const [draw, upload, fetchThumbnail] = sample.curlLines as [string, string, string];
-    const paste = (line: string) => shell('sh', ['-c', line], { cwd: folder });
+    const paste = (line: string) => shell('sh', ['-c', line], { cwd: sample.folder });
 
     await paste(draw);
     const { id } = JSON.parse((await paste(upload)).stdout) as { id: string };
     const [, colour] = await sample.printed(new RegExp(`${id}: 200×150, mostly (#[0-9a-f]{6}), \\d+ bytes`));
     await paste(fetchThumbnail.replace('PUT-THE-ID-HERE', id));
 
-    const thumbnail = await readFile(join(folder, 'thumbnail.webp'));
-    expect(await sharp(join(folder, 'photo.jpg')).metadata()).toMatchObject({ format: 'jpeg', width: 4_000, height: 3_000 });
+    const thumbnail = await readFile(join(sample.folder, 'thumbnail.webp'));
+    expect(await sharp(join(sample.folder, 'photo.jpg')).metadata()).toMatchObject({
+      format: 'jpeg',
+      width: 4_000,
+      height: 3_000,
+    });
     expect(await sharp(thumbnail).metadata()).toMatchObject({ format: 'webp', width: 200, height: 150 });
     const { bytes, ...object } = await objectAt(sample.log, `${id}.webp`);
     expect(object).toEqual({ type: 'image/webp', colour });
@@ -34,7 +38,7 @@ describe('The thumbnail sample', () => {
   });
 
   it('refuses at once what is no image by its type, and fails the task for what is none in truth', async () => {
-    const { sample } = await startThumbnails();
+    const sample = await startThumbnails();
     const nonsense = new TextEncoder().encode('not an image');
 
     const refused = await sample.upload(nonsense, 'text/plain');
@@ -48,7 +52,7 @@ describe('The thumbnail sample', () => {
 
   it('answers before the object store does, and keeps its promise when it is told to stop', async () => {
     const store = await startHeldStore();
-    const { sample } = await startThumbnails({ S3_ENDPOINT: store.url });
+    const sample = await startThumbnails({ S3_ENDPOINT: store.url });
     const image = await sharp({ create: { width: 400, height: 100, channels: 3, background: '#336699' } })
       .png()
       .toBuffer();
