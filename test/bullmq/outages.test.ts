@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { BackendUnavailableError } from '../../src/named-task-errors.js';
 import { deferred } from '../support/deferred.js';
-import { type DurableApp, enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
 import type { TestServer } from '../support/test-server.js';
+import { timed } from '../support/timed.js';
+import { until } from '../support/until.js';
 
 describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) => {
   const prepared = useServer(prepare);
@@ -146,15 +148,6 @@ async function running(server: TestServer): Promise<DurableApp> {
   const durable = await startDurable({ server });
   await untilReady(durable);
   return durable;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<{ readonly ms: number; readonly error: unknown }> {
-  const from = performance.now();
-  const error = await work().then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  return { ms: performance.now() - from, error };
 }
 
 async function refusals({ backend }: DurableApp, count: number) {

@@ -20,9 +20,9 @@ import {
   TaskScopes,
 } from '../../src/index.js';
 import { openTelemetryPropagation } from '../../src/opentelemetry/index.js';
-import { until } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
+import { until } from '../support/until.js';
 
 // What holds for a named task wherever it runs: one file for all backends.
 

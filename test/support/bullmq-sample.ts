@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
-import { until } from './durable.js';
 import type { Exit } from './exit.js';
 import { SampleProcess, startSample } from './sample-process.js';
+import { until } from './until.js';
 
 /** A program of the BullMQ sample, with the processes that it starts. */
 export class BullMqSample extends SampleProcess {
