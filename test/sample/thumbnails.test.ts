@@ -1,15 +1,11 @@
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { deferred } from '../support/deferred.js';
+import { describe, expect, it } from 'vitest';
+import { startHeldServer } from '../support/held-server.js';
 import { startThumbnails } from '../support/thumbnails.js';
 
 const shell = promisify(execFile);
@@ -51,7 +47,7 @@ describe('The thumbnail sample', () => {
   });
 
   it('answers before the object store does, and keeps its promise when it is told to stop', async () => {
-    const store = await startHeldStore();
+    const store = await startHeldServer(200, { etag: '"held"' });
     const sample = await startThumbnails({ S3_ENDPOINT: store.url });
     const image = await sharp({ create: { width: 400, height: 100, channels: 3, background: '#336699' } })
       .png()
@@ -80,22 +76,4 @@ async function objectAt(log: string, key: string) {
   const bytes = await Body!.transformToByteArray();
   client.destroy();
   return { bytes, type: ContentType, colour: Metadata?.['colour'] };
-}
-
-/** An object store that answers when the test says so. */
-async function startHeldStore() {
-  const received = deferred<{ readonly url: string; readonly body: Buffer }>();
-  const answer = deferred();
-  const server = createServer((request, response) => {
-    void buffer(request).then((body) => received.resolve({ url: request.url!, body }));
-    void answer.promise.then(() => response.writeHead(200, { etag: '"held"' }).end());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, received: received.promise, answer: () => answer.resolve() };
 }
