@@ -2,7 +2,7 @@ import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { describeKind } from '../describe-value.js';
 
 /** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
-export type JobContent =
+type JobContent =
   | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
   | { readonly kind: 'newer'; readonly name: string }
   | { readonly kind: 'malformed'; readonly problem: string };

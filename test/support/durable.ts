@@ -25,7 +25,7 @@ import { until } from './until.js';
 
 /** What a handler of a test returns: nothing for a success. */
 type Handled = undefined | void | Partial<NamedTaskResult>;
-export type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | Promise<Handled>;
+type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | Promise<Handled>;
 
 /** Runs the handlers of a test, and knows what it ran. */
 export class RecordedRunner implements NamedTaskRunner {
@@ -75,7 +75,7 @@ export interface DurableApp {
   readonly queueName: string;
 }
 
-export interface DurableOptions {
+interface DurableOptions {
   readonly server: Pick<TestServer, 'options'>;
   readonly queueName?: string;
   readonly worker?: BullMqWorkerOptions | false;
