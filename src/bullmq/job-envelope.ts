@@ -3,7 +3,7 @@ import { describeKind } from '../describe-value.js';
 import { isTaskName } from '../tasks/task-name.js';
 
 /** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
-export type JobContent =
+type JobContent =
   | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
   | { readonly kind: 'newer'; readonly name: string }
   | { readonly kind: 'malformed'; readonly problem: string };

@@ -15,7 +15,7 @@ import { PostgresWatch } from './postgres-watch.js';
 import { LenientWorker } from './lenient-worker.js';
 
 /** Where the database is, and how long it may take to answer. */
-export interface PostgresServerOptions {
+interface PostgresServerOptions {
   readonly url: string;
   readonly migrate: boolean;
   readonly queueName: string;

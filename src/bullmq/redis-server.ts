@@ -12,7 +12,7 @@ import {
 import { LenientWorker } from './lenient-worker.js';
 
 /** Where the Redis is, and how long it may take to answer. */
-export interface RedisServerOptions {
+interface RedisServerOptions {
   readonly connection: string | RedisOptions | Redis;
   readonly prefix: string;
   readonly queueName: string;

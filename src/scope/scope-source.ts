@@ -1,7 +1,7 @@
 import type { RequestScope } from './request-scope.js';
 
 /** Under this key a request, or an injector context, names the scope it belongs to. */
-export const SCOPE_SOURCE = Symbol('nestjs-background-tasks:scope');
+const SCOPE_SOURCE = Symbol('nestjs-background-tasks:scope');
 
 /** Opens the scope of a request when something of ours is first touched, so that a request that touches nothing has none. */
 export interface ScopeSource {

@@ -6,7 +6,7 @@ import type { BackgroundTask } from './background-task.js';
 import type { TaskCall } from './task-call.js';
 
 /** Whoever a waiting task can be withdrawn from. */
-export interface TaskOwner {
+interface TaskOwner {
   /** Ends the task as `cancelled` if it waits. Returns whether it did. */
   cancel(task: QueuedTask): boolean;
 }

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { ThreadCancelledError } from '../thread-errors.js';
 
 /** What a call runs. */
-export interface ThreadTarget {
+interface ThreadTarget {
   /** The URL of the module. */
   readonly href: string;
   /** The name of the export. */

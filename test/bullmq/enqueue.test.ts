@@ -101,12 +101,6 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     expect(jobs[0]!.data).toEqual(tasks[0]!.envelope);
   });
 
-  it('accepts nothing for an empty batch, and asks nobody', async () => {
-    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
-
-    await expect(durable.backend.accept([])).resolves.toBeUndefined();
-  });
-
   it('shares a server with the queues of other names', async () => {
     const [one, other] = [
       await startDurable({ server: server() }),
@@ -117,5 +111,13 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     await one.backend.accept([enqueued('send')]);
 
     expect(await other.backend.queue.getWaitingCount()).toBe(0);
+  });
+});
+
+describe('B29, B31 · accepting tasks, whatever the server', () => {
+  it('accepts nothing for an empty batch, and asks nobody', async () => {
+    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+
+    await expect(durable.backend.accept([])).resolves.toBeUndefined();
   });
 });

@@ -2,9 +2,10 @@ import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { BullMqHealth } from '../../src/bullmq/index.js';
 import { BackendUnavailableError } from '../../src/named-task-errors.js';
-import { enqueued, startDurable, until, untilReady } from '../support/durable.js';
+import { enqueued, startDurable, untilReady } from '../support/durable.js';
 import { prepareRedis } from '../support/redis.js';
 import { servers, useServer } from '../support/servers.js';
+import { until } from '../support/until.js';
 
 describe.each(servers)('B32 · the health of $kind', ({ kind, prepare }) => {
   const server = useServer(prepare);

@@ -5,9 +5,10 @@ import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deferred } from '../support/deferred.js';
-import { enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { prepareRedis } from '../support/redis.js';
 import { useServer } from '../support/servers.js';
+import { until } from '../support/until.js';
 
 describe('B30 · on Redis', () => {
   const server = useServer(() => prepareRedis());

@@ -2,8 +2,9 @@ import { UnrecoverableError } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support/deferred.js';
-import { type DurableApp, enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
+import { until } from '../support/until.js';
 
 const quick = { lockDurationMs: 400, stalledIntervalMs: 100 };
 

@@ -5,6 +5,7 @@ import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';
 import { servers, useServer } from '../support/servers.js';
 import type { TestServer } from '../support/test-server.js';
+import { until } from '../support/until.js';
 
 /** Milliseconds between two looks at the journals of the processes. */
 const LOOK_MS = 50;
@@ -22,10 +23,10 @@ describe.each(servers)('B31 named tasks on $kind', ({ kind, prepare }) => {
       crowd.startWorkers(2);
       for (let kill = 1; kill <= kills; kill++) {
         // Spread over the work, whatever speed the machine has.
-        await crowd.until(() => crowd.ended(wanted).length >= (wanted.length * kill) / (kills + 2));
+        await until(() => crowd.ended(wanted).length >= (wanted.length * kill) / (kills + 2), LOOK_MS);
         crowd.replaceOne('SIGKILL');
       }
-      await crowd.until(() => crowd.ended(wanted).length === wanted.length);
+      await until(() => crowd.ended(wanted).length === wanted.length, LOOK_MS);
 
       const runs = crowd.lines('S').length;
       report(
@@ -45,12 +46,12 @@ describe.each(servers)('B31 named tasks on $kind', ({ kind, prepare }) => {
       for (let stop = 1; stop <= stops; stop++) {
         // It holds its tasks for longer than its shutdown may take.
         const [holding] = crowd.startWorkers(1, { HOLD_MS: '20000', SHUTDOWN_TIMEOUT_MS: '300' });
-        await crowd.until(() => holding!.journal.of('S').length > 0);
+        await until(() => holding!.journal.of('S').length > 0, LOOK_MS);
         holding!.kill('SIGTERM');
         expect(await holding!.exit).toEqual({ code: null, signal: 'SIGTERM' });
       }
       crowd.startWorkers(2);
-      await crowd.until(() => crowd.ended(wanted).length === wanted.length);
+      await until(() => crowd.ended(wanted).length === wanted.length, LOOK_MS);
 
       report(`${kind}: ${stops} SIGTERMs of workers in the middle of their tasks lost 0 of ${wanted.length}, and failed none`);
       expect(crowd.lines('F')).toHaveLength(wanted.filter(({ mustFail }) => mustFail).length * 3);
@@ -113,10 +114,6 @@ class Crowd {
     const failures = new Map<string, number>();
     for (const id of this.lines('F')) failures.set(id, (failures.get(id) ?? 0) + 1);
     return wanted.filter(({ id, mustFail }) => (mustFail ? (failures.get(id) ?? 0) >= 3 : done.has(id)));
-  }
-
-  async until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 
   get #env(): Record<string, string> {

@@ -20,9 +20,10 @@ import {
   TaskScopes,
 } from '../../src/index.js';
 import { openTelemetryPropagation } from '../../src/opentelemetry/index.js';
-import { until } from '../support/durable.js';
+import { deferred } from '../support/deferred.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
+import { until } from '../support/until.js';
 
 // What holds for a named task wherever it runs: one file for all backends.
 
@@ -36,6 +37,8 @@ const Next = defineTask<string>({ name: 'next' });
 /** What the handlers did, for all applications of this file. */
 class Events extends EventEmitter {
   readonly all: string[] = [];
+  /** What the act 'hold' waits for. */
+  readonly held = deferred();
 
   note(event: string): void {
     this.all.push(event);
@@ -91,6 +94,10 @@ class WorkHandler implements Handles<typeof Work> {
       this.tasks.enqueue(Next, 'traced');
     }
     if (act === 'add') this.tasks.addTask(() => this.events.note('added'));
+    if (act === 'hold') {
+      await this.events.held.promise;
+      this.events.note('held');
+    }
     if (act === 'hang') {
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
     }
@@ -200,14 +207,14 @@ describe.each(backends)('B27 B30 B31 a named task, $kind', ({ prepare }) => {
   });
 
   it('is waited for when the application closes', async () => {
-    const { app, scopes, events } = await start();
-    const done = scopes.run(({ tasks }) => {
-      tasks.enqueue(Work, { act: 'run' });
-    });
-    await events.seen('run : attempt 1, session true');
-    await app.close();
-    await done;
-    expect(events.all.at(-1)).toBe('close');
+    const { app, scopes, events, host } = await start();
+    const done = scopes.run(({ tasks }) => void tasks.with({ timeoutMs: 10_000 }).enqueue(Work, { act: 'hold' }));
+    await events.seen('hold : attempt 1, session true');
+    const closed = app.close().then(() => events.note('closed'));
+    await until(() => host.isDraining);
+    events.held.resolve();
+    await Promise.all([closed, done]);
+    expect(events.all.slice(1)).toEqual(['held', 'commit', 'close', 'closed']);
   });
 });
 

@@ -16,6 +16,7 @@ import { deferred } from '../support/deferred.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { startContext } from '../support/start-context.js';
 import { platforms, startApp } from '../support/platforms.js';
+import { until } from '../support/until.js';
 
 const Mail = defineTask<{ to: string }>({ name: 'mail', timeoutMs: 500, retry: { attempts: 5 } });
 const Audit = defineTask<string>({ name: 'audit', runOn: 'always' });
@@ -142,7 +143,7 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       backend.gate = gate.promise;
       const { host, get } = await start(platform, backend);
       const answered = get('ok').then(() => events.push('answered'));
-      await waitFor(() => host.stats().accepted === 4);
+      await until(() => host.stats().accepted === 4);
       expect(events).toEqual([]);
       gate.resolve();
       await answered;
@@ -205,7 +206,7 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       backend.gate = gate.promise;
       const { host, get } = await start(platform, backend);
       const answered = get('ok');
-      await waitFor(() => host.stats().accepted === 4);
+      await until(() => host.stats().accepted === 4);
       backend.isReady = false;
       gate.resolve();
       const response = await answered;
@@ -269,7 +270,3 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
     expect(backend.batches[0]![0]!.envelope.context).toEqual({ captured: { tenant: 'acme' } });
   });
 });
-
-async function waitFor(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise(setImmediate);
-}

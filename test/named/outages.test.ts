@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BullMqBackend, BullMqBackgroundTasksModule, type BullMqOptions } from '../../src/bullmq/index.js';
 import { BackgroundTasks, defineTask, type Handles, TaskHandler, Tasks } from '../../src/index.js';
-import { until } from '../support/durable.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { report } from '../support/report.js';
 import { servers, useServer } from '../support/servers.js';
+import { until } from '../support/until.js';
 
 const Work = defineTask<null>({ name: 'work' });
 

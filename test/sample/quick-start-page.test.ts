@@ -1,6 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startHeldWebhook } from '../support/held-webhook.js';
+import { startHeldServer } from '../support/held-server.js';
 import { samplePlatforms, sharedQuickStart, startQuickStart } from '../support/quick-start.js';
 import { chromiumPath, INSTALL_TIMEOUT_MS } from '../support/requirements.js';
 
@@ -35,7 +35,7 @@ describe.each(samplePlatforms)('The page of the quick start on %s', (PLATFORM) =
   });
 
   it('shows the answer while the task still runs', async () => {
-    const webhook = await startHeldWebhook();
+    const webhook = await startHeldServer(204);
     const { url } = await startQuickStart({ PLATFORM, WEBHOOK_URL: webhook.url });
     const page = await open(url);
 

@@ -1,20 +1,14 @@
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type RunningPostgres, startPostgres } from '../support/postgres.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { preparePostgres } from '../support/postgres.js';
 import { samplePlatforms, startQuickStart } from '../support/quick-start.js';
-import { INSTALL_TIMEOUT_MS } from '../support/requirements.js';
+import { useServer } from '../support/servers.js';
 
-let postgres: RunningPostgres | undefined;
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-}, INSTALL_TIMEOUT_MS);
-
-afterAll(() => postgres?.stop());
+const server = useServer(preparePostgres);
 
 describe.each(samplePlatforms)('The quick start on %s, with PostgreSQL', (PLATFORM) => {
   it('writes each audit row through the session that wrote the item, and gives every session back', async () => {
-    const sample = await startQuickStart({ PLATFORM, DATABASE_URL: postgres!.url });
+    const sample = await startQuickStart({ PLATFORM, DATABASE_URL: server().url });
     const names = Array.from({ length: 25 }, (_, index) => `${PLATFORM} ${index}`);
 
     // More than twice what the pool holds: a session that is not given back would leave the rest waiting.
@@ -35,7 +29,7 @@ describe.each(samplePlatforms)('The quick start on %s, with PostgreSQL', (PLATFO
   });
 
   it('answers 500 when the commit fails, and keeps neither the item nor an audit row', async () => {
-    const sample = await startQuickStart({ PLATFORM, DATABASE_URL: postgres!.url });
+    const sample = await startQuickStart({ PLATFORM, DATABASE_URL: server().url });
     const client = await connect();
     await client.query(`
       create or replace function refuse() returns trigger language plpgsql as $$ begin raise 'refused at commit'; end $$;
@@ -61,7 +55,7 @@ describe.each(samplePlatforms)('The quick start on %s, with PostgreSQL', (PLATFO
 });
 
 async function connect(): Promise<Client> {
-  const client = new Client(postgres!.url);
+  const client = new Client(server().url);
   await client.connect();
   onTestFinished(() => client.end());
   return client;

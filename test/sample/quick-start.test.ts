@@ -47,7 +47,7 @@ describe.each(samplePlatforms)('The quick start on %s', (PLATFORM) => {
         'request: POST /report',
         'handler: Report file opened',
         'response: 202 Accepted',
-        `task: Report appended to ${sample().dataDir}/acme-report.txt`,
+        `task: Report appended to ${sample().folder}/acme-report.txt`,
         'disposal: Report file closed',
         'disposal: Request closed, nothing of it is left open',
       ],
@@ -78,9 +78,9 @@ describe.each(samplePlatforms)('The quick start on %s', (PLATFORM) => {
   it('appends to the report of the tenant', async () => {
     const ada = { authorization: 'Bearer ada-token' };
     await (await sample().post('/report', undefined, ada)).timeline();
-    const once = await readFile(join(sample().dataDir, 'acme-report.txt'), 'utf8');
+    const once = await readFile(join(sample().folder, 'acme-report.txt'), 'utf8');
     await (await sample().post('/report', undefined, ada)).timeline();
-    const twice = await readFile(join(sample().dataDir, 'acme-report.txt'), 'utf8');
+    const twice = await readFile(join(sample().folder, 'acme-report.txt'), 'utf8');
 
     expect(twice.slice(0, once.length)).toBe(once);
     expect(twice.slice(once.length)).toMatch(/^\S+Z Acme weekly report, requested by Ada\n$/);

@@ -1,32 +1,32 @@
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { deferred } from '../support/deferred.js';
+import { describe, expect, it } from 'vitest';
+import { startHeldServer } from '../support/held-server.js';
 import { startThumbnails } from '../support/thumbnails.js';
 
 const shell = promisify(execFile);
 
 describe('The thumbnail sample', () => {
   it('does what its curl lines promise: a photo, an answer at once, a thumbnail in the object store', async () => {
-    const { sample, folder } = await startThumbnails();
+    const sample = await startThumbnails();
     const [draw, upload, fetchThumbnail] = sample.curlLines as [string, string, string];
-    const paste = (line: string) => shell('sh', ['-c', line], { cwd: folder });
+    const paste = (line: string) => shell('sh', ['-c', line], { cwd: sample.folder });
 
     await paste(draw);
     const { id } = JSON.parse((await paste(upload)).stdout) as { id: string };
     const [, colour] = await sample.printed(new RegExp(`${id}: 200×150, mostly (#[0-9a-f]{6}), \\d+ bytes`));
     await paste(fetchThumbnail.replace('PUT-THE-ID-HERE', id));
 
-    const thumbnail = await readFile(join(folder, 'thumbnail.webp'));
-    expect(await sharp(join(folder, 'photo.jpg')).metadata()).toMatchObject({ format: 'jpeg', width: 4_000, height: 3_000 });
+    const thumbnail = await readFile(join(sample.folder, 'thumbnail.webp'));
+    expect(await sharp(join(sample.folder, 'photo.jpg')).metadata()).toMatchObject({
+      format: 'jpeg',
+      width: 4_000,
+      height: 3_000,
+    });
     expect(await sharp(thumbnail).metadata()).toMatchObject({ format: 'webp', width: 200, height: 150 });
     const { bytes, ...object } = await objectAt(sample.log, `${id}.webp`);
     expect(object).toEqual({ type: 'image/webp', colour });
@@ -34,7 +34,7 @@ describe('The thumbnail sample', () => {
   });
 
   it('refuses at once what is no image by its type, and fails the task for what is none in truth', async () => {
-    const { sample } = await startThumbnails();
+    const sample = await startThumbnails();
     const nonsense = new TextEncoder().encode('not an image');
 
     const refused = await sample.upload(nonsense, 'text/plain');
@@ -47,8 +47,8 @@ describe('The thumbnail sample', () => {
   });
 
   it('answers before the object store does, and keeps its promise when it is told to stop', async () => {
-    const store = await startHeldStore();
-    const { sample } = await startThumbnails({ S3_ENDPOINT: store.url });
+    const store = await startHeldServer(200, { etag: '"held"' });
+    const sample = await startThumbnails({ S3_ENDPOINT: store.url });
     const image = await sharp({ create: { width: 400, height: 100, channels: 3, background: '#336699' } })
       .png()
       .toBuffer();
@@ -76,22 +76,4 @@ async function objectAt(log: string, key: string) {
   const bytes = await Body!.transformToByteArray();
   client.destroy();
   return { bytes, type: ContentType, colour: Metadata?.['colour'] };
-}
-
-/** An object store that answers when the test says so. */
-async function startHeldStore() {
-  const received = deferred<{ readonly url: string; readonly body: Buffer }>();
-  const answer = deferred();
-  const server = createServer((request, response) => {
-    void buffer(request).then((body) => received.resolve({ url: request.url!, body }));
-    void answer.promise.then(() => response.writeHead(200, { etag: '"held"' }).end());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, received: received.promise, answer: () => answer.resolve() };
 }

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,15 +6,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, vi } from 'vitest';
 import type { TerminalTaskState } from '../../src/index.js';
+import { type Exit, exitOf } from './exit.js';
 import type { Platform } from './platforms.js';
 
 // A process has to start first, and the machine may be busy with others.
 vi.setConfig({ testTimeout: 60_000 });
-
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
 
 /** What a fixture wrote down while it lived. */
 export class Journal {
@@ -82,8 +77,7 @@ export class Child {
     private readonly process: ChildProcess,
     private readonly journalFile: string,
   ) {
-    const exited = once(process, 'exit') as Promise<[Exit['code'], Exit['signal']]>;
-    this.exit = exited.then(([code, signal]) => ({ code, signal }));
+    this.exit = exitOf(process, 'exit');
     for (const stream of [process.stdout!, process.stderr!]) {
       createInterface(stream).on('line', (line) => {
         this.#output.push(line);

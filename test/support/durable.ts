@@ -1,8 +1,7 @@
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import {
   BullMqBackend,
@@ -22,10 +21,11 @@ import {
 } from '../../src/tasks/task-backend.js';
 import { RecordedLogs } from './recorded-logs.js';
 import type { TestServer } from './test-server.js';
+import { until } from './until.js';
 
 /** What a handler of a test returns: nothing for a success. */
 type Handled = undefined | void | Partial<NamedTaskResult>;
-export type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | Promise<Handled>;
+type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | Promise<Handled>;
 
 /** Runs the handlers of a test, and knows what it ran. */
 export class RecordedRunner implements NamedTaskRunner {
@@ -75,7 +75,7 @@ export interface DurableApp {
   readonly queueName: string;
 }
 
-export interface DurableOptions {
+interface DurableOptions {
   readonly server: Pick<TestServer, 'options'>;
   readonly queueName?: string;
   readonly worker?: BullMqWorkerOptions | false;
@@ -106,11 +106,6 @@ export async function startDurable({
   if (backends[0] !== backend) throw new Error('The module did not register its backend.');
   if (runner) backend.start(runner);
   return { app, backend, logs, queueName };
-}
-
-/** Polls what no event tells: whether a server is taken to be there. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 export function untilReady({ backend }: Pick<DurableApp, 'backend'>): Promise<void> {

@@ -1,15 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { beforeAll, onTestFinished, vi } from 'vitest';
-
-// Starting a process takes its time on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-const main = fileURLToPath(new URL('../../sample/dist/01-quick-start/main.js', import.meta.url));
+import { beforeAll, onTestFinished } from 'vitest';
+import { SampleProcess, startSample } from './sample-process.js';
 
 export const samplePlatforms = ['express', 'fastify'] as const;
 
@@ -34,23 +24,14 @@ export interface Answered {
   timeline(): Promise<TimelineEvent[]>;
 }
 
-/** The sample, running in a process of its own as a user would start it. */
-export class QuickStart {
-  readonly url: string;
-  readonly curlLines: readonly CurlLine[];
-
-  constructor(
-    private readonly child: ChildProcess,
-    private readonly output: { text: string },
-    readonly dataDir: string,
-  ) {
-    this.url = /Open (http:\S+) /.exec(output.text)![1]!;
-    this.curlLines = output.text.match(/^ +curl .*$/gm)!.map(parseCurl);
+/** The quick start. */
+export class QuickStart extends SampleProcess {
+  get url(): string {
+    return /Open (http:\S+) /.exec(this.log)![1]!;
   }
 
-  /** All that it has printed. Complete once {@link stop} has resolved. */
-  get log(): string {
-    return this.output.text;
+  get curlLines(): readonly CurlLine[] {
+    return this.log.match(/^ +curl .*$/gm)!.map(parseCurl);
   }
 
   async post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answered> {
@@ -67,16 +48,6 @@ export class QuickStart {
     const body = (await response.json()) as Answered['body'];
     const id = response.headers.get('x-request-id');
     return { status: response.status, body, timeline: () => this.#timeline(id!) };
-  }
-
-  /** Sends SIGTERM, and resolves with how the process ended once it has. */
-  async stop(): Promise<{ code: number | null; signal: string | null }> {
-    const { exitCode, signalCode } = this.child;
-    if (exitCode !== null || signalCode !== null) return { code: exitCode, signal: signalCode };
-    const closed = once(this.child, 'close');
-    this.child.kill('SIGTERM');
-    const [code, signal] = (await closed) as [number | null, string | null];
-    return { code, signal };
   }
 
   async #timeline(id: string): Promise<TimelineEvent[]> {
@@ -97,33 +68,14 @@ export function sharedQuickStart(settings: Record<string, string>): () => QuickS
   return () => sample;
 }
 
-/** Starts the built sample on a free port; it is stopped when the test ends. */
+/** Starts the sample, and waits until it can be used. */
 export async function startQuickStart(
   settings: Record<string, string> = {},
   onEnd: (callback: () => Promise<void>) => void = onTestFinished,
 ): Promise<QuickStart> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'quick-start-'));
-  const env = { PATH: process.env['PATH'], NO_COLOR: '1', PORT: '0', DATA_DIR: dataDir, ...settings };
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = { text: '' };
-  onEnd(async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const closed = once(child, 'close');
-      child.kill('SIGKILL');
-      await closed;
-    }
-    await rm(dataDir, { recursive: true });
-  });
-  await new Promise<void>((resolve, reject) => {
-    const read = (chunk: Buffer): void => {
-      output.text += chunk.toString();
-      if (output.text.includes('Ctrl+C')) resolve();
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    child.once('close', () => reject(new Error(`The sample did not start. Run "npm run build:sample" first.\n${output.text}`)));
-  });
-  return new QuickStart(child, output, dataDir);
+  const sample = await startSample(QuickStart, '01-quick-start/main', settings, onEnd);
+  await sample.printed(/Ctrl\+C/);
+  return sample;
 }
 
 function parseCurl(line: string): CurlLine {

@@ -7,7 +7,7 @@ import type { TestServer } from './test-server.js';
 /** For `describe.each`: what holds on both servers is written once. */
 export const servers = [
   { kind: 'Redis', prepare: () => prepareRedis() },
-  { kind: 'PostgreSQL', prepare: () => preparePostgres() },
+  { kind: 'PostgreSQL', prepare: preparePostgres },
 ];
 
 /** A server for the tests of a `describe`, which runs when each of them begins. */

@@ -4,6 +4,7 @@ import { type BackgroundTask, TaskScopes } from '../../src/index.js';
 import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';
 import { hearThreads, inThread, nextThread, startThreads, ThreadWatch } from '../support/threads.js';
+import { timed } from '../support/timed.js';
 
 const ROUNDS = scaled(2, 20);
 const GOOD = scaled(200, 1_000);
@@ -71,7 +72,8 @@ describe('E1 functions that take their thread with them', () => {
       }
       expect(reports.filter(({ state }) => state !== 'succeeded')).toEqual([]);
       expect(good.toSorted((a, b) => a - b)).toEqual(Array.from({ length: GOOD }, (_, n) => n * n));
-      const recoveryMs = await timed(() => inThread('add')(1, 2));
+      const { ms: recoveryMs, error } = await timed(() => inThread('add')(1, 2));
+      expect(error).toBeUndefined();
       report(
         `${faults.length} faults × ${ROUNDS} rounds among ${GOOD} good calls: good lost 0; slowest fault ended after ${slowestMs.toFixed(0)} ms ` +
           `(beyond its limit, for the endless one); the next call took ${recoveryMs.toFixed(0)} ms`,
@@ -157,9 +159,3 @@ describe('a thread that dies before it has begun the call', () => {
     expect(await inThread('add')(1, 2)).toBe(3);
   });
 });
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return performance.now() - begun;
-}

@@ -1,7 +1,6 @@
 import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
 import { BackgroundTasks, Tasks } from 'nestjs-background-tasks';
-import type { z } from 'zod';
-import { ExportOrders, OrdersExport } from './export-orders.js';
+import { ExportOrders, ExportOrdersPayload } from './export-orders.js';
 
 @Controller('exports')
 export class ExportsController {
@@ -9,7 +8,7 @@ export class ExportsController {
   @Post()
   @HttpCode(202)
   order(
-    @Body({ schema: OrdersExport }) { year }: z.infer<typeof OrdersExport>,
+    @Body({ schema: ExportOrdersPayload }) { year }: ExportOrdersPayload,
     @Headers('idempotency-key') idempotencyKey: string | undefined,
     @Tasks() tasks: BackgroundTasks,
   ) {

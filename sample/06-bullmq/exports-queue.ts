@@ -3,7 +3,7 @@ import { Settings } from './settings.js';
 import { SettingsModule } from './settings.module.js';
 
 /** One queue for all processes. Which of them work on it is all in which they differ. */
-export const queue = (worker: BullMqWorkerOptions | false) =>
+export const exportsQueue = ({ worker }: { readonly worker: BullMqWorkerOptions | false }) =>
   BullMqBackgroundTasksModule.forRootAsync({
     imports: [SettingsModule],
     inject: [Settings],

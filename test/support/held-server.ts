@@ -1,19 +1,20 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { deferred } from './deferred.js';
 
-/** A webhook receiver that answers when the test says so. */
-export async function startHeldWebhook() {
-  const received = deferred<{ headers: IncomingHttpHeaders; body: unknown }>();
+/** A server that answers when the test says so. */
+export async function startHeldServer(status: number, answerHeaders: OutgoingHttpHeaders = {}) {
+  const received = deferred<{ url: string; headers: IncomingHttpHeaders; body: Buffer }>();
   const answer = deferred();
   const connectionClosed = deferred();
   // It never closes a connection by itself, so that whoever does is the client.
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
-    void json(request).then((body) => received.resolve({ headers: request.headers, body }));
-    void answer.promise.then(() => response.writeHead(204).end());
+    const { url, headers } = request;
+    void buffer(request).then((body) => received.resolve({ url: url!, headers, body }));
+    void answer.promise.then(() => response.writeHead(status, answerHeaders).end());
   });
   server.on('connection', (socket) => socket.once('close', () => connectionClosed.resolve()));
   server.listen(0, '127.0.0.1');
@@ -24,7 +25,7 @@ export async function startHeldWebhook() {
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/hook`,
+    url: `http://127.0.0.1:${port}`,
     received: received.promise,
     answer: () => answer.resolve(),
     connectionClosed: connectionClosed.promise,
