@@ -1,4 +1,5 @@
+export type { Matcher, Matching } from './matches.js';
+export type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 export { RecordingBackgroundTasks } from './recording-background-tasks.js';
-export type { RecordedTask, RecordingTasks } from './recording-background-tasks.js';
+export type { RecordingTasks } from './recording-tasks.js';
 export { settled } from './settled.js';
-export type { RecordedNamedTask } from './recorded-named-tasks.js';

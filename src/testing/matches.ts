@@ -1,8 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 
+/** What `expect.any(String)` and the like are, of whichever test library. */
+export interface Matcher {
+  asymmetricMatch(value: unknown): boolean;
+}
+
+/** A value, or one in which matchers stand for it or for parts of it. */
+export type Matching<T> = T | Matcher | { readonly [K in keyof T]: Matching<T[K]> };
+
 /** Compares by value; matchers such as `expect.any(String)` are honoured, also inside objects and arrays. */
 export function matches(wanted: unknown, given: unknown): boolean {
-  const matcher = wanted as { asymmetricMatch?(value: unknown): boolean } | null | undefined;
+  const matcher = wanted as Partial<Matcher> | null | undefined;
   if (typeof matcher?.asymmetricMatch === 'function') return matcher.asymmetricMatch(given);
   if (!isPlain(wanted) || !isPlain(given) || isDeepStrictEqual(wanted, given)) return isDeepStrictEqual(wanted, given);
   const keys = Object.keys(wanted);

@@ -5,25 +5,7 @@ import {
   ThreadValueNotCloneableError,
   UnknownThreadExportError,
 } from '../thread-errors.js';
-
-/** What `thread.js` answers; whatever else comes instead of it is the end of the thread. */
-export type ThreadAnswer =
-  | { readonly kind: 'returned'; readonly value: Uint8Array }
-  | { readonly kind: 'threw' | 'crashed' | 'not-loaded'; readonly error: PackedError }
-  | { readonly kind: 'not-cloneable'; readonly type: string }
-  | { readonly kind: 'unknown-export'; readonly functions: readonly string[] };
-
-/** What was thrown, as plain data. */
-export type PackedError =
-  | { readonly value: Uint8Array }
-  | {
-      /** The class of the language that the error is of. */
-      readonly type: string;
-      readonly text: { readonly name: string; readonly message: string; readonly stack: string };
-      /** Its own members that can be copied, each as a key and a value. */
-      readonly own: readonly Uint8Array[];
-      readonly cause?: PackedError;
-    };
+import { errorTypes, type PackedError, type ThreadAnswer } from './thread-protocol.js';
 
 /** Returns what the function returned, or throws what it threw, or why it never got that far. */
 export function readAnswer(answer: ThreadAnswer, name: string, module: string): unknown {
@@ -42,10 +24,6 @@ export function readAnswer(answer: ThreadAnswer, name: string, module: string): 
       throw new UnknownThreadExportError(name, module, answer.functions);
   }
 }
-
-const errorTypes = new Map(
-  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [type.name, type]),
-);
 
 /** The error again, with its name, stack, cause and members; a class of its own it has no more. */
 export function unpackError(packed: PackedError): unknown {

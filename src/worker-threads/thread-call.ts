@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { ThreadCancelledError } from '../thread-errors.js';
+import { OPEN, WITHDRAWN } from './thread-protocol.js';
 
 /** What a call runs. */
 interface ThreadTarget {
@@ -70,9 +71,6 @@ export class ThreadCall {
 
   readonly #abort = (): void => this.cancel(this.signal!.reason);
 }
-
-const OPEN = 0;
-const WITHDRAWN = 2;
 
 /** One request to a thread to begin a call. The thread tears the ticket when it begins, unless it was withdrawn before. */
 export class ThreadAttempt {

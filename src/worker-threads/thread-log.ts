@@ -1,18 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { errorText } from '../execution/error-text.js';
-import { type PackedError, unpackError } from './thread-answer.js';
+import { unpackError } from './thread-answer.js';
+import { STRAY_ERROR, type StrayError } from './thread-protocol.js';
 
 const logger = new Logger('WorkerThreads');
-
-/** The member of a message that holds a {@link StrayError}, as in `thread.js`. */
-const STRAY_ERROR = 'nestjs-background-tasks:stray-error';
-
-/** What a thread says of an error that nobody caught and that no running call is to blame for. */
-interface StrayError {
-  /** The function that left it behind; absent for code that no call has begun. */
-  readonly strayOf?: string;
-  readonly error: PackedError;
-}
 
 /** Logs what a function left behind: its call has ended long ago, so that nobody else is told. */
 export function logStrayErrors(message: unknown): void {

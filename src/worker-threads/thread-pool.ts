@@ -1,9 +1,10 @@
 import { Piscina } from 'piscina';
 import { ThreadCrashedError, ThreadQueueFullError } from '../thread-errors.js';
 import { checkThreadArguments, copyArguments } from './thread-arguments.js';
-import { readAnswer, type ThreadAnswer } from './thread-answer.js';
+import { readAnswer } from './thread-answer.js';
 import { ThreadAttempt, type ThreadCall } from './thread-call.js';
 import { logStrayErrors } from './thread-log.js';
+import type { ThreadAnswer, ThreadMessage } from './thread-protocol.js';
 import type { ResolvedWorkerThreadsOptions } from './worker-threads-options.js';
 
 /** A thread that dies before it has begun a call costs the call nothing but time; so many are tried. */
@@ -72,7 +73,7 @@ export class ThreadPool {
       call.fail(error);
       return;
     }
-    const message = { href, name, args, ticket: attempt.ticket };
+    const message: ThreadMessage = { href, name, args, ticket: attempt.ticket };
     const answer = this.#piscina().run(message, { signal: attempt.signal, transferList: [args.buffer] });
     (answer as Promise<ThreadAnswer>).then(
       (answered) => call.settle(() => readAnswer(answered, name, href)),

@@ -3,23 +3,13 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { parentPort } from 'node:worker_threads';
+import { BEGUN, errorTypes, OPEN, STRAY_ERROR } from './thread-protocol.js';
 
 /**
- * @typedef {{ href: string, name: string, args: Uint8Array, ticket: Int32Array }} ThreadMessage
+ * @import { PackedError, StrayError, ThreadAnswer, ThreadMessage } from './thread-protocol.js'
  * @typedef {{ name: string, crash: (error: unknown) => void }} Call
  * @typedef {(...args: unknown[]) => unknown} Exported
- * @typedef {{ value: Uint8Array } | {
- *   type: string, text: { name: string, message: string, stack: string }, own: Uint8Array[], cause?: PackedError
- * }} PackedError
  */
-
-const errorTypes = [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError];
-
-/** The states of a ticket: whoever takes it first, the thread to begin or the pool to withdraw, has it for good. */
-const OPEN = 0;
-const BEGUN = 1;
-
-const STRAY_ERROR = 'nestjs-background-tasks:stray-error';
 
 /** Long enough for the answer of the last call to arrive before the thread ends. */
 const PARTING_MS = 100;
@@ -37,7 +27,7 @@ process.on('uncaughtException', (error) => {
   isRetired = true;
   if (owner && owner === current) owner.crash(error);
   // It fell upon an earlier call's thread, and the one that runs now is not to blame.
-  else parentPort?.postMessage({ [STRAY_ERROR]: { strayOf: owner?.name, error: pack(error) } });
+  else parentPort?.postMessage({ [STRAY_ERROR]: strayError(owner, error) });
   if (!current) process.exit(1);
 });
 
@@ -47,13 +37,14 @@ process.on('uncaughtException', (error) => {
  * not, the call can safely begin elsewhere.
  *
  * @param {ThreadMessage} message
+ * @returns {Promise<ThreadAnswer | undefined>} `undefined` if the pool has withdrawn the ticket
  */
 export async function run({ href, name, args, ticket }) {
   if (isRetired) process.exit(1);
   if (Atomics.compareExchange(ticket, 0, OPEN, BEGUN) !== OPEN) return undefined;
   /** @type {Call} */
   const call = { name, crash: noop };
-  /** @type {Promise<unknown>} */
+  /** @type {Promise<ThreadAnswer>} */
   const crashed = new Promise((resolve) => (call.crash = (error) => resolve({ kind: 'crashed', error: pack(error) })));
   current = call;
   try {
@@ -67,9 +58,19 @@ export async function run({ href, name, args, ticket }) {
 function noop() {}
 
 /**
+ * @param {Call | undefined} owner
+ * @param {unknown} error
+ * @returns {StrayError}
+ */
+function strayError(owner, error) {
+  return { strayOf: owner?.name, error: pack(error) };
+}
+
+/**
  * @param {string} href
  * @param {string} name
  * @param {Uint8Array} args
+ * @returns {Promise<ThreadAnswer>}
  */
 async function perform(href, name, args) {
   /** @type {Record<string, unknown>} */
@@ -113,7 +114,7 @@ function pack(thrown, causes = 8) {
     const { name, message, stack, cause } = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (thrown));
     const own = Object.entries(thrown).filter(([key]) => key !== 'cause');
     return {
-      type: errorTypes.find((type) => thrown instanceof type)?.name ?? 'Error',
+      type: [...errorTypes.values()].find((type) => thrown instanceof type)?.name ?? 'Error',
       text: { name: String(name), message: String(message), stack: String(stack) },
       own: own.flatMap((entry) => copyOf(entry) ?? []),
       ...(cause !== undefined && causes > 0 && { cause: pack(cause, causes - 1) }),

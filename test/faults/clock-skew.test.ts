@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Child, startChild } from '../support/child-app.js';
-import { type DurableApp, enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { until } from '../support/until.js';
 import { servers, useServer } from '../support/servers.js';
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { until } from '../support/until.js';
 import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';
 import { servers, useServer } from '../support/servers.js';

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type DurableApp, enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { until } from '../support/until.js';
 import { prepareRedis } from '../support/redis.js';
 import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';

@@ -2,11 +2,14 @@ import { Logger } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, currentTask } from '../../src/index.js';
 import { RecordingBackgroundTasks } from '../../src/testing/index.js';
+import { threadTask } from '../../src/worker-threads/index.js';
 import { useJournal } from '../support/journal.js';
 import { RecordedLogs } from '../support/recorded-logs.js';
 
 const journal = useJournal();
 Logger.overrideLogger(new RecordedLogs());
+
+const inThread = threadTask(new URL('../worker-threads/fixtures/functions.mjs', import.meta.url), 'echo');
 
 function send(to: string, subject: string) {
   journal.push(`${subject} to ${to}`);
@@ -127,6 +130,8 @@ describe('RecordingBackgroundTasks keeps tasks', () => {
     expect(() => tasks.addTask('send')).toThrow(expect.objectContaining({ code: 'NOT_A_FUNCTION' }));
     expect(() => tasks.addTask(new Mailer('us'), 'delivre')).toThrow(expect.objectContaining({ code: 'UNKNOWN_METHOD' }));
     expect(() => tasks.with({ timeoutMs: -1 })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+    expect(() => tasks.addTask(inThread, () => 5)).toThrow(expect.objectContaining({ code: 'THREAD_VALUE_NOT_CLONEABLE' }));
+    expect(() => tasks.with({}).addTask(inThread, () => 5)).toThrow(/Argument 1 of thread function "echo"/);
     expect(tasks.added).toEqual([]);
   });
 

@@ -1,14 +1,25 @@
 import type { INestApplication } from '@nestjs/common';
-import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
+import { defineTask } from '../../src/index.js';
+import { type Matcher, RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 
 declare const recorded: RecordingBackgroundTasks;
 declare const mailer: Mailer;
+declare const anyString: Matcher;
+
+const Invoice = defineTask<{ orderId: string; lines: readonly { sku: string; count: number }[] }>({ name: 'invoice' });
 
 export async function correct(app: INestApplication): Promise<readonly unknown[]> {
   recorded.assertAdded(sendMail);
   recorded.assertAdded(sendMail, 'ada@example.org');
   recorded.assertAdded(mailer, 'send');
   recorded.assertAdded(mailer, 'send', 'ada@example.org');
+  recorded.enqueue(Invoice, { orderId: 'a', lines: [] });
+  recorded.assertEnqueued(Invoice);
+  recorded.assertEnqueued(Invoice, { orderId: 'a', lines: [{ sku: 'b', count: 1 }] });
+  recorded.assertEnqueued(Invoice, anyString);
+  recorded.assertEnqueued(Invoice, { orderId: anyString, lines: [{ sku: anyString, count: 1 }] });
+  recorded.with({ runOn: 'always' }).assertEnqueued(Invoice);
+  recorded.with({ runOn: 'always' }).with({ timeoutMs: 5 }).assertAdded(sendMail);
   await settled(app);
   await settled(app, { throwOnFailure: false });
   return recorded.runAll({ throwOnFailure: false, outcome: { succeeded: false, aborted: false, error: new Error('no') } });
@@ -23,6 +34,16 @@ export async function wrong(app: INestApplication): Promise<void> {
   recorded.assertAdded(mailer, 'sned');
   // @ts-expect-error -- a number is no address
   recorded.assertAdded(mailer, 'send', 1);
+  // @ts-expect-error -- a number is no order
+  recorded.enqueue(Invoice, { orderId: 1, lines: [] });
+  // @ts-expect-error -- a part of a payload is never found
+  recorded.assertEnqueued(Invoice, { orderId: 'a' });
+  // @ts-expect-error -- a number is no order
+  recorded.assertEnqueued(Invoice, { orderId: 1, lines: [] });
+  // @ts-expect-error -- there is no such member
+  recorded.assertEnqueued(Invoice, { orderId: 'a', lines: [], total: 1 });
+  // @ts-expect-error -- a view runs nothing
+  await recorded.with({ runOn: 'always' }).runAll();
   // @ts-expect-error -- misspelt
   await settled(app, { throwOnFailures: false });
   // @ts-expect-error -- the tasks of which application?

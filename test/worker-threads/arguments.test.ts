@@ -23,7 +23,7 @@ const refused: readonly { readonly what: string; readonly value: unknown; readon
   { what: 'an ArrayBuffer that is too large', value: new ArrayBuffer(MAX_BYTES + 1), code: 'THREAD_ARGUMENTS_TOO_LARGE' },
 ];
 
-describe('E2 an argument that cannot go to a thread', () => {
+describe('B37 an argument that cannot go to a thread', () => {
   it.each(refused)('is refused by the call, before there is a thread: $what', async ({ value, code }) => {
     await startThreads({ maxArgumentBytes: MAX_BYTES });
     const watch = new ThreadWatch();

@@ -21,7 +21,7 @@ const faults = [
   { name: 'waits', timeoutMs: TIMEOUT_MS, state: 'failed', code: 'THREAD_CRASHED' },
 ] as const;
 
-describe('E1 functions that take their thread with them', () => {
+describe('B36 functions that take their thread with them', () => {
   it(
     'fail with a typed error in time, and lose none of the good ones among them',
     async () => {
@@ -106,7 +106,7 @@ describe('E1 functions that take their thread with them', () => {
   });
 });
 
-describe('what a function leaves running', () => {
+describe('B36 what a function leaves running', () => {
   it('fails alone: the call that has its thread by then succeeds, and the log names who left it', async () => {
     const { logs } = await startThreads({ maxThreads: 1 });
 
@@ -131,7 +131,7 @@ describe('what a function leaves running', () => {
   });
 });
 
-describe('a thread that dies before it has begun the call', () => {
+describe('B36 a thread that dies before it has begun the call', () => {
   it('is replaced, and the call knows nothing of it', async () => {
     await startThreads({ maxThreads: 1 });
     const deaths = { left: 2 };

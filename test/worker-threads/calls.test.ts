@@ -3,7 +3,7 @@ import { RecordedLogs } from '../support/recorded-logs.js';
 import { functions, inThread, startThreads } from '../support/threads.js';
 import { threadTask } from '../../src/worker-threads/index.js';
 
-describe('a thread function', () => {
+describe('B35 a thread function', () => {
   it('resolves with what the exported function returns, from another thread', async () => {
     await startThreads();
 
@@ -46,7 +46,7 @@ describe('a thread function', () => {
   });
 });
 
-describe('an error that the function throws', () => {
+describe('B36 an error that the function throws', () => {
   it('passes with its name, message, stack, cause and members', async () => {
     await startThreads();
 
@@ -80,7 +80,7 @@ describe('an error that the function throws', () => {
   });
 });
 
-describe('E4 an export name', () => {
+describe('B35 an export name', () => {
   it.each(['constructor', '__proto__', 'toLocaleString', 'hasOwnProperty', 'then', 'default', 'notAFunction', 'missing', ' add'])(
     'is refused where the module has no function of its own by it: %s',
     async (name) => {
@@ -101,7 +101,7 @@ describe('E4 an export name', () => {
   );
 });
 
-describe('the module of a thread function', () => {
+describe('B35 the module of a thread function', () => {
   it.each(['./fixtures/missing.mjs', './fixtures/broken.mjs'])('is named when it cannot be loaded: %s', async (path) => {
     await startThreads();
     const module = new URL(path, import.meta.url);
@@ -121,7 +121,7 @@ describe('the module of a thread function', () => {
   );
 });
 
-describe('a result that cannot be copied', () => {
+describe('B36 a result that cannot be copied', () => {
   it('is refused by name, and does no harm', async () => {
     const { logs } = await startThreads();
 

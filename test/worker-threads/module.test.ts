@@ -32,7 +32,7 @@ const bad: readonly BadOption[] = [
   { options: [], option: 'options', received: 'an array', fix: 'Give an object.' },
 ];
 
-describe('the options of WorkerThreadsModule', () => {
+describe('B37 the options of WorkerThreadsModule', () => {
   it.each<{ way: string; register: (options: WorkerThreadsModuleOptions) => unknown }>([
     { way: 'forRoot', register: (options) => WorkerThreadsModule.forRoot(options) },
     { way: 'forRootAsync', register: (options) => WorkerThreadsModule.forRootAsync({ useFactory: async () => options }) },
@@ -53,7 +53,7 @@ describe('the options of WorkerThreadsModule', () => {
   });
 });
 
-describe('the applications of one process', () => {
+describe('B38 the applications of one process', () => {
   it('share the threads, which end when the last of them has closed', async () => {
     const watch = new ThreadWatch();
     const options = { maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 64 } };
@@ -91,7 +91,7 @@ describe('the applications of one process', () => {
   });
 });
 
-describe('closing the application', () => {
+describe('B38 closing the application', () => {
   it('runs the tasks first, and the hooks of other modules', async () => {
     const { app } = await startContext({ imports: [WorkerThreadsModule.forRoot({ maxThreads: 1 })], providers: [AddsAtTheEnd] });
     const { add } = app.get(AddsAtTheEnd);
@@ -132,7 +132,7 @@ describe('closing the application', () => {
   });
 });
 
-describe('a thread without work', () => {
+describe('B37 a thread without work', () => {
   it('ends after idleTimeoutMs', async () => {
     await startThreads({ maxThreads: 1, idleTimeoutMs: 10 });
     const watch = new ThreadWatch();

@@ -8,7 +8,7 @@ import { scaled } from '../support/scale.js';
 
 const CALLS = scaled(300, 1_000);
 
-describe('E2 calls when all threads are busy', () => {
+describe('B37 calls when all threads are busy', () => {
   it('wait up to the limit, and the others are refused at once', async () => {
     await startThreads({ maxThreads: 1, maxQueue: 10 });
     const { release } = await hold();
@@ -54,7 +54,7 @@ describe('E2 calls when all threads are busy', () => {
   });
 });
 
-describe.each(platforms)('E2 a handler that finds the queue full on $name', (platform) => {
+describe.each(platforms)('B37 a handler that finds the queue full on $name', (platform) => {
   it('answers 503 and keeps the message to itself', async () => {
     const { url } = await startApp(platform, {
       imports: [WorkerThreadsModule.forRoot({ maxThreads: 1, maxQueue: 0 })],

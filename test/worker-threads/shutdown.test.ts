@@ -9,7 +9,7 @@ import { scaled } from '../support/scale.js';
 const SHUTDOWN_TIMEOUT_MS = 1_000;
 const ROUNDS = scaled(1, 10);
 
-describe.each(platforms)('E5 SIGTERM while a thread function never ends on $name', (platform) => {
+describe.each(platforms)('B38 SIGTERM while a thread function never ends on $name', (platform) => {
   it('ends the thread before the deadline, and the task with it', { timeout: ROUNDS * 60_000 }, async () => {
     let slowestMs = 0;
     for (let round = 0; round < ROUNDS; round++) {
@@ -55,7 +55,7 @@ describe.each(platforms)('E5 SIGTERM while a thread function never ends on $name
   });
 });
 
-describe('a process whose threads are idle', () => {
+describe('B38 a process whose threads are idle', () => {
   it.each([
     { what: 'with an application that has closed', CLOSE: 'yes' },
     { what: 'with no application', CLOSE: 'never' },

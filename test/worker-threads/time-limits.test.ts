@@ -10,7 +10,7 @@ const TIMEOUT_MS = 300;
 const ROUNDS = 5;
 const MAX_DELAY_MS = 50;
 
-describe('a task whose thread function never ends', () => {
+describe('B36 a task whose thread function never ends', () => {
   it('is timed-out at its limit, its thread ends, and the main loop notices nothing', async () => {
     const { app, logs } = await startThreads();
     const watch = new ThreadWatch();
@@ -115,7 +115,7 @@ describe('a task whose thread function never ends', () => {
   });
 });
 
-describe('E6 the main loop', () => {
+describe('B35 the main loop', () => {
   it('answers within 50 ms while two threads compute for a second', async () => {
     await startThreads({ maxThreads: 2 });
     await Promise.all([inThread('busy')(50), inThread('busy')(50)]);
