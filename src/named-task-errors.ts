@@ -24,17 +24,17 @@ export class DuplicateTaskError extends BackgroundTasksError {
   }
 }
 
-/** `INVALID_PAYLOAD`: a payload is not strict JSON, is too large, or is not what the task's schema asks for. */
+/** `INVALID_PAYLOAD`: a payload, or what `captureContext` returned, is not strict JSON, is too large, or is not what the task's schema asks for. */
 export class InvalidPayloadError extends BackgroundTasksError {
   readonly code = 'INVALID_PAYLOAD';
 
-  /** `path` says where, as in `$.items[2].price`; `problem` says what, and shows none of the payload. */
+  /** `what` it is, `path` where, as in `$.items[2].price`, and `problem` what is wrong, which shows none of it. */
   constructor(
-    name: string,
+    what: string,
     readonly path: string,
     problem: string,
   ) {
-    super(`The payload of task "${name}" cannot be enqueued: ${path} ${problem}.`);
+    super(`${what} cannot be enqueued: ${path} ${problem}.`);
   }
 }
 

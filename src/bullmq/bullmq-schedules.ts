@@ -5,7 +5,7 @@ import { InvalidOptionError } from '../errors.js';
 import { BackendUnavailableError } from '../named-task-errors.js';
 import { wholeNumber } from '../options/checks.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
-import { checkPayload, copyPayload } from '../tasks/payload.js';
+import { checkPayload, copyPayload, payloadOf } from '../tasks/payload.js';
 import type { BullMqBackend } from './bullmq.backend.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
 import { type BullMqTaskSettings, checkBullMqSettings } from './bullmq-task-settings.js';
@@ -40,7 +40,7 @@ export class BullMqSchedules {
     settings: Omit<BullMqTaskSettings, 'delay' | 'deduplication'> = {},
   ): Promise<void> {
     const { name, options } = definition;
-    const sent = copyPayload(name, payload, MAX_PAYLOAD_BYTES);
+    const sent = copyPayload(payloadOf(name), payload, MAX_PAYLOAD_BYTES);
     checkPayload(definition, sent);
     checkRepeat(repeat);
     const { bullmq } = definition;

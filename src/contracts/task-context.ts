@@ -7,14 +7,14 @@ export interface TaskContext {
   readonly id: string;
   /** The name of the task, as in its handle, its report and the log. */
   readonly name: string;
-  /** 1 on the first attempt. */
+  /** 1 on the first attempt. A run after a worker crashed repeats the number of the one that was cut off. */
   readonly attempt: number;
   /**
    * Aborts when the attempt exceeds `timeoutMs` (reason: a `TimeoutError`) and shortly before the
    * shutdown deadline (reason: an `AbortError`). Hand it to whatever can stop early.
    */
   readonly signal: AbortSignal;
-  /** How the request that added the task ended. */
+  /** How the request that added the task ended. A success for a named task that a backend runs, whatever its `runOn`. */
   readonly outcome: TaskOutcome;
   /** For a named task, what the `captureContext` option returned where it was enqueued; else `undefined`. */
   readonly context: JsonValue | undefined;

@@ -5,7 +5,8 @@
  * - `failed`: it threw, and no attempt was left
  * - `timed-out`: the last attempt ran longer than `timeoutMs`
  * - `skipped`: an earlier task of the request failed and `onTaskFailure` is `'stop'`
- * - `discarded`: the outcome of the request, `onAbort` or `dedupe` said not to run it
+ * - `discarded`: the outcome of the request, `onAbort` or `dedupe` said not to run it, or another
+ *   task of its idempotency key has not ended
  * - `cancelled`: withdrawn by `cancel()`
  * - `abandoned`: the shutdown deadline came first
  * - `enqueued`: a backend has accepted it, which runs it from here; how that ends is reported where it runs
@@ -20,11 +21,11 @@ export type TaskState = 'waiting' | 'running' | TerminalTaskState;
 export interface TaskReport {
   /** Unique to the task. */
   readonly id: string;
-  /** The `name` option, else the name of the function or `Class.method`. */
+  /** The `name` option, else the name of the function or `Class.method`; that of its definition for a named task. */
   readonly name: string;
   /** How it ended. */
   readonly state: TerminalTaskState;
-  /** How often the function was called; 0 if it never ran. */
+  /** How often the function was called, in other processes before this one included; 0 if it never ran. */
   readonly attempts: number;
   /** Milliseconds from the start of the first attempt to the end, waits between attempts included. */
   readonly durationMs: number;

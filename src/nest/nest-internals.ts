@@ -14,7 +14,6 @@ export { InstanceWrapper, type Module };
 export function assertSupportedNest(): void {
   const wrapper = InstanceWrapper.prototype as unknown as Record<string, unknown>;
   const missing = [
-    'getInstanceByContextId',
     'cloneStaticInstance',
     'setInstanceByContextId',
     'setInstanceByInquirerId',

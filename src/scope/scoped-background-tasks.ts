@@ -1,7 +1,7 @@
 import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
-import type { TaskDefinition } from '../tasks/define-task.js';
+import { assertDefinition, type TaskDefinition } from '../tasks/define-task.js';
 import { type CheckedEnqueueOptions, checkEnqueueOptions, type EnqueueOptions } from '../tasks/enqueue-options.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { checkArguments, readTaskCall, type TaskCall } from '../tasks/task-call.js';
@@ -44,6 +44,7 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
   override enqueue(definition: TaskDefinition<never>, payload: unknown, options: EnqueueOptions = {}): BackgroundTask {
     // oxlint-disable-next-line typescript/unbound-method -- named, not called
     const caller = this.enqueue;
+    assertDefinition(definition);
     return this.#intake.enqueue(definition, payload, this.#options, checkEnqueueOptions(options), caller);
   }
 

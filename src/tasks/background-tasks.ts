@@ -54,7 +54,7 @@ export abstract class BackgroundTasks {
    * so that a 2xx means it will run; if it cannot, the client gets 503. From within a task it goes when
    * that task has succeeded. If the handler of the request fails, nothing is enqueued, unless `runOn` says so.
    *
-   * @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE, INVALID_OPTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL
+   * @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE, INVALID_OPTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
    */
   abstract enqueue<Input, Output>(
     definition: TaskDefinition<Input, Output>,

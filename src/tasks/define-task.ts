@@ -85,6 +85,17 @@ const taskName: Check<string> = (option, value) => {
   );
 };
 
+/** For what types cannot see: a definition that is `undefined` yet, because files import each other in a circle. */
+export function assertDefinition(value: unknown): asserts value is TaskDefinition {
+  const { name, options } = (value ?? {}) as Partial<TaskDefinition>;
+  if (typeof name === 'string' && typeof options === 'object') return;
+  throw new InvalidOptionError(
+    'definition',
+    value,
+    'Give what defineTask() returned. Where it is undefined, files import each other in a circle: give it a file of its own.',
+  );
+}
+
 const standardSchema: Check<StandardSchemaV1> = (option, value) => {
   const standard = (value as Partial<StandardSchemaV1> | null)?.['~standard'];
   if (typeof standard?.validate === 'function') return value as StandardSchemaV1;

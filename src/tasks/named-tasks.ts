@@ -9,7 +9,7 @@ import type { ResolvedModuleOptions } from '../options/module-options.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from './define-task.js';
 import type { CheckedEnqueueOptions } from './enqueue-options.js';
-import { checkPayload, copyPayload } from './payload.js';
+import { checkPayload, copyPayload, payloadOf } from './payload.js';
 import type { QueuedTask } from './queued-task.js';
 import { type EnqueuedTask, type TaskBackend, TaskBackends } from './task-backend.js';
 import type { TaskCall } from './task-call.js';
@@ -81,7 +81,7 @@ export class NamedTasks extends TaskBackends {
   ): EnqueuedTask {
     // Another definition of the same name has another schema.
     if (this.registry.get(definition.name).definition !== definition) throw new UnknownTaskError(definition.name);
-    const sent = this.#json(definition.name, payload);
+    const sent = this.#json(payloadOf(definition.name), payload);
     checkPayload(definition, sent);
     if (bullmq) this.#backend?.checkSettings('enqueue.bullmq', bullmq);
     this.#backend?.assertReady();
@@ -131,10 +131,14 @@ export class NamedTasks extends TaskBackends {
       return { ...carried, ...ownTrace, ...ownLimit };
     }
     const captured = this.options.captureContext?.(origin.request);
-    return { ...ownTrace, ...(captured !== undefined && { captured: this.#json(name, captured) }), ...ownLimit };
+    return {
+      ...ownTrace,
+      ...(captured !== undefined && { captured: this.#json(`What captureContext returned for task "${name}"`, captured) }),
+      ...ownLimit,
+    };
   }
 
-  #json(name: string, value: unknown): JsonValue {
-    return copyPayload(name, value, this.options.maxPayloadBytes);
+  #json(what: string, value: unknown): JsonValue {
+    return copyPayload(what, value, this.options.maxPayloadBytes);
   }
 }

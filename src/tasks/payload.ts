@@ -19,19 +19,22 @@ const MAX_BYTES_A_VALUE = 30;
 
 /**
  * Copies a payload as it will arrive. What would arrive as something else is refused, here and on
- * every backend alike; members that are `undefined` are left out, as JSON does.
+ * every backend alike; members that are `undefined` are left out, as JSON does. `what` is what errors call it.
  *
  * @throws INVALID_PAYLOAD
  */
-export function copyPayload(name: string, payload: unknown, maxBytes: number): JsonValue {
-  const copying = new PayloadCopy(name, maxBytes);
+export function copyPayload(what: string, payload: unknown, maxBytes: number): JsonValue {
+  const copying = new PayloadCopy(what, maxBytes);
   const copy = copying.copy(payload);
   if (copying.mayBeTooLarge) {
     const bytes = Buffer.byteLength(JSON.stringify(copy));
-    if (bytes > maxBytes) throw tooLarge(name, `${bytes} bytes`, maxBytes);
+    if (bytes > maxBytes) throw tooLarge(what, `${bytes} bytes`, maxBytes);
   }
   return copy;
 }
+
+/** What errors call the payload of a task. */
+export const payloadOf = (name: string): string => `The payload of task "${name}"`;
 
 /** Checks a payload by the schema of its task. Returns what the handler is given. @throws INVALID_PAYLOAD */
 export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValue): unknown {
@@ -39,10 +42,18 @@ export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValu
   const result = schema['~standard'].validate(payload);
   if (result instanceof Promise) {
     result.catch(() => undefined);
-    throw new InvalidPayloadError(name, '$', 'is checked by a schema that is asynchronous, which enqueue() cannot wait for');
+    throw new InvalidPayloadError(
+      payloadOf(name),
+      '$',
+      'is checked by a schema that is asynchronous, which enqueue() cannot wait for',
+    );
   }
   if (!result.issues) return result.value;
-  throw new InvalidPayloadError(name, pathOf(stepsOf(result.issues[0])), 'is not what the schema of the task asks for');
+  throw new InvalidPayloadError(
+    payloadOf(name),
+    pathOf(stepsOf(result.issues[0])),
+    'is not what the schema of the task asks for',
+  );
 }
 
 /** Reads each member once, so that what was checked is what is sent. */
@@ -54,7 +65,7 @@ class PayloadCopy {
   readonly #steps: (string | number)[] = [];
 
   constructor(
-    private readonly name: string,
+    private readonly what: string,
     private readonly maxBytes: number,
   ) {}
 
@@ -129,16 +140,16 @@ class PayloadCopy {
   /** Gives up long before something enormous has been copied. */
   #count(characters: number): void {
     this.#characters += characters;
-    if (this.#characters + this.#values > this.maxBytes) throw tooLarge(this.name, 'more', this.maxBytes);
+    if (this.#characters + this.#values > this.maxBytes) throw tooLarge(this.what, 'more', this.maxBytes);
   }
 
   #refuse(problem: string): InvalidPayloadError {
-    return new InvalidPayloadError(this.name, pathOf(this.#steps), problem);
+    return new InvalidPayloadError(this.what, pathOf(this.#steps), problem);
   }
 }
 
-function tooLarge(name: string, size: string, maxBytes: number): InvalidPayloadError {
-  return new InvalidPayloadError(name, '$', `takes ${size}, and maxPayloadBytes is ${maxBytes}`);
+function tooLarge(what: string, size: string, maxBytes: number): InvalidPayloadError {
+  return new InvalidPayloadError(what, '$', `takes ${size}, and maxPayloadBytes is ${maxBytes}`);
 }
 
 function pathStep(key: string): string {

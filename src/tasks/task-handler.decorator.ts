@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import type { TaskDefinition } from './define-task.js';
+import { assertDefinition, type TaskDefinition } from './define-task.js';
 
 /** A class that runs the tasks of one definition. */
 export interface TaskRuns<Payload> {
@@ -18,8 +18,11 @@ const HANDLED = Symbol('nestjs-background-tasks:handled');
 /**
  * Makes a provider the handler of a definition. For each run its request-scoped providers and
  * resources are built anew and disposed afterwards; `REQUEST` in them is the `TaskContext`.
+ *
+ * @throws INVALID_OPTION for what is no definition
  */
 export function TaskHandler<Input, Output>(definition: TaskDefinition<Input, Output>) {
+  assertDefinition(definition);
   return (target: Type<TaskRuns<Output>>): void => Reflect.defineMetadata(HANDLED, definition, target);
 }
 

@@ -2,7 +2,7 @@ import { resolveModuleOptions } from '../options/module-options.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import type { CheckedEnqueueOptions } from '../tasks/enqueue-options.js';
-import { checkPayload, copyPayload } from '../tasks/payload.js';
+import { checkPayload, copyPayload, payloadOf } from '../tasks/payload.js';
 import { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
@@ -49,7 +49,7 @@ export class Recording {
     const key = enqueueOptions.idempotencyKey === undefined ? undefined : `${name} ${enqueueOptions.idempotencyKey}`;
     const same = key === undefined ? undefined : this.#sameWork.get(key);
     if (same && !same.isSettled) return same;
-    const payload = copyPayload(name, given, resolveModuleOptions({}).maxPayloadBytes);
+    const payload = copyPayload(payloadOf(name), given, resolveModuleOptions({}).maxPayloadBytes);
     checkPayload(definition, payload);
     const call = { fn: () => undefined, target: undefined, args: [], name };
     const kept = this.#keep(call, { ...definition.options, ...options, name }, (task) => ({

@@ -46,6 +46,15 @@ describe('defineTask', () => {
     );
   });
 
+  it.each([undefined, null, 'send-invoice', class Unnamed {}, { name: 'send-invoice' }])('is what %o is not', async (value) => {
+    const says = 'Give what defineTask() returned';
+    expect(() => TaskHandler(value as never)).toThrow(says);
+
+    const { app } = await startContext({});
+    const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(value as never, {}));
+    await expect(enqueued).rejects.toThrow(says);
+  });
+
   it('is frozen', () => {
     expect(Object.isFrozen(defineTask({ name: 'a', timeoutMs: 5 }))).toBe(true);
   });

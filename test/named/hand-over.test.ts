@@ -156,6 +156,20 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       expect(host.stats()).toMatchObject({ accepted: 4, enqueued: 2, succeeded: 2, waiting: 0, running: 0 });
     });
 
+    it.each([
+      ['a promise', async () => ({ tenant: 'acme' })],
+      ['a Date', () => ({ at: new Date() })],
+    ])('refuses %s that captureContext returned, and says that it was that', async (_what, captureContext) => {
+      const { app } = await startContext({ providers: [MailHandler], options: { captureContext: captureContext as never } });
+
+      const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(Mail, { to: 'a' }));
+
+      await expect(enqueued).rejects.toMatchObject({
+        code: 'INVALID_PAYLOAD',
+        message: expect.stringContaining('What captureContext returned for task "mail"') as string,
+      });
+    });
+
     it('counts what waits for its hand-over as waiting: maxPending bounds it, and it leaves its place', async () => {
       const backend = new MemoryBackend();
       const { app } = await startContext({
