@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { errorText } from '../execution/error-text.js';
+import { withoutPasswords } from './failure-reason.js';
 import type { NewJob } from './job-server.js';
 
 /** A name from outside is remembered so that it is logged once; so many of them are. */
@@ -65,7 +66,7 @@ export class BullMqLog {
 
   /** What the loss of the connection causes is told by {@link outageBegan}; what repeats itself is told once. */
   workerError(error: unknown): void {
-    const text = errorText(error);
+    const text = withoutPasswords(errorText(error));
     if (this.#outageSince !== undefined || isLostConnection(error) || text === this.#lastWorkerError) return;
     this.#lastWorkerError = text;
     this.#logger.error(`The worker met an error, and goes on: ${text}`);
