@@ -1,6 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../errors.js';
-import { type Check, checkAll, flag, milliseconds, nonEmptyString, wholeNumber } from '../options/checks.js';
+import { type Check, checkAll, flag, milliseconds, nonEmptyString, wholeMilliseconds, wholeNumber } from '../options/checks.js';
 import { backoffRule, type BullMqBackoff, type BullMqRetention, retentionRule } from './bullmq-task-settings.js';
 import { connectionRule, postgresRule } from './server-address.js';
 
@@ -113,7 +113,7 @@ const queueNameRule: Check<string> = (option, value) => {
 };
 
 const limiterRule: Check<BullMqLimiter> = (path, value) => {
-  const rules = { max: wholeNumber(1), durationMs: wholeNumber(1) };
+  const rules = { max: wholeNumber(1), durationMs: wholeMilliseconds(1) };
   return checkAll<BullMqLimiter>(path, value, rules, ['max', 'durationMs']);
 };
 
@@ -121,8 +121,8 @@ const workerRule: Check<ResolvedWorkerOptions | false> = (path, value) => {
   if (value === false) return false;
   const given = checkAll<BullMqWorkerOptions>(path, value, {
     concurrency: wholeNumber(1),
-    lockDurationMs: wholeNumber(10),
-    stalledIntervalMs: wholeNumber(10),
+    lockDurationMs: wholeMilliseconds(10),
+    stalledIntervalMs: wholeMilliseconds(10),
     maxStalledCount: wholeNumber(0),
     limiter: limiterRule,
     closeTimeoutMs: milliseconds,
@@ -159,7 +159,7 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
     backoff: backoffRule,
     removeOnComplete: retentionRule,
     removeOnFail: retentionRule,
-    acceptTimeoutMs: wholeNumber(1),
+    acceptTimeoutMs: wholeMilliseconds(1),
   });
   const decided = {
     queueName: 'background-tasks',

@@ -1,5 +1,6 @@
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { describeKind } from '../describe-value.js';
+import { MAX_TIMER_MS } from '../options/checks.js';
 import { isTaskName } from '../tasks/task-name.js';
 
 /** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
@@ -29,7 +30,8 @@ function problemOf(data: Record<string, unknown>): string | undefined {
   const { context } = data;
   if (!isRecord(context)) return '"context" is no object';
   const { trace, timeoutMs } = context;
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) return '"context.timeoutMs" is no time';
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMER_MS))
+    return '"context.timeoutMs" is no time';
   if (trace !== undefined && !(isRecord(trace) && Object.values(trace).every((header) => typeof header === 'string'))) {
     return '"context.trace" holds more than headers';
   }

@@ -58,6 +58,10 @@ describe('the options of the BullMQ module', () => {
     [{ connection, backoff: 'soon' }, '"backoff"'],
     [{ connection, removeOnComplete: 'never' }, '"removeOnComplete"'],
     [{ connection, acceptTimeoutMs: 0 }, '"acceptTimeoutMs"'],
+    [{ connection, acceptTimeoutMs: 2 ** 31 }, '"acceptTimeoutMs"'],
+    [{ connection, worker: { lockDurationMs: 2 ** 31 } }, '"worker.lockDurationMs"'],
+    [{ connection, worker: { stalledIntervalMs: 2 ** 31 } }, '"worker.stalledIntervalMs"'],
+    [{ connection, worker: { limiter: { max: 1, durationMs: 2 ** 31 } } }, '"worker.limiter.durationMs"'],
     [{ connection, redis: {} }, '"redis"'],
   ])('refuse %o', (options, names) => {
     const resolve = () => resolveBullMqOptions(options as BullMqOptions);

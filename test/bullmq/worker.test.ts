@@ -184,6 +184,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     ['a name that every object has', { ...envelope, name: 'constructor' }],
     ['a number for an id', { ...envelope, id: 7 }],
     ['no payload', { ...envelope, payload: undefined }],
+    ['a time limit that no timer takes', { ...envelope, context: { timeoutMs: 2 ** 31 } }],
     ['an array for a context', { ...envelope, context: [] }],
     ['a trace of numbers', { ...envelope, context: { trace: { traceparent: 1 } } }],
     ['a member that no task has', { ...envelope, extra: 1 }],
