@@ -53,15 +53,19 @@ export class BullMqLog {
   }
 
   malformedJob(id: string | undefined, problem: string): void {
-    this.#logger.error(`Job ${id ?? 'without an id'} is no task of ours, and is kept as failed: ${problem}.`);
+    this.#logger.error(
+      `Job ${id === undefined ? 'without an id' : shownId(id)} is no task of ours, and is kept as failed: ${problem}.`,
+    );
   }
 
   leftToOthers(name: string, id: string): void {
-    this.#logger.warn(`Task "${name}" (id ${id}) was stopped by the shutdown, and is left to another worker.`);
+    this.#logger.warn(`Task "${name}" (id ${shownId(id)}) was stopped by the shutdown, and is left to another worker.`);
   }
 
   cutOff(ids: readonly string[]): void {
-    this.#logger.error(`Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.join(', ')}.`);
+    this.#logger.error(
+      `Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.map(shownId).join(', ')}.`,
+    );
   }
 
   /** What the loss of the connection causes is told by {@link outageBegan}; what repeats itself is told once. */
@@ -78,6 +82,11 @@ const LOST = /^(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN|NOTFOUND)|08|57P)/;
 function isLostConnection(error: unknown): boolean {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   return (typeof code === 'string' && LOST.test(code)) || /connection (is closed|terminated|lost)/i.test(String(message));
+}
+
+/** Whoever can write to the server chose it: on a line of its own it would pass for a line of ours. */
+function shownId(id: string): string {
+  return /^[\w:.-]{1,200}$/.test(id) ? id : JSON.stringify(id.slice(0, 200));
 }
 
 function list(jobs: readonly NewJob[]): string {

@@ -10,6 +10,8 @@ export type JobContent =
   | { readonly kind: 'malformed'; readonly problem: string };
 
 const VERSION = 1;
+/** Lines of a log show the id. */
+const PRINTABLE_ID = /^[\x20-\x7e]{1,128}$/;
 const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);
 
 /** Reads the data of a job, which anybody who can write to the server may have put there. */
@@ -25,7 +27,7 @@ export function readEnvelope(data: unknown): JobContent {
 
 function problemOf(data: Record<string, unknown>): string | undefined {
   if (Object.keys(data).some((key) => !MEMBERS.has(key))) return 'it has members that no task has';
-  if (typeof data['id'] !== 'string' || data['id'].length === 0) return '"id" is no id';
+  if (typeof data['id'] !== 'string' || !PRINTABLE_ID.test(data['id'])) return '"id" is no id';
   if (!Object.hasOwn(data, 'payload')) return 'it has no "payload"';
   const { context } = data;
   if (!isRecord(context)) return '"context" is no object';

@@ -27,6 +27,16 @@ describe.each(servers)('B31 · a task that fails on $kind, whatever it throws,',
     expect(job!.failedReason.length).toBeGreaterThan(3);
   });
 
+  it('forges no line of the log with the id of its job', async () => {
+    const durable = await startDurable({ server: server(), runner: new RecordedRunner(), worker: {} });
+    await untilReady(durable);
+
+    await durable.backend.queue.add('send', null, { jobId: 'a\n[Nest] ERROR b' });
+    await until(async () => (await durable.backend.queue.getFailedCount()) === 1);
+
+    expect(durable.logs.errors).toEqual([expect.stringContaining('Job "a\\n[Nest] ERROR b" is no task of ours')]);
+  });
+
   it('runs to its end where its progress cannot be stored', async () => {
     const runner = new RecordedRunner().handle('send', (_envelope, { progressed }) => {
       for (const progress of ['\0', '\ud800', 1n, undefined]) progressed(progress);

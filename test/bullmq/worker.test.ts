@@ -183,6 +183,8 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     ['a name of a prototype', { ...envelope, name: '__proto__' }],
     ['a name that every object has', { ...envelope, name: 'constructor' }],
     ['a number for an id', { ...envelope, id: 7 }],
+    ['an id of two lines', { ...envelope, id: 'a\n[Nest] ERROR b' }],
+    ['an endless id', { ...envelope, id: 'x'.repeat(129) }],
     ['no payload', { ...envelope, payload: undefined }],
     ['a time limit that no timer takes', { ...envelope, context: { timeoutMs: 2 ** 31 } }],
     ['an array for a context', { ...envelope, context: [] }],
