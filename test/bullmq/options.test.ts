@@ -6,6 +6,7 @@ import { checkBullMqSettings } from '../../src/bullmq/bullmq-task-settings.js';
 import { failureReason } from '../../src/bullmq/failure-reason.js';
 import { ownBackoff, retryToBullMq } from '../../src/bullmq/retry-backoff.js';
 import { defineTask, InvalidOptionError, TaskHandler, TaskScopes } from '../../src/index.js';
+import { checkEnqueueOptions } from '../../src/tasks/enqueue-options.js';
 import { startContext } from '../support/start-context.js';
 
 const connection = 'redis://127.0.0.1:6379';
@@ -152,6 +153,12 @@ describe('what a task says to BullMQ', () => {
     { removeOnComplete: false, removeOnFail: 7 },
   ])('is taken as it is where it is right: %o', (settings) => {
     expect(checkBullMqSettings('send.bullmq', settings)).toEqual(settings);
+  });
+
+  it.each(['', '\ud800', 7])('is refused where its idempotency key is none: %j', (idempotencyKey) => {
+    const check = () => checkEnqueueOptions({ idempotencyKey: idempotencyKey as string });
+    expect(check).toThrow(InvalidOptionError);
+    expect(check).toThrow('"enqueue.idempotencyKey"');
   });
 
   it('keeps the application from starting where a definition is wrong, and names it', async () => {
