@@ -14,7 +14,10 @@ export interface BullMqHealthReport {
 /** The server has that long to answer a check. */
 const ANSWER_MS = 2_000;
 
-/** Looks at the server of the queue, for a health endpoint. */
+/**
+ * Looks at the server of the queue, for a health endpoint; not at its jobs. A task that has failed for
+ * good leaves it up, and keeps its idempotency key while it is kept: `BullMqBackend.queue` shows those.
+ */
 export class BullMqHealth {
   constructor(
     private readonly backend: BullMqBackend,

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { errorText } from '../execution/error-text.js';
+import { withoutPasswords } from './failure-reason.js';
 import type { NewJob } from './job-server.js';
 import { saysLockLost } from './lock-lost.js';
 
@@ -53,15 +54,19 @@ export class BullMqLog {
   }
 
   malformedJob(id: string | undefined, problem: string): void {
-    this.#logger.error(`Job ${id ?? 'without an id'} is no task of ours, and is kept as failed: ${problem}.`);
+    this.#logger.error(
+      `Job ${id === undefined ? 'without an id' : shownId(id)} is no task of ours, and is kept as failed: ${problem}.`,
+    );
   }
 
   leftToOthers(name: string, id: string): void {
-    this.#logger.warn(`Task "${name}" (id ${id}) was stopped by the shutdown, and is left to another worker.`);
+    this.#logger.warn(`Task "${name}" (id ${shownId(id)}) was stopped by the shutdown, and is left to another worker.`);
   }
 
   cutOff(ids: readonly string[]): void {
-    this.#logger.error(`Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.join(', ')}.`);
+    this.#logger.error(
+      `Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.map(shownId).join(', ')}.`,
+    );
   }
 
   stoodStill(forMs: number, lockDurationMs: number, tasks: readonly TaskEnvelope[]): void {
@@ -73,14 +78,14 @@ export class BullMqLog {
 
   lockLost({ name, id }: TaskEnvelope): void {
     this.#logger.error(
-      `Task "${name}" (id ${id}) lost its lock while it ran here, and its result does not count: another worker has it, or begins it again.`,
+      `Task "${name}" (id ${shownId(id)}) lost its lock while it ran here, and its result does not count: another worker has it, or begins it again.`,
     );
   }
 
   /** What the loss of the connection causes is told by {@link outageBegan}, that of a lock by {@link lockLost}; what repeats itself is told once. */
   workerError(error: unknown): void {
     if (saysLockLost(error)) return;
-    const text = errorText(error);
+    const text = withoutPasswords(errorText(error));
     if (this.#outageSince !== undefined || isLostConnection(error) || text === this.#lastWorkerError) return;
     this.#lastWorkerError = text;
     this.#logger.error(`The worker met an error, and goes on: ${text}`);
@@ -94,12 +99,17 @@ function isLostConnection(error: unknown): boolean {
   return (typeof code === 'string' && LOST.test(code)) || /connection (is closed|terminated|lost)/i.test(String(message));
 }
 
+/** Whoever can write to the server chose it: on a line of its own it would pass for a line of ours. */
+function shownId(id: string): string {
+  return /^[\w:.-]{1,200}$/.test(id) ? id : JSON.stringify(id.slice(0, 200));
+}
+
 function tasksOf(jobs: readonly NewJob[]): TaskEnvelope[] {
   return jobs.map(({ data }) => data);
 }
 
 function list(tasks: readonly TaskEnvelope[]): string {
-  const named = tasks.slice(0, MAX_LISTED).map(({ name, id }) => `"${name}" (id ${id})`);
+  const named = tasks.slice(0, MAX_LISTED).map(({ name, id }) => `"${name}" (id ${shownId(id)})`);
   if (tasks.length > MAX_LISTED) named.push(`${tasks.length - MAX_LISTED} more`);
   return named.join(', ');
 }

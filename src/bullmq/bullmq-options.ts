@@ -1,8 +1,8 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { describeKind } from '../describe-value.js';
 import { InvalidOptionError } from '../errors.js';
-import { type Check, checkAll, flag, group, milliseconds, nonEmptyString, wholeNumber } from '../options/checks.js';
+import { type Check, checkAll, flag, milliseconds, nonEmptyString, wholeMilliseconds, wholeNumber } from '../options/checks.js';
 import { backoffRule, type BullMqBackoff, type BullMqRetention, retentionRule } from './bullmq-task-settings.js';
+import { connectionRule, postgresRule } from './server-address.js';
 
 /** How many tasks of the queue may begin within a time, all workers together. */
 export interface BullMqLimiter {
@@ -112,22 +112,8 @@ const queueNameRule: Check<string> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give a name without a colon: BullMQ uses it in its keys.');
 };
 
-const connectionRule: Check<string | RedisOptions | Redis> = (option, value) =>
-  typeof value === 'string' ? urlRule(option, value) : group(option, value);
-
-/** A URL may hold a password, so it is never shown. */
-const urlRule: Check<string> = (option, value) => {
-  if (typeof value === 'string' && value.length > 0) return value;
-  throw new InvalidOptionError(
-    option,
-    value,
-    'Give a URL, such as redis://host:6379 or postgresql://user@host/db.',
-    describeKind(value),
-  );
-};
-
 const limiterRule: Check<BullMqLimiter> = (path, value) => {
-  const rules = { max: wholeNumber(1), durationMs: wholeNumber(1) };
+  const rules = { max: wholeNumber(1), durationMs: wholeMilliseconds(1) };
   return checkAll<BullMqLimiter>(path, value, rules, ['max', 'durationMs']);
 };
 
@@ -135,8 +121,8 @@ const workerRule: Check<ResolvedWorkerOptions | false> = (path, value) => {
   if (value === false) return false;
   const given = checkAll<BullMqWorkerOptions>(path, value, {
     concurrency: wholeNumber(1),
-    lockDurationMs: wholeNumber(10),
-    stalledIntervalMs: wholeNumber(10),
+    lockDurationMs: wholeMilliseconds(10),
+    stalledIntervalMs: wholeMilliseconds(10),
     maxStalledCount: wholeNumber(0),
     limiter: limiterRule,
     closeTimeoutMs: milliseconds,
@@ -165,7 +151,7 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
   const { connection, prefix, postgres, migrate, ...given } = checkAll<CheckedOptions>('', options, {
     connection: connectionRule,
     prefix: nonEmptyString,
-    postgres: urlRule,
+    postgres: postgresRule,
     migrate: flag,
     queueName: queueNameRule,
     worker: workerRule,
@@ -173,7 +159,7 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
     backoff: backoffRule,
     removeOnComplete: retentionRule,
     removeOnFail: retentionRule,
-    acceptTimeoutMs: wholeNumber(1),
+    acceptTimeoutMs: wholeMilliseconds(1),
   });
   const decided = {
     queueName: 'background-tasks',

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors.js';
 import { BackendUnavailableError } from '../named-task-errors.js';
-import { wholeNumber } from '../options/checks.js';
+import { nonEmptyString, wholeNumber } from '../options/checks.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import { checkPayload, copyPayload, payloadOf } from '../tasks/payload.js';
 import type { BullMqBackend } from './bullmq.backend.js';
@@ -39,6 +39,7 @@ export class BullMqSchedules {
     repeat: BullMqRepeat,
     settings: Omit<BullMqTaskSettings, 'delay' | 'deduplication'> = {},
   ): Promise<void> {
+    nonEmptyString('scheduleId', scheduleId);
     const { name, options } = definition;
     const sent = copyPayload(payloadOf(name), payload, MAX_PAYLOAD_BYTES);
     checkPayload(definition, sent);
@@ -52,8 +53,9 @@ export class BullMqSchedules {
     await this.#answered(scheduleId, this.backend.queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
   }
 
-  /** Ends a schedule. Resolves with whether there was one. @throws BACKEND_UNAVAILABLE */
+  /** Ends a schedule. Resolves with whether there was one. @throws BACKEND_UNAVAILABLE, INVALID_OPTION */
   async remove(scheduleId: string): Promise<boolean> {
+    nonEmptyString('scheduleId', scheduleId);
     this.backend.assertReady();
     return this.#answered(scheduleId, this.backend.queue.removeJobScheduler(scheduleId));
   }

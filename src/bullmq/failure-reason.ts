@@ -5,7 +5,12 @@ export function failureReason(error: unknown): string {
   const [first] = errors ?? [];
   if (first !== undefined) return failureReason(first);
   const reason = typeof message === 'string' && message ? message : code;
-  return typeof reason === 'string' && reason ? reason.replace(/\.$/, '') : 'it did not say why';
+  return typeof reason === 'string' && reason ? withoutPasswords(reason.replace(/\.$/, '')) : 'it did not say why';
+}
+
+/** What a URL says before its host may be a secret. */
+export function withoutPasswords(text: string): string {
+  return text.replaceAll(/\/\/\S*@/g, '//***@');
 }
 
 interface SaysWhy {

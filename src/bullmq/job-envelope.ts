@@ -1,5 +1,6 @@
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { describeKind } from '../describe-value.js';
+import { MAX_TIMER_MS } from '../options/checks.js';
 import { isTaskName } from '../tasks/task-name.js';
 
 /** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
@@ -9,6 +10,8 @@ type JobContent =
   | { readonly kind: 'malformed'; readonly problem: string };
 
 const VERSION = 1;
+/** Lines of a log show the id. */
+const PRINTABLE_ID = /^[\x20-\x7e]{1,128}$/;
 const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);
 
 /** Reads the data of a job, which anybody who can write to the server may have put there. */
@@ -24,12 +27,13 @@ export function readEnvelope(data: unknown): JobContent {
 
 function problemOf(data: Record<string, unknown>): string | undefined {
   if (Object.keys(data).some((key) => !MEMBERS.has(key))) return 'it has members that no task has';
-  if (typeof data['id'] !== 'string' || data['id'].length === 0) return '"id" is no id';
+  if (typeof data['id'] !== 'string' || !PRINTABLE_ID.test(data['id'])) return '"id" is no id';
   if (!Object.hasOwn(data, 'payload')) return 'it has no "payload"';
   const { context } = data;
   if (!isRecord(context)) return '"context" is no object';
   const { trace, timeoutMs } = context;
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) return '"context.timeoutMs" is no time';
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMER_MS))
+    return '"context.timeoutMs" is no time';
   if (trace !== undefined && !(isRecord(trace) && Object.values(trace).every((header) => typeof header === 'string'))) {
     return '"context.trace" holds more than headers';
   }

@@ -36,6 +36,9 @@ export abstract class JobServer {
   /** Resolves once the server has answered, and nothing that was sent before can arrive any more. */
   abstract settle(): Promise<void>;
 
+  /** Rejects with why nothing can be written, by a server that answers all the same. */
+  abstract assertWritable(): Promise<void>;
+
   /** A worker on connections of its own, which wait for the server as long as it takes. */
   abstract createWorker(process: TaskProcessor, options: Omit<WorkerOptions, 'connection' | 'prefix'>): TaskJobWorker;
 

@@ -69,6 +69,10 @@ export class PostgresServer extends JobServer {
     await endsWithin(Promise.allSettled(this.#adding), LATE_MS);
   }
 
+  assertWritable(): Promise<void> {
+    return this.#watch.assertWritable();
+  }
+
   createWorker(process: TaskProcessor, options: Parameters<JobServer['createWorker']>[1]): TaskJobWorker {
     const pool = this.#openPool({}, true);
     const worker = new LenientWorker<PostgresQueueBackend, PgPool>(
@@ -81,7 +85,7 @@ export class PostgresServer extends JobServer {
   }
 
   async findWeaknesses(): Promise<readonly string[]> {
-    await this.#watch.ping();
+    await this.assertWritable();
     return [];
   }
 

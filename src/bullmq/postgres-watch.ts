@@ -59,6 +59,12 @@ export class PostgresWatch {
     await this.#client?.query('SELECT 1');
   }
 
+  /** Rejects on a standby, and where the database is set to be read only. */
+  async assertWritable(): Promise<void> {
+    const answer = await this.#client?.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+    if (answer?.rows[0]?.transaction_read_only === 'on') throw new Error('it is read-only, and refuses tasks');
+  }
+
   async stop(): Promise<void> {
     this.#isOver = true;
     this.#isReady = false;

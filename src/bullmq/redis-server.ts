@@ -75,6 +75,17 @@ export class RedisServer extends JobServer {
     await this.#openClient().ping();
   }
 
+  /** By a write: a replica, a full memory and a full disk refuse each in words of their own. */
+  async assertWritable(): Promise<void> {
+    const { prefix, queueName } = this.options;
+    try {
+      await this.#openClient().set(`${prefix}:${queueName}:is:writable`, '', 'PX', 1);
+    } catch (error) {
+      // Whoever may only do what BullMQ does is told nothing by that.
+      if (!failureReason(error).startsWith('NOPERM')) throw error;
+    }
+  }
+
   createWorker(process: TaskProcessor, options: Parameters<JobServer['createWorker']>[1]): TaskJobWorker {
     const { connection, prefix, queueName } = this.options;
     this.#workerClient = newClient(connection, patient);
@@ -85,6 +96,9 @@ export class RedisServer extends JobServer {
 
   async findWeaknesses(): Promise<readonly string[]> {
     const info = infoOf(await this.#openClient().info());
+    if (info.get('role') === 'slave' && info.get('slave_read_only') === '1') {
+      throw new Error('it is a read-only replica, and refuses tasks. Connect to its master');
+    }
     const found: string[] = [];
     if (info.get('aof_enabled') === '0') {
       found.push('Redis keeps no append-only file: a crash loses what it accepted last. Set "appendonly yes".');

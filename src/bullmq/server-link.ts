@@ -88,6 +88,7 @@ export class ServerLink implements ServerListener {
       try {
         await this.server.settle();
         await this.#withdrawals.carryOut(this.server.queue, this.log);
+        await this.server.assertWritable();
         if (!this.#isConnected || !this.#withdrawals.isEmpty) continue;
         this.#closedBecause = undefined;
         this.log.outageEnded();

@@ -4,9 +4,11 @@ import { InvalidOptionError } from '../errors.js';
 /** Returns the value if it can be that option, else throws {@link InvalidOptionError}. */
 export type Check<T> = (option: string, value: unknown) => T;
 
+/** setTimeout fires at once above that, the opposite of what such a value asks for. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
 export const milliseconds: Check<number> = (option, value) => {
-  // setTimeout fires at once above 2^31 - 1, the opposite of what such a value asks for.
-  if (typeof value === 'number' && value >= 0 && value <= 2_147_483_647) return value;
+  if (typeof value === 'number' && value >= 0 && value <= MAX_TIMER_MS) return value;
   throw new InvalidOptionError(option, value, 'Give milliseconds as a number from 0 to 2147483647.');
 };
 
@@ -20,6 +22,14 @@ export function wholeNumber(least: number): Check<number> {
   return (option, value) => {
     if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
     throw new InvalidOptionError(option, value, `Give a whole number of ${least} or more.`);
+  };
+}
+
+/** Milliseconds of a timer that must not be too short, and that a server is told: it takes no fractions. */
+export function wholeMilliseconds(least: number): Check<number> {
+  return (option, value) => {
+    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= MAX_TIMER_MS) return value as number;
+    throw new InvalidOptionError(option, value, `Give milliseconds as a whole number from ${least} to ${MAX_TIMER_MS}.`);
   };
 }
 

@@ -1,4 +1,5 @@
-import { checkAll, group, nonEmptyString } from '../options/checks.js';
+import { InvalidOptionError } from '../errors.js';
+import { type Check, checkAll, group, nonEmptyString } from '../options/checks.js';
 import type { BackendSettings } from './backend-settings.js';
 
 /** What can be said about one `enqueue`. */
@@ -18,7 +19,13 @@ export interface CheckedEnqueueOptions {
   readonly bullmq?: object;
 }
 
+/** Keys that differ in halves of surrogate pairs would be the same bytes to a backend. */
+const keyRule: Check<string> = (option, value) => {
+  if (nonEmptyString(option, value).isWellFormed()) return value as string;
+  throw new InvalidOptionError(option, value, 'Give text without a lone half of a surrogate pair.');
+};
+
 /** @throws INVALID_OPTION */
 export function checkEnqueueOptions(options: EnqueueOptions): CheckedEnqueueOptions {
-  return checkAll<CheckedEnqueueOptions>('enqueue', options, { idempotencyKey: nonEmptyString, bullmq: group });
+  return checkAll<CheckedEnqueueOptions>('enqueue', options, { idempotencyKey: keyRule, bullmq: group });
 }

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqHealth } from '../../src/bullmq/index.js';
 import { BackendUnavailableError } from '../../src/named-task-errors.js';
 import { enqueued, startDurable, untilReady } from '../support/durable.js';
@@ -70,6 +70,25 @@ describe('B32 · a Redis that may lose what it accepted', () => {
     await configure(server().url, ['maxmemory', '0']);
 
     expect(health).toEqual({ status: 'down', reasons: [expect.stringContaining('maxmemory')] });
+  });
+
+  it('is down as a read-only replica, with one line until it takes tasks again', async () => {
+    const durable = await startDurable({ server: server() });
+    const health = durable.app.get(BullMqHealth);
+    await untilReady(durable);
+    const client = new Redis(server().url);
+    onTestFinished(() => client.disconnect());
+
+    await client.replicaof('127.0.0.1', 1);
+    expect(await health.check()).toEqual({ status: 'down', reasons: [expect.stringContaining('read-only replica')] });
+    for (let i = 0; i < 3; i++) await expect(durable.backend.accept([enqueued('send')])).rejects.toThrow(/READONLY/);
+    expect(await health.check()).toEqual({ status: 'down', reasons: [expect.stringContaining('READONLY')] });
+    await client.replicaof('NO', 'ONE');
+    await untilReady(durable);
+    await durable.backend.accept([enqueued('send')]);
+
+    expect(durable.logs.errors.filter((line) => line.includes('takes no tasks'))).toHaveLength(1);
+    expect(await health.check()).toEqual({ status: 'up', reasons: [] });
   });
 
   it('refuses tasks with a coded error when its memory is full, and holds none of a batch', async () => {

@@ -1,9 +1,12 @@
+import { Cluster, Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { BullMqBackgroundTasksModule } from '../../src/bullmq/index.js';
 import { resolveBullMqOptions, type BullMqOptions } from '../../src/bullmq/bullmq-options.js';
 import { checkBullMqSettings } from '../../src/bullmq/bullmq-task-settings.js';
+import { failureReason } from '../../src/bullmq/failure-reason.js';
 import { ownBackoff, retryToBullMq } from '../../src/bullmq/retry-backoff.js';
 import { defineTask, InvalidOptionError, TaskHandler, TaskScopes } from '../../src/index.js';
+import { checkEnqueueOptions } from '../../src/tasks/enqueue-options.js';
 import { startContext } from '../support/start-context.js';
 
 const connection = 'redis://127.0.0.1:6379';
@@ -56,6 +59,10 @@ describe('the options of the BullMQ module', () => {
     [{ connection, backoff: 'soon' }, '"backoff"'],
     [{ connection, removeOnComplete: 'never' }, '"removeOnComplete"'],
     [{ connection, acceptTimeoutMs: 0 }, '"acceptTimeoutMs"'],
+    [{ connection, acceptTimeoutMs: 2 ** 31 }, '"acceptTimeoutMs"'],
+    [{ connection, worker: { lockDurationMs: 2 ** 31 } }, '"worker.lockDurationMs"'],
+    [{ connection, worker: { stalledIntervalMs: 2 ** 31 } }, '"worker.stalledIntervalMs"'],
+    [{ connection, worker: { limiter: { max: 1, durationMs: 2 ** 31 } } }, '"worker.limiter.durationMs"'],
     [{ connection, redis: {} }, '"redis"'],
   ])('refuse %o', (options, names) => {
     const resolve = () => resolveBullMqOptions(options as BullMqOptions);
@@ -64,11 +71,54 @@ describe('the options of the BullMQ module', () => {
     expect(resolve).toThrow(names);
   });
 
-  it('never show a connection, which may hold a password', () => {
-    const secret = 'redis://:canary@host';
-    const wrong = [{ connection: secret, postgres: secret }, { postgres: [secret] }, { connection: secret, migrate: true }];
+  it.each<[unknown, string]>([
+    [{ connection: 'postgresql://u:canary@host/db' }, '"connection"'],
+    [{ connection: 'https://:canary@host' }, '"connection"'],
+    [{ connection: 'redis//:canary@host' }, '"connection"'],
+    [{ connection: '//:canary@host' }, '"connection"'],
+    [{ connection: 'REDISS://:canary@host' }, '"connection"'],
+    [{ connection: 'redis://:canary%@host' }, '"connection"'],
+    [{ connection: 'redis://:canary@host:99999' }, '"connection"'],
+    [{ connection: 'a canary' }, '"connection"'],
+    [{ connection: 'canary:99999' }, '"connection"'],
+    [{ connection: { host: 'redis://:canary@host' } }, '"connection.host"'],
+    [{ connection: { host: 5 } }, '"connection.host"'],
+    [{ connection: { port: 'canary' } }, '"connection.port"'],
+    [{ connection: { port: 99_999 } }, '"connection.port"'],
+    [{ connection: { keyPrefix: 'canary:' } }, '"connection.keyPrefix"'],
+    [{ connection: new Redis({ lazyConnect: true, keyPrefix: 'canary:' }) }, '"connection.keyPrefix"'],
+    [{ connection: new Cluster(['redis://:canary@host'], { lazyConnect: true }) }, '"connection"'],
+    [{ postgres: 'a canary' }, '"postgres"'],
+    [{ postgres: 'postgresql://u:canary@host:xx/db' }, '"postgres"'],
+    [{ postgres: 'redis://:canary@host' }, '"postgres"'],
+    [{ postgres: ['redis://:canary@host'] }, '"postgres"'],
+    [{ connection: 'redis://:canary@host', postgres: 'postgresql://u:canary@host/db' }, '"postgres"'],
+    [{ connection: 'redis://:canary@host', migrate: true }, '"migrate"'],
+  ])('name what is wrong, and never show an address, which may hold a password: %#', (options, names) => {
+    const resolve = () => resolveBullMqOptions(options as BullMqOptions);
 
-    for (const options of wrong) expect(() => resolveBullMqOptions(options as unknown as BullMqOptions)).not.toThrow('canary');
+    expect(resolve).toThrow(InvalidOptionError);
+    expect(resolve).toThrow(names);
+    expect(resolve).not.toThrow('canary');
+  });
+
+  it.each<BullMqOptions>([
+    { connection: 'rediss://user:p%40ss@host:6380/2?family=6' },
+    { connection: '/tmp/redis.sock?db=2' },
+    { connection: 'redis:6379' },
+    { connection: { host: '::1', port: '6379' as unknown as number } },
+    { connection: { sentinels: [{ host: 'host', port: 26_379 }], name: 'main' } },
+    { connection: new Redis({ lazyConnect: true }) },
+    { postgres: 'postgres://user:password@host:5432/db?sslmode=require' },
+    { postgres: 'postgresql://user@/db?host=/var/run/postgresql' },
+  ])('take an address that the client takes: %#', (options) => {
+    expect(() => resolveBullMqOptions(options)).not.toThrow();
+  });
+
+  it('are not shown with a password by what a client says of them', () => {
+    expect(failureReason(new Error('getaddrinfo ENOTFOUND redis://:canary@host.'))).toBe(
+      'getaddrinfo ENOTFOUND redis://***@host',
+    );
   });
 });
 
@@ -103,6 +153,12 @@ describe('what a task says to BullMQ', () => {
     { removeOnComplete: false, removeOnFail: 7 },
   ])('is taken as it is where it is right: %o', (settings) => {
     expect(checkBullMqSettings('send.bullmq', settings)).toEqual(settings);
+  });
+
+  it.each(['', '\ud800', 7])('is refused where its idempotency key is none: %j', (idempotencyKey) => {
+    const check = () => checkEnqueueOptions({ idempotencyKey: idempotencyKey as string });
+    expect(check).toThrow(InvalidOptionError);
+    expect(check).toThrow('"enqueue.idempotencyKey"');
   });
 
   it('keeps the application from starting where a definition is wrong, and names it', async () => {

@@ -25,6 +25,17 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
     expect(await schedules.remove('every-now-and-then')).toBe(false);
   });
 
+  it.each(['', 5])('are refused with an id that is none: %j', async (scheduleId) => {
+    const durable = await startDurable({ server: server() });
+    const schedules = durable.app.get(BullMqSchedules);
+    await untilReady(durable);
+
+    await expect(schedules.set(scheduleId as string, Report, { kind: 'daily' }, { every: 60_000 })).rejects.toThrow(
+      '"scheduleId"',
+    );
+    await expect(schedules.remove(scheduleId as string)).rejects.toThrow(InvalidOptionError);
+  });
+
   it('are refused in a few seconds while it is frozen', { timeout: 20_000 }, async () => {
     const durable = await startDurable({ server: server() });
     await untilReady(durable);

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { servers, useServer } from '../support/servers.js';
+
+describe.each(servers)('B31 · a task that fails on $kind, whatever it throws,', { timeout: 30_000 }, ({ prepare }) => {
+  const server = useServer(prepare);
+
+  it.each([
+    ['a NUL', new Error('in a file: \0')],
+    ['half of a pair', new Error('name \ud800 and more')],
+    ['a pair where the text is cut', new Error(`${'x'.repeat(2_047)}😀`)],
+    ['a NUL that is no error', 'no \0'],
+    ["the message of BullMQ's own rate limit", new Error('bullmq:rateLimitExceeded')],
+  ])('runs once, and is kept with its reason: %s', async (_what, thrown) => {
+    const runner = new RecordedRunner().handle('fail', () => {
+      throw thrown;
+    });
+    const durable = await startDurable({ server: server(), runner, worker: {} });
+    await untilReady(durable);
+    const task = enqueued('fail', { settings: { attempts: 1 } });
+
+    await durable.backend.accept([task]);
+    await until(async () => runner.runs.length > 1 || (await durable.backend.queue.getFailedCount()) === 1);
+
+    const job = await durable.backend.queue.getJob(`t${task.envelope.id}`);
+    expect(runner.runs).toHaveLength(1);
+    expect(job!.failedReason.length).toBeGreaterThan(3);
+  });
+
+  it('forges no line of the log with the id of its job', async () => {
+    const durable = await startDurable({ server: server(), runner: new RecordedRunner(), worker: {} });
+    await untilReady(durable);
+
+    await durable.backend.queue.add('send', null, { jobId: 'a\n[Nest] ERROR b' });
+    await until(async () => (await durable.backend.queue.getFailedCount()) === 1);
+
+    expect(durable.logs.errors).toEqual([expect.stringContaining('Job "a\\n[Nest] ERROR b" is no task of ours')]);
+  });
+
+  it('runs to its end where its progress cannot be stored', async () => {
+    const runner = new RecordedRunner().handle('send', (_envelope, { progressed }) => {
+      for (const progress of ['\0', '\ud800', 1n, undefined]) progressed(progress);
+    });
+    const durable = await startDurable({ server: server(), runner, worker: {} });
+    await untilReady(durable);
+
+    await durable.backend.accept([enqueued('send')]);
+    await until(async () => (await durable.backend.queue.getCompletedCount()) === 1);
+
+    expect(runner.runs).toHaveLength(1);
+  });
+});
