@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { enqueued, RecordedRunner, startDurable, until, untilReady } from '../support/durable.js';
+import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { until } from '../support/until.js';
 import { servers, useServer } from '../support/servers.js';
 
 describe.each(servers)('B31 · a task that fails on $kind, whatever it throws,', { timeout: 30_000 }, ({ prepare }) => {
