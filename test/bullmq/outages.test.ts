@@ -64,7 +64,7 @@ describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) =
 
     const attempts = await Promise.all(batch.map((task) => timed(() => durable.backend.accept([task]))));
 
-    expect(attempts.filter(({ error }) => error instanceof BackendUnavailableError)).toHaveLength(20);
+    expect(attempts.filter(({ error }) => !(error instanceof BackendUnavailableError))).toEqual([]);
     expect(Math.max(...attempts.map(({ ms }) => ms))).toBeLessThan(2_500);
     const { medianMs } = await refusals(durable, 100);
     expect(medianMs).toBeLessThan(100);

@@ -56,7 +56,9 @@ export class TestServer {
   }
 
   freeze(): void {
-    signalAll(this.#process!, 'SIGSTOP');
+    // A list of children may lack some while others end, and a busy machine lets them work on for a moment.
+    do signalAll(this.#process!, 'SIGSTOP');
+    while (!processesOf(this.#process!).every(hasStopped));
   }
 
   thaw(): void {
@@ -80,15 +82,28 @@ export class TestServer {
 }
 
 /** The server first, so that it begins no more of the processes that serve its clients. */
-function signalAll({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  process.kill(pid!, signal);
+function processesOf({ pid }: ChildProcess): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-  for (const child of children) {
+  return [pid!, ...children.map(Number)];
+}
+
+function signalAll(server: ChildProcess, signal: NodeJS.Signals): void {
+  process.kill(server.pid!, signal);
+  for (const pid of processesOf(server)) {
     try {
-      process.kill(Number(child), signal);
+      process.kill(pid, signal);
     } catch (error) {
       // It has ended since the list was read.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
+  }
+}
+
+/** Whether it does nothing more: stopped, or ended. */
+function hasStopped(pid: number): boolean {
+  try {
+    return /\) [TZ]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
   }
 }
