@@ -122,7 +122,7 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     fix: 'Give each task a name',
   },
   INVALID_PAYLOAD: {
-    error: new api.InvalidPayloadError('send-invoice', '$.at', 'is an instance of Date'),
+    error: new api.InvalidPayloadError('The payload of task "send-invoice"', '$.at', 'is an instance of Date'),
     wrong: '"send-invoice"',
     value: '$.at is an instance of Date',
     fix: 'cannot be enqueued',
