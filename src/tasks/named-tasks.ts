@@ -35,8 +35,8 @@ export class NamedTasks extends TaskBackends {
   readonly registry = new TaskRegistry();
   #backend: TaskBackend | undefined;
   #caller: HandlerCaller | undefined;
-  /** The idempotency keys, with the names, of tasks of this process that run, or are sure to. */
-  readonly #claimed = new Set<string>();
+  /** The tasks of this process that run, or are sure to, by their names and idempotency keys. */
+  readonly #claimed = new Map<string, QueuedTask>();
 
   constructor(private readonly options: NamedTaskOptions) {
     super();
@@ -111,9 +111,12 @@ export class NamedTasks extends TaskBackends {
    * two tasks of one key only one runs. A backend looks after keys itself.
    */
   claim(task: QueuedTask, key: string): boolean {
-    if (this.#claimed.has(key)) return false;
-    this.#claimed.add(key);
-    void task.settled.then(() => this.#claimed.delete(key));
+    const holder = this.#claimed.get(key);
+    if (holder && !holder.isSettled) return false;
+    this.#claimed.set(key, task);
+    void task.settled.then(() => {
+      if (this.#claimed.get(key) === task) this.#claimed.delete(key);
+    });
     return true;
   }
 

@@ -13,12 +13,18 @@ export function matches(wanted: unknown, given: unknown): boolean {
   const matcher = wanted as Partial<Matcher> | null | undefined;
   if (typeof matcher?.asymmetricMatch === 'function') return matcher.asymmetricMatch(given);
   if (!isPlain(wanted) || !isPlain(given) || isDeepStrictEqual(wanted, given)) return isDeepStrictEqual(wanted, given);
-  const keys = Object.keys(wanted);
+  const keys = setMembers(wanted);
   return (
     Array.isArray(wanted) === Array.isArray(given) &&
-    keys.length === Object.keys(given).length &&
+    keys.length === setMembers(given).length &&
     keys.every((key) => Object.hasOwn(given, key) && matches(wanted[key], given[key]))
   );
+}
+
+/** A member that is `undefined` is as good as absent, and a payload has none; an element is not. */
+function setMembers(value: Record<string, unknown>): string[] {
+  const keys = Object.keys(value);
+  return Array.isArray(value) ? keys : keys.filter((key) => value[key] !== undefined);
 }
 
 /** Whether a matcher may be inside: anything else is compared whole. */

@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Redis } from 'ioredis';
 import { startChild } from '../support/child-app.js';
+import { deferred } from '../support/deferred.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { until } from '../support/until.js';
 import { prepareRedis } from '../support/redis.js';
@@ -87,6 +89,33 @@ describe('B33 · a worker on Redis', { timeout: 60_000 }, () => {
     expect(runner.runs).toHaveLength(2);
     expect(logs.warnings.filter((line) => line.includes('stood still'))).toHaveLength(2);
     expect(logs.errors.filter((line) => line.includes(`(id ${task.envelope.id}) lost its lock`))).toHaveLength(2);
+  });
+});
+
+describe('B33 · a worker on Redis whose lock is taken away while its task waits', { timeout: 60_000 }, () => {
+  const server = useServer(() => prepareRedis());
+
+  it('says by name that it is lost, once', async () => {
+    const gate = deferred();
+    const runner = new RecordedRunner().handle('work', () => gate.promise);
+    const { backend, logs, queueName } = await started(server(), runner, { maxStalledCount: 50 });
+    const task = enqueued('work');
+    await backend.accept([task]);
+    await runner.ran(1);
+    const client = new Redis(server().url);
+    onTestFinished(() => client.disconnect());
+
+    // For as long as it takes: a renewal may be between its question and its answer.
+    const isLost = (line: string) => line.includes(`(id ${task.envelope.id}) lost its lock`);
+    await until(async () => {
+      await client.del(`bull:${queueName}:t${task.envelope.id}:lock`);
+      return logs.errors.some(isLost);
+    });
+    gate.resolve();
+    await until(async () => (await backend.queue.getCompletedCount()) === 1);
+
+    expect(logs.errors.filter(isLost)).toHaveLength(1);
+    expect(logs.warnings.filter((line) => line.includes('stood still'))).toEqual([]);
   });
 });
 

@@ -189,6 +189,16 @@ describe('RecordingBackgroundTasks asserts what was added', () => {
     expect(() => tasks.assertAdded(store, { id: 7, at: expect.any(String) as unknown })).toThrow(/"store"/);
   });
 
+  it('takes a member that is undefined for absent, as a payload has it, but not an element', () => {
+    const tasks = new RecordingBackgroundTasks();
+    const store = (_order: { id: number; note?: string | undefined; lines?: unknown[] }) => undefined;
+    tasks.addTask(store, { id: 7, lines: [undefined] });
+
+    expect(() => tasks.assertAdded(store, { id: 7, note: undefined, lines: [undefined] })).not.toThrow();
+    expect(() => tasks.assertAdded(store, { id: 7, note: 'x', lines: [undefined] })).toThrow(/"store"/);
+    expect(() => tasks.assertAdded(store, { id: 7, lines: [] })).toThrow(/"store"/);
+  });
+
   it('looks at all tasks, not only the last of a name', () => {
     const tasks = new RecordingBackgroundTasks();
     tasks.addTask(send, 'ada', 'hello');
