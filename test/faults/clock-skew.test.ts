@@ -60,9 +60,11 @@ describe.each(servers)('B31, B34 · on $kind, a process whose clock is wrong', {
     const runner = new RecordedRunner().handle('work');
     const settings = { lockDurationMs: 1_000, stalledIntervalMs: 100 };
     await startDurable({ server: server(), queueName: web.queueName, runner, worker: settings });
-    await until(() => runner.runs.length + worker.journal.of('D').length > 0);
+    // Whichever worker is the quicker to take it back.
+    const runs = () => worker.journal.of('S').length + runner.runs.length;
+    await until(() => worker.journal.of('D').length > 0 || runs() > 1);
 
-    expect(runner.runs).toHaveLength(kind === 'Redis' ? 0 : 1);
+    expect(runs() > 1).toBe(kind === 'PostgreSQL');
   });
 
   /** The process of the test enqueues; another one, whose clock is right, runs. */
