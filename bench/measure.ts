@@ -4,11 +4,11 @@ import type { Comparison, PlatformName } from './comparisons.js';
 import type { VariantName } from './variants.js';
 
 export interface Pace {
-  /** Paired runs of each comparison. */
-  readonly rounds: number;
-  readonly secondsPerRun: number;
-  /** Before its first counted run, each server runs this long. */
-  readonly warmupSeconds: number;
+  /** Each comparison takes this long, in as many paired runs as that is. */
+  readonly seconds: number;
+  readonly requestsPerRun: number;
+  /** Before its first counted run, each server answers so many. */
+  readonly warmupRequests: number;
 }
 
 export interface Measured extends Pick<Comparison, 'variant' | 'baseline'> {
@@ -28,12 +28,13 @@ interface Run {
 
 interface Server {
   readonly child: ChildProcess;
-  readonly url: string;
+  readonly port: number;
 }
 
 /**
  * Measures comparisons: a process for each server, another for the load. The runs are short and the
- * two sides take turns, so that a drift of the machine hits both.
+ * two sides take turns, so that a drift of the machine hits both; but not shorter than a few
+ * collections of garbage on Express, or half of the runs would have one more than the others.
  */
 export class Laboratory {
   readonly #load = start('load.js', []);
@@ -44,11 +45,12 @@ export class Laboratory {
   async measure({ variant, baseline }: Comparison, platform: PlatformName): Promise<Measured> {
     const servers = [await this.#warmServer(platform, variant), await this.#warmServer(platform, baseline)];
     const runs: [Run, Run][] = [];
-    for (let round = 0; round < this.pace.rounds; round++) {
+    const end = performance.now() + this.pace.seconds * 1_000;
+    while (performance.now() < end) {
       // Every other round begins with the other side.
-      const order = round % 2 === 0 ? [0, 1] : [1, 0];
+      const order = runs.length % 2 === 0 ? [0, 1] : [1, 0];
       const pair: Run[] = [];
-      for (const side of order) pair[side] = await this.#run(servers[side]!, this.pace.secondsPerRun);
+      for (const side of order) pair[side] = await this.#run(servers[side]!, this.pace.requestsPerRun);
       runs.push(pair as [Run, Run]);
     }
     return {
@@ -79,17 +81,20 @@ export class Laboratory {
   async #startServer(platform: PlatformName, name: VariantName): Promise<Server> {
     const child = start('server.js', [platform, name]);
     const port = await answerOf<number>(child);
-    const server = { child, url: `http://127.0.0.1:${port}/` };
-    await this.#run(server, this.pace.warmupSeconds);
+    const server = { child, port };
+    await this.#run(server, this.pace.warmupRequests);
     return server;
   }
 
-  async #run({ child, url }: Server, seconds: number): Promise<Run> {
+  async #run({ child, port }: Server, requests: number): Promise<Run> {
     const before = await cpuUsage(child);
-    this.#load.send({ url, seconds });
-    const { requests, seconds: took } = await answerOf<{ requests: number; seconds: number }>(this.#load);
+    this.#load.send({ port, requests });
+    const seconds = await answerOf<number>(this.#load);
     const after = await cpuUsage(child);
-    return { perSecond: requests / took, cpuMicroseconds: (after.user + after.system - before.user - before.system) / requests };
+    return {
+      perSecond: requests / seconds,
+      cpuMicroseconds: (after.user + after.system - before.user - before.system) / requests,
+    };
   }
 }
 

@@ -17,12 +17,14 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
+    seconds: { type: 'string' },
     json: { type: 'string', default: 'bench-results.json' },
   },
 });
-const pace = values.quick
-  ? { rounds: 3, secondsPerRun: 0.2, warmupSeconds: 0.3, microRounds: 1, microMilliseconds: 100 }
-  : { rounds: 13, secondsPerRun: 0.4, warmupSeconds: 1.5, microRounds: 5, microMilliseconds: 200 };
+const usual = values.quick
+  ? { seconds: 1, requestsPerRun: 500, warmupRequests: 2_000, microRounds: 1, microMilliseconds: 100 }
+  : { seconds: 10, requestsPerRun: 1_000, warmupRequests: 10_000, microRounds: 5, microMilliseconds: 200 };
+const pace = { ...usual, ...(values.seconds && { seconds: Number(values.seconds) }) };
 
 console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
 console.log(
@@ -47,6 +49,8 @@ for (const comparison of comparisons) {
 }
 
 await laboratory.close();
+// Whoever asks for some of the comparisons has no question about the rest.
+if (values.only) process.exit();
 
 const nanoseconds = Object.fromEntries(microNames.map((name) => [name, [] as number[]])) as Record<MicroName, number[]>;
 for (let round = 0; round < pace.microRounds; round++) {

@@ -62,11 +62,12 @@ export function hookAdapter(adapter: AbstractHttpAdapter, settings: HookSettings
         function (...args) {
           const response = args[0] as Framed<RawResponse>;
           const exchange = exchangeOf(unframe(response, hooks).req);
+          if (!exchange?.scope) return original.apply(this, args);
           const sendNow = () => {
-            exchange?.sending();
+            exchange.sending();
             return original.apply(this, args);
           };
-          const held = exchange?.scope?.beforeResponse();
+          const held = exchange.scope.beforeResponse();
           return held ? held.then(sendNow) : sendNow();
         },
     );

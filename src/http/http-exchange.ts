@@ -35,7 +35,6 @@ export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched 
   isHeld = true;
   /** Fastify's wrapping of the request, once there is one. */
   framedRequest: object | undefined;
-  readonly task = undefined;
   /** Gone once the request has ended: Nest's own tables keep the request, and so this, alive through two collections. */
   #response: RawResponse | undefined;
   #scope: RequestScope | undefined;
@@ -55,6 +54,10 @@ export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched 
     readonly environment: ExchangeEnvironment,
   ) {
     this.#response = response;
+  }
+
+  get task(): undefined {
+    return undefined;
   }
 
   get request(): object {
@@ -140,7 +143,7 @@ export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched 
     void exits
       .then(answer)
       .catch((filterError: unknown) => forward(host, filterError))
-      .finally(this.#routeSettled);
+      .finally(() => this.#routeSettled());
   }
 
   /** Ends without the response: its client has stopped reading. */
@@ -167,16 +170,17 @@ export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched 
 
   #awaitRoute(route: PromiseLike<unknown>): void {
     this.#unsettledRoutes++;
-    route.then(this.#routeSettled, this.#routeSettled);
+    const settled = () => this.#routeSettled();
+    route.then(settled, settled);
   }
 
-  readonly #routeSettled = (): void => {
+  #routeSettled(): void {
     this.#unsettledRoutes--;
     if (this.#unsettledRoutes > 0) return;
     if (this.#undecidedMiddleware === 0) this.#exitLate();
     if (this.#isResponseOver) this.#endIfOver();
     else this.#watchClient();
-  };
+  }
 
   #watchClient(): void {
     this.environment.stalledResponses.watch(this);
