@@ -22,7 +22,7 @@ const { values } = parseArgs({
   },
 });
 const usual = values.quick
-  ? { seconds: 1, requestsPerRun: 500, warmupRequests: 2_000, microRounds: 1, microMilliseconds: 100 }
+  ? { seconds: 0.5, requestsPerRun: 200, warmupRequests: 1_000, microRounds: 1, microMilliseconds: 100 }
   : { seconds: 10, requestsPerRun: 1_000, warmupRequests: 10_000, microRounds: 5, microMilliseconds: 200 };
 const pace = { ...usual, ...(values.seconds && { seconds: Number(values.seconds) }) };
 
