@@ -120,6 +120,7 @@ export class BackgroundTasksModule
     this.#self = registrations[0]!;
     closeFirst(this.#self);
     const tasks = this.#self.providers.get(BackgroundTasks)!;
+    scopes.areTasksOverridden = !isOurs(tasks);
     if (isOurs(tasks)) supplyInstances(tasks, (contextId) => scopes.ofContext(contextId, 'BackgroundTasks').tasks);
   }
 

@@ -34,7 +34,7 @@ export class BullMqBackend extends TaskBackend {
     await endsWithin(this.#link.open(), this.options.answerTimeoutMs);
   }
 
-  /** BullMQ's own queue, for a dashboard or a look at its jobs. Its commands fail at once while the server is away. */
+  /** BullMQ's own queue, for a dashboard or a look at its jobs. Its commands fail at once while the server is away, and wait for one that is frozen. */
   get queue(): TaskQueue {
     return this.server.queue;
   }

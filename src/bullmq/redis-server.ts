@@ -10,6 +10,7 @@ import {
   type TaskQueue,
 } from './job-server.js';
 import { LenientWorker } from './lenient-worker.js';
+import { answeredWithin } from './time-limit.js';
 
 /** Where the Redis is, and how long it may take to answer. */
 interface RedisServerOptions {
@@ -21,6 +22,8 @@ interface RedisServerOptions {
 
 /** Often enough that a Redis that is back is found in a moment. */
 const reconnecting = {
+  // A timer for each command is a good part of what it costs to send one: whoever asks has a limit of their own.
+  commandTimeout: undefined,
   lazyConnect: false,
   connectTimeout: 2_000,
   // For so long a client that has left keeps the process from its end.
@@ -37,7 +40,7 @@ const impatient = {
 } satisfies RedisOptions;
 
 /** BullMQ's workers wait for ever, and so they have to. */
-const patient = { ...reconnecting, enableOfflineQueue: true, maxRetriesPerRequest: null, commandTimeout: undefined };
+const patient = { ...reconnecting, enableOfflineQueue: true, maxRetriesPerRequest: null } satisfies RedisOptions;
 
 export class RedisServer extends JobServer {
   readonly kind = 'Redis';
@@ -72,14 +75,14 @@ export class RedisServer extends JobServer {
 
   /** Redis does one thing after another: what was sent before this is done when this is answered. */
   async settle(): Promise<void> {
-    await this.#openClient().ping();
+    await this.#answered(this.#openClient().ping());
   }
 
   /** By a write: a replica, a full memory and a full disk refuse each in words of their own. */
   async assertWritable(): Promise<void> {
     const { prefix, queueName } = this.options;
     try {
-      await this.#openClient().set(`${prefix}:${queueName}:is:writable`, '', 'PX', 1);
+      await this.#answered(this.#openClient().set(`${prefix}:${queueName}:is:writable`, '', 'PX', 1));
     } catch (error) {
       // Whoever may only do what BullMQ does is told nothing by that.
       if (!failureReason(error).startsWith('NOPERM')) throw error;
@@ -95,7 +98,7 @@ export class RedisServer extends JobServer {
   }
 
   async findWeaknesses(): Promise<readonly string[]> {
-    const info = infoOf(await this.#openClient().info());
+    const info = infoOf(await this.#answered(this.#openClient().info()));
     if (info.get('role') === 'slave' && info.get('slave_read_only') === '1') {
       throw new Error('it is a read-only replica, and refuses tasks. Connect to its master');
     }
@@ -137,8 +140,11 @@ export class RedisServer extends JobServer {
   }
 
   #openClient(): Redis {
-    const { connection, answerTimeoutMs } = this.options;
-    return (this.#client ??= newClient(connection, { ...impatient, commandTimeout: answerTimeoutMs }));
+    return (this.#client ??= newClient(this.options.connection, impatient));
+  }
+
+  #answered<T>(answer: Promise<T>): Promise<T> {
+    return answeredWithin(answer, this.options.answerTimeoutMs);
   }
 }
 

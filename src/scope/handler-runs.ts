@@ -1,4 +1,4 @@
-import { ContextIdFactory, type ModuleRef } from '@nestjs/core';
+import type { ModuleRef } from '@nestjs/core';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { awaited } from '../execution/awaited.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
@@ -10,8 +10,8 @@ import { QueuedTask } from '../tasks/queued-task.js';
 import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../tasks/task-backend.js';
 import type { TaskRuns } from '../tasks/task-handler.decorator.js';
 import { HandlerContext } from './handler-context.js';
+import { createContext } from './injector-context.js';
 import type { RequestScopes } from './request-scopes.js';
-import { attachScopeSource } from './scope-source.js';
 import { runUnit } from './unit-of-work.js';
 
 /** Runs the handlers of named tasks, each time as a unit of work of its own. */
@@ -55,11 +55,9 @@ export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
     const scope = (context.scope = this.scopes.create(origin, engine.innerSlots));
     const work = async () => {
       const payload = checkPayload(definition, envelope.payload);
-      const contextId = ContextIdFactory.create();
-      attachScopeSource(context, { openScope: () => scope });
-      attachScopeSource(contextId, { openScope: () => scope });
-      this.moduleRef.registerRequestByContextId(context, contextId);
-      const instance: unknown = handler.isDependencyTreeStatic() ? handler.instance : await resolveInContext(handler, contextId);
+      const instance: unknown = handler.isDependencyTreeStatic()
+        ? handler.instance
+        : await resolveInContext(handler, createContext(context, scope, this.moduleRef));
       await ambient.runTask(context, () => awaited((instance as TaskRuns<unknown>).run(payload)));
     };
     // What a handler holds that never settles is disposed of when its time is up.

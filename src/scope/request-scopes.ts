@@ -22,6 +22,8 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   readonly plan: DisposalPlan;
   /** The scopes that have not closed yet. */
   readonly open = new Roll<RequestScope>();
+  /** Whether a test has put something else in the place of BackgroundTasks. */
+  areTasksOverridden = false;
   readonly #onEmpty: (() => void)[] = [];
   readonly #requestOf: (contextId: ContextId) => unknown;
   #isShutDown = false;

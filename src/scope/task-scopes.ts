@@ -1,10 +1,10 @@
 import { Injectable, type InjectionToken, Scope, type Type } from '@nestjs/common';
-import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { type ContextId, ModuleRef } from '@nestjs/core';
 import { ambient } from '../tasks/ambient.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
+import { createContext } from './injector-context.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
-import { attachScopeSource } from './scope-source.js';
 import { runUnit } from './unit-of-work.js';
 
 /** What the function given to `TaskScopes.run()` works with. Injected as `REQUEST` in the unit of work. */
@@ -38,23 +38,22 @@ export class TaskScopes {
     const unit = {} as MutableTaskScope;
     const scope = this.scopes.create({ canHold: false, request: unit });
     return runUnit(scope, async () => {
-      await this.#prepare(unit, scope, ContextIdFactory.create());
+      await this.#prepare(unit, scope);
       return this.scopes.usesRef ? ambient.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit);
     });
   }
 
-  async #prepare(unit: MutableTaskScope, scope: RequestScope, contextId: ContextId): Promise<void> {
+  async #prepare(unit: MutableTaskScope, scope: RequestScope): Promise<void> {
+    let contextId: ContextId | undefined;
     const resolve = async <V>(token: InjectionToken<V>): Promise<V> => {
       const isSingleton = this.moduleRef.introspect(token as Type<V>).scope === Scope.DEFAULT;
-      return isSingleton
-        ? this.moduleRef.get<V>(token, { strict: false })
-        : this.moduleRef.resolve<V>(token, contextId, { strict: false });
+      if (isSingleton) return this.moduleRef.get<V>(token, { strict: false });
+      contextId ??= createContext(unit, scope, this.moduleRef);
+      return this.moduleRef.resolve<V>(token, contextId, { strict: false });
     };
     unit.resolve = resolve;
-    attachScopeSource(unit, { openScope: () => scope });
-    attachScopeSource(contextId, { openScope: () => scope });
-    this.moduleRef.registerRequestByContextId(unit, contextId);
-    unit.tasks = await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>);
+    const isOverridden = this.scopes.areTasksOverridden;
+    unit.tasks = isOverridden ? await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>) : scope.tasks;
   }
 }
 
