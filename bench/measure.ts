@@ -37,12 +37,18 @@ interface Server {
  * collections of garbage on Express, or half of the runs would have one more than the others.
  */
 export class Laboratory {
-  readonly #load = start('load.js', []);
+  readonly #load: ChildProcess;
   readonly #servers = new Map<string, Promise<Server>>();
 
-  constructor(private readonly pace: Pace) {}
+  /** `isAwake`: whether the load has a core to itself, and need not sleep. */
+  constructor(
+    private readonly pace: Pace,
+    isAwake = true,
+  ) {
+    this.#load = start('load.js', isAwake ? ['awake'] : []);
+  }
 
-  async measure({ variant, baseline }: Comparison, platform: PlatformName): Promise<Measured> {
+  async measure({ variant, baseline }: Omit<Comparison, 'platforms'>, platform: PlatformName): Promise<Measured> {
     const servers = [await this.#warmServer(platform, variant), await this.#warmServer(platform, baseline)];
     const runs: [Run, Run][] = [];
     const end = performance.now() + this.pace.seconds * 1_000;

@@ -1,7 +1,9 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { BackgroundTasksModule } from 'nestjs-background-tasks';
+import { BullMqBackgroundTasksModule } from 'nestjs-background-tasks/bullmq';
 import * as byHand from './variants/by-hand.js';
+import * as enqueueing from './variants/enqueueing.js';
 import * as nest from './variants/nest-request-scope.js';
 import * as ours from './variants/ours.js';
 
@@ -16,6 +18,7 @@ interface Variant {
 class Root {}
 
 const withTasks = () => [BackgroundTasksModule.forRoot()];
+const withQueue = () => [...withTasks(), BullMqBackgroundTasksModule.forRoot({ connection: enqueueing.redisUrl, worker: false })];
 
 export const variants = {
   bare: { controller: byHand.Bare },
@@ -41,6 +44,9 @@ export const variants = {
   '10 registered, 3 used, Nest alone': { controller: nest.WithThree, providers: nest.registered(10) },
   '1000 registered, 3 used, Nest alone': { controller: nest.WithThree, providers: nest.registered(1_000) },
   '1000 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(1_000), imports: withTasks() },
+  '10 tasks enqueued': { controller: enqueueing.EnqueueTen, providers: [enqueueing.WorkHandler], imports: withQueue() },
+  '10 jobs by hand': { controller: enqueueing.AddTen },
+  '10 jobs by hand, enveloped': { controller: enqueueing.AddTenEnveloped },
 } satisfies Record<string, Variant>;
 
 export type VariantName = keyof typeof variants;

@@ -5,13 +5,10 @@ import type { BullMqTaskSettings } from './bullmq-task-settings.js';
 import type { NewJob } from './job-server.js';
 import { retryToBullMq } from './retry-backoff.js';
 
-/** Ids as they are, but for what BullMQ refuses in one. */
-const PLAIN_ID = /^[\w-]{1,128}$/;
-
 /** What BullMQ is given for a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
-  const { envelope, retry, settings } = task;
-  return { name: envelope.name, data: envelope, opts: { ...jobOptions({ retry, settings }, options), jobId: jobIdOf(task) } };
+  const { envelope } = task;
+  return { name: envelope.name, data: envelope, opts: { ...jobOptions(task, options), jobId: jobIdOf(task) } };
 }
 
 /** From what the module says to what the call says, each before the one that it overrules. */
@@ -28,7 +25,7 @@ export function jobOptions({ retry, settings }: Pick<EnqueuedTask, 'retry' | 'se
 /** Hashed, for BullMQ refuses colons and numbers; with the name, for one key may serve tasks of two kinds. */
 function jobIdOf({ envelope, idempotencyKey }: EnqueuedTask): string {
   if (idempotencyKey !== undefined) return `k${sha256(`${envelope.name}\0${idempotencyKey}`)}`;
-  return `t${PLAIN_ID.test(envelope.id) ? envelope.id : sha256(envelope.id)}`;
+  return `t${envelope.id}`;
 }
 
 function sha256(text: string): string {

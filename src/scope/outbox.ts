@@ -2,7 +2,7 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TerminalTaskState } from '../contracts/task-report.js';
 import type { TaskQueue } from '../execution/task-queue.js';
 import { unwantedTasks } from '../execution/wanted.js';
-import type { CheckedTaskOptions } from '../options/task-options.js';
+import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import type { CheckedEnqueueOptions } from '../tasks/enqueue-options.js';
 import type { QueuedTask, TaskCarrier } from '../tasks/queued-task.js';
@@ -69,7 +69,7 @@ export class Outbox {
     const key = named.backend ? undefined : keyOf(definition, enqueueOptions);
     const same = key === undefined ? undefined : this.#keyed.get(key);
     if (same && !same.isSettled) return same;
-    const merged = { ...definition.options, ...options, name: definition.name };
+    const merged = options === noTaskOptions ? definition.options : { ...definition.options, ...options, name: definition.name };
     const enqueued = named.prepare(definition, payload, merged, enqueueOptions, this.origin);
     const call = named.callOf(enqueued);
     const carrier = { id: enqueued.envelope.id, earlierAttempts: 0, progressed: () => undefined };

@@ -41,7 +41,7 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
     return this.#intake.add(call, this.#options, this.addTask);
   }
 
-  override enqueue(definition: TaskDefinition<never>, payload: unknown, options: EnqueueOptions = {}): BackgroundTask {
+  override enqueue(definition: TaskDefinition<never>, payload: unknown, options?: EnqueueOptions): BackgroundTask {
     // oxlint-disable-next-line typescript/unbound-method -- named, not called
     const caller = this.enqueue;
     assertDefinition(definition);

@@ -25,7 +25,10 @@ const keyRule: Check<string> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give text without a lone half of a surrogate pair.');
 };
 
+const noEnqueueOptions: CheckedEnqueueOptions = Object.freeze({});
+
 /** @throws INVALID_OPTION */
-export function checkEnqueueOptions(options: EnqueueOptions): CheckedEnqueueOptions {
+export function checkEnqueueOptions(options: EnqueueOptions | undefined): CheckedEnqueueOptions {
+  if (options === undefined) return noEnqueueOptions;
   return checkAll<CheckedEnqueueOptions>('enqueue', options, { idempotencyKey: keyRule, bullmq: group });
 }

@@ -7,9 +7,6 @@ import type { TaskDefinition } from './define-task.js';
 /** Far deeper than any payload, well before the parsers of other processes give up. */
 const MAX_DEPTH = 500;
 
-/** A lone surrogate, or NUL: PostgreSQL stores neither. */
-const UNSTORABLE = /[\0\p{Surrogate}]/u;
-
 /** How much of a member's name an error message shows. */
 const MAX_KEY_LENGTH = 40;
 
@@ -131,7 +128,8 @@ class PayloadCopy {
 
   #text(value: string): string {
     this.#count(value.length);
-    if (UNSTORABLE.test(value)) {
+    // PostgreSQL stores neither.
+    if (!value.isWellFormed() || value.includes('\0')) {
       throw this.#refuse('has a lone surrogate or a NUL character, which not every backend can carry');
     }
     return value;

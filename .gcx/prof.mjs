@@ -1,8 +1,0 @@
-import { fork } from 'node:child_process'; import { once } from 'node:events'; import { readFileSync, readdirSync, rmSync, mkdirSync } from 'node:fs';
-const [,,platform,...vs]=process.argv; const N=30000; const res=[];
-for(const v of vs){ rmSync('/tmp/cp',{recursive:true,force:true}); mkdirSync('/tmp/cp');
- const c=fork('dist-bench/server.js',[platform,v],{execArgv:['--cpu-prof','--cpu-prof-dir=/tmp/cp','--cpu-prof-interval=200'],env:{...process.env,NODE_ENV:'production'},silent:true}); const [port]=await once(c,'message'); const l=fork('dist-bench/load.js',[]); l.send({port,requests:N}); await once(l,'message'); l.disconnect(); c.disconnect(); await once(c,'exit');
- const p=JSON.parse(readFileSync('/tmp/cp/'+readdirSync('/tmp/cp')[0])); const self=new Map(); const byId=new Map(p.nodes.map(n=>[n.id,n])); p.samples.forEach((s,i)=>{const n=byId.get(s);const f=n.callFrame;const u=f.url.replace(/.*node_modules\//,'').replace(/.*\/dist\//,'OURS/').replace(/^file:.*dist-bench/,'bench');const k=(f.functionName||'(anon)')+' '+u+':'+f.lineNumber;self.set(k,(self.get(k)??0)+p.timeDeltas[i]/N)}); res.push(self);}
-const keys=new Set(res.flatMap(m=>[...m.keys()])); const rows=[...keys].map(k=>[k,...res.map(m=>m.get(k)??0)]).sort((a,b)=>Math.abs(b[1]-b[2])-Math.abs(a[1]-a[2])).slice(0,45);
-for(const [k,a,b] of rows) console.log(a.toFixed(2).padStart(7),b.toFixed(2).padStart(7),(a-b).toFixed(2).padStart(7),k);
-const tot=f=>res.map(m=>[...m].filter(([k])=>f(k)).reduce((x,[,y])=>x+y,0).toFixed(1)); console.log('ours',tot(k=>k.includes('OURS')),'gc',tot(k=>k.startsWith('(garbage')),'idle',tot(k=>k.startsWith('(idle')),'all',tot(()=>true));
