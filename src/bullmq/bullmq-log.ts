@@ -18,13 +18,17 @@ export class BullMqLog {
   #outageSince: number | undefined;
   #lastWorkerError: string | undefined;
 
-  constructor(private readonly kind: string) {}
+  constructor(
+    private readonly kind: string,
+    private readonly runsHereInstead = false,
+  ) {}
 
   /** One line for each outage, however many errors it brings. */
   outageBegan(reason: string): void {
     if (this.#outageSince !== undefined) return;
     this.#outageSince = performance.now();
-    this.#logger.error(`${this.kind} takes no tasks (${reason}): they are refused with 503 until it does.`);
+    const instead = this.runsHereInstead ? 'run in this process' : 'are refused with 503';
+    this.#logger.error(`${this.kind} takes no tasks (${reason}): they ${instead} until it does.`);
   }
 
   outageEnded(): void {

@@ -1,6 +1,15 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../errors.js';
-import { type Check, checkAll, flag, milliseconds, nonEmptyString, wholeMilliseconds, wholeNumber } from '../options/checks.js';
+import {
+  type Check,
+  checkAll,
+  flag,
+  milliseconds,
+  nonEmptyString,
+  oneOf,
+  wholeMilliseconds,
+  wholeNumber,
+} from '../options/checks.js';
 import { backoffRule, type BullMqBackoff, type BullMqRetention, retentionRule } from './bullmq-task-settings.js';
 import { connectionRule, postgresRule } from './server-address.js';
 
@@ -55,6 +64,13 @@ interface CommonOptions {
   readonly removeOnFail?: BullMqRetention;
   /** Milliseconds in which the server has to accept tasks, before `BACKEND_UNAVAILABLE`. @default 2500. Too low refuses tasks in every hiccup; too high holds requests open while the server is gone. */
   readonly acceptTimeoutMs?: number;
+  /**
+   * Where a task runs that the server cannot take: `'in-process'` runs it in this process, after the
+   * response, at most once, with the task's own `retry` and none of its settings under `bullmq`.
+   * @default none: `enqueue` throws `BACKEND_UNAVAILABLE`. What the server gets after all is withdrawn
+   * when it is back, and runs twice if a worker is quicker.
+   */
+  readonly fallback?: 'in-process';
 }
 
 /** On Redis. */
@@ -100,6 +116,7 @@ type Decided = 'queueName' | 'attempts' | 'backoff' | 'removeOnComplete' | 'remo
 /** The options after validation: every member decided, frozen. */
 export type ResolvedBullMqOptions = Readonly<Required<Pick<CommonOptions, Decided>>> & {
   readonly worker: ResolvedWorkerOptions | false;
+  readonly fallback: 'in-process' | undefined;
   /** Milliseconds in which the server has to answer, so that `enqueue` ends in `acceptTimeoutMs`. */
   readonly answerTimeoutMs: number;
   readonly server:
@@ -160,6 +177,7 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
     removeOnComplete: retentionRule,
     removeOnFail: retentionRule,
     acceptTimeoutMs: wholeMilliseconds(1),
+    fallback: oneOf('in-process'),
   });
   const decided = {
     queueName: 'background-tasks',
@@ -169,6 +187,7 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
     removeOnComplete: Object.freeze({ age: 3_600, count: 1_000 }),
     removeOnFail: Object.freeze({ age: 7 * 24 * 3_600, count: 10_000 }),
     acceptTimeoutMs: 2_500,
+    fallback: undefined,
     ...given,
   };
   return Object.freeze({

@@ -25,7 +25,7 @@ export class BullMqBackend extends TaskBackend {
     private readonly options: ResolvedBullMqOptions,
   ) {
     super();
-    this.#log = new BullMqLog(server.kind);
+    this.#log = new BullMqLog(server.kind, this.runsHereInstead);
     this.#link = new ServerLink(server, this.#log);
   }
 
@@ -42,6 +42,10 @@ export class BullMqBackend extends TaskBackend {
   /** Why no task can be accepted now; `undefined` if one can, as far as is known. */
   get unavailableBecause(): string | undefined {
     return this.#link.closedBecause;
+  }
+
+  override get runsHereInstead(): boolean {
+    return this.options.fallback === 'in-process';
   }
 
   checkSettings(path: string, settings: object): void {

@@ -11,6 +11,7 @@ const AT_A_TIME = 200;
  * yet: what was in flight into a frozen server arrives when it thaws.
  */
 export class Withdrawals {
+  /** By the ids of their tasks: two of one key are one job, and either may be the one that arrived. */
   readonly #jobs = new Map<string, NewJob>();
 
   get isEmpty(): boolean {
@@ -18,13 +19,14 @@ export class Withdrawals {
   }
 
   add(jobs: readonly NewJob[]): void {
-    for (const job of jobs) this.#jobs.set(job.opts.jobId, job);
+    for (const job of jobs) this.#jobs.set(job.data.id, job);
   }
 
   /** Another call was told that the server has these: the same key makes them the same job. */
   keep(jobs: readonly NewJob[]): void {
     if (this.isEmpty) return;
-    for (const { opts } of jobs) this.#jobs.delete(opts.jobId);
+    const kept = new Set(jobs.map(({ opts }) => opts.jobId));
+    for (const [id, { opts }] of this.#jobs) if (kept.has(opts.jobId)) this.#jobs.delete(id);
   }
 
   /** Takes back what has arrived. Rejects if the server does not answer; what is left then is tried again. */
@@ -44,16 +46,15 @@ export class Withdrawals {
   }
 
   async #withdraw(queue: TaskQueue, job: NewJob): Promise<Fate> {
-    const { jobId } = job.opts;
     const fate = await this.#fateOf(queue, job);
-    this.#jobs.delete(jobId);
+    this.#jobs.delete(job.data.id);
     return fate;
   }
 
   async #fateOf(queue: TaskQueue, job: NewJob): Promise<Fate> {
     const { jobId } = job.opts;
     const found = await queue.getJob(jobId);
-    if (!found || !isSameTask(found, job) || !this.#jobs.has(jobId)) return 'absent';
+    if (!found || !isSameTask(found, job) || !this.#jobs.has(job.data.id)) return 'absent';
     if (hasStarted(found)) return 'started';
     // A worker that has just taken it holds its lock, and then nothing is removed.
     return (await queue.remove(jobId)) === 1 ? 'withdrawn' : 'started';

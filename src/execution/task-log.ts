@@ -20,6 +20,11 @@ export class TaskLog {
     this.#write('warn', `${reason}: discarded ${names(tasks)}.`);
   }
 
+  /** Of named tasks whose backend could not take them. */
+  ranHere(tasks: readonly QueuedTask[]): void {
+    this.#write('warn', `The backend could not take ${names(tasks)}: run in this process instead.`);
+  }
+
   abandoned(tasks: readonly QueuedTask[], disposing: readonly string[], timeoutMs: number): void {
     const list = tasks.map((task) => {
       const age = task.state === 'running' ? `, running for ${Math.round(performance.now() - task.startedAt)} ms` : '';

@@ -2,6 +2,7 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TerminalTaskState } from '../contracts/task-report.js';
 import type { TaskQueue } from '../execution/task-queue.js';
 import { unwantedTasks } from '../execution/wanted.js';
+import { BackendUnavailableError } from '../named-task-errors.js';
 import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import type { CheckedEnqueueOptions } from '../tasks/enqueue-options.js';
@@ -66,7 +67,7 @@ export class Outbox {
     caller: Caller,
   ): QueuedTask {
     const { engine, named } = this.environment;
-    const key = named.backend ? undefined : keyOf(definition, enqueueOptions);
+    const key = named.backend ? undefined : keyOf(definition.name, enqueueOptions.idempotencyKey);
     const same = key === undefined ? undefined : this.#keyed.get(key);
     if (same && !same.isSettled) return same;
     const merged = options === noTaskOptions ? definition.options : { ...definition.options, ...options, name: definition.name };
@@ -141,10 +142,7 @@ export class Outbox {
     this.#held = this.#held.filter((held) => !isReady(held));
     const { backend } = this.environment.named;
     if (backend) return this.#send(backend, ready);
-    for (const { queued, key } of ready) {
-      if (key === undefined || this.environment.named.claim(queued, key)) this.owner.queue.join(queued);
-      else this.owner.queue.end(queued, 'discarded');
-    }
+    for (const { queued, key } of ready) this.#runHere(queued, key);
     return undefined;
   }
 
@@ -159,6 +157,11 @@ export class Outbox {
     if (this.#isDecided && !this.environment.named.claim(task, key)) this.owner.queue.withdraw(task, 'discarded');
   }
 
+  #runHere(task: QueuedTask, key: string | undefined): void {
+    if (key === undefined || this.environment.named.claim(task, key)) this.owner.queue.join(task);
+    else this.owner.queue.end(task, 'discarded');
+  }
+
   #send(backend: TaskBackend, batch: readonly Held[]): Promise<void> {
     const sent = (async () => {
       const endAll = (state: TerminalTaskState, error?: unknown) => {
@@ -167,6 +170,11 @@ export class Outbox {
       try {
         await backend.accept(batch.map(({ enqueued }) => enqueued));
       } catch (error) {
+        if (backend.runsHereInstead && error instanceof BackendUnavailableError) {
+          this.environment.engine.log.ranHere(batch.map(({ queued }) => queued));
+          for (const { queued, enqueued } of batch) this.#runHere(queued, keyOf(queued.name, enqueued.idempotencyKey));
+          return;
+        }
         endAll('failed', error);
         throw error;
       }
@@ -180,7 +188,7 @@ export class Outbox {
   }
 }
 
-function keyOf({ name }: TaskDefinition, { idempotencyKey }: CheckedEnqueueOptions): string | undefined {
+function keyOf(name: string, idempotencyKey: string | undefined): string | undefined {
   return idempotencyKey === undefined ? undefined : `${name} ${idempotencyKey}`;
 }
 

@@ -84,7 +84,7 @@ export class NamedTasks extends TaskBackends {
     const sent = this.#json(payloadOf(definition.name), payload);
     checkPayload(definition, sent);
     if (bullmq) this.#backend?.checkSettings('enqueue.bullmq', bullmq);
-    this.#backend?.assertReady();
+    if (!this.#backend?.runsHereInstead) this.#backend?.assertReady();
     return {
       envelope: {
         v: 1,

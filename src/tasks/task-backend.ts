@@ -43,6 +43,11 @@ export interface NamedTaskResult {
  * their own request, like any other task.
  */
 export abstract class TaskBackend {
+  /** Whether tasks that it cannot accept run in this process instead, after the response and at most once. */
+  get runsHereInstead(): boolean {
+    return false;
+  }
+
   /**
    * Checks what a definition says under `bullmq`, when the application starts, and what a call of
    * `enqueue` says. `path` is what errors call it.

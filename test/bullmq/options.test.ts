@@ -30,6 +30,7 @@ describe('the options of the BullMQ module', () => {
       removeOnComplete: { age: 3_600, count: 1_000 },
       removeOnFail: { age: 604_800, count: 10_000 },
       acceptTimeoutMs: 2_500,
+      fallback: undefined,
       answerTimeoutMs: 2_000,
       server: { kind: 'Redis', connection, prefix: 'bull' },
     });
@@ -59,6 +60,7 @@ describe('the options of the BullMQ module', () => {
     [{ connection, backoff: 'soon' }, '"backoff"'],
     [{ connection, removeOnComplete: 'never' }, '"removeOnComplete"'],
     [{ connection, acceptTimeoutMs: 0 }, '"acceptTimeoutMs"'],
+    [{ connection, fallback: 'nowhere' }, '"fallback"'],
     [{ connection, acceptTimeoutMs: 2 ** 31 }, '"acceptTimeoutMs"'],
     [{ connection, worker: { lockDurationMs: 2 ** 31 } }, '"worker.lockDurationMs"'],
     [{ connection, worker: { stalledIntervalMs: 2 ** 31 } }, '"worker.stalledIntervalMs"'],

@@ -28,8 +28,34 @@ describe('B32 · withdrawals from a server that leaves half-way', () => {
     ]);
     expect(withdrawals.isEmpty).toBe(true);
   });
+
+  it('take back whichever of two tasks of one key has arrived', async () => {
+    const withdrawals = new Withdrawals();
+    withdrawals.add([job('a', 'key'), job('b', 'key')]);
+    const removed: string[] = [];
+    const queue = {
+      getJob: async () => ({ data: { id: 'a' }, attemptsStarted: 0 }),
+      remove: async (id: string) => removed.push(id),
+    } as unknown as TaskQueue;
+
+    await withdrawals.carryOut(queue, new BullMqLog('Redis'));
+
+    expect(removed).toEqual(['key']);
+    expect(withdrawals.isEmpty).toBe(true);
+  });
+
+  it('leave alone a key that another call was told of', async () => {
+    const withdrawals = new Withdrawals();
+    withdrawals.add([job('a', 'key'), job('b', 'other')]);
+
+    withdrawals.keep([job('c', 'key')]);
+
+    expect(withdrawals.isEmpty).toBe(false);
+    withdrawals.keep([job('d', 'other')]);
+    expect(withdrawals.isEmpty).toBe(true);
+  });
 });
 
-function job(id: string): NewJob {
-  return { name: 'send', data: { v: 1, name: 'send', id, payload: null, context: {} }, opts: { jobId: id } };
+function job(id: string, jobId = id): NewJob {
+  return { name: 'send', data: { v: 1, name: 'send', id, payload: null, context: {} }, opts: { jobId } };
 }

@@ -1,0 +1,110 @@
+import { BadRequestException, Controller, Post, Query } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { BullMqBackend, BullMqBackgroundTasksModule, type BullMqOptions } from '../../src/bullmq/index.js';
+import {
+  type BackgroundTask,
+  BackgroundTasksHost,
+  defineTask,
+  type Handles,
+  TaskHandler,
+  Tasks,
+  type BackgroundTasks,
+} from '../../src/index.js';
+import { settled } from '../../src/testing/index.js';
+import { platforms, startApp } from '../support/platforms.js';
+import { servers, useServer } from '../support/servers.js';
+import { until } from '../support/until.js';
+
+const Work = defineTask<string>({ name: 'work' });
+let ran: string[] = [];
+let handles: BackgroundTask[] = [];
+
+@TaskHandler(Work)
+class WorkHandler implements Handles<typeof Work> {
+  run(what: string): void {
+    ran.push(what);
+  }
+}
+
+@Controller()
+class WorkController {
+  @Post()
+  enqueue(@Tasks() tasks: BackgroundTasks) {
+    handles = [tasks.enqueue(Work, 'by handler'), tasks.enqueue(Work, 'keyed', { idempotencyKey: '1' })];
+    tasks.enqueue(Work, 'keyed again', { idempotencyKey: '1' });
+    tasks.addTask(() => void tasks.enqueue(Work, 'by task'));
+    return { ok: true };
+  }
+
+  @Post('fails')
+  fail(@Tasks() tasks: BackgroundTasks, @Query('after') what: string) {
+    tasks.enqueue(Work, what);
+    throw new BadRequestException();
+  }
+}
+
+describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { timeout: 20_000 }, ({ prepare }) => {
+  const server = useServer(prepare);
+  beforeEach(() => {
+    ran = [];
+  });
+
+  describe.each(platforms)('on $name', (platform) => {
+    async function start() {
+      const options = { ...server().options, queueName: randomUUID(), worker: false, fallback: 'in-process' } as BullMqOptions;
+      const { app, url, logs } = await startApp(platform, {
+        imports: [BullMqBackgroundTasksModule.forRoot(options)],
+        controllers: [WorkController],
+        providers: [WorkHandler],
+      });
+      return { app, url, logs, backend: app.get(BullMqBackend) };
+    }
+
+    it('runs tasks in this process after the response, once for each key, and says so', async () => {
+      await server().stop();
+      const { app, url, logs, backend } = await start();
+      await until(() => backend.unavailableBecause !== undefined);
+
+      const response = await fetch(url, { method: 'POST' });
+      expect(response.status).toBe(201);
+      await settled(app);
+
+      expect(ran).toEqual(['by handler', 'keyed', 'by task']);
+      expect(handles.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
+      expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ succeeded: 4, discarded: 1, waiting: 0, failed: 0 });
+      expect(logs.warnings.filter((line) => line.includes('run in this process instead'))).toHaveLength(2);
+      expect(logs.errors).toEqual([expect.stringContaining('they run in this process until it does')]);
+    });
+
+    it('runs nothing of a handler that fails', async () => {
+      await server().stop();
+      const { app, url } = await start();
+
+      expect((await fetch(`${url}/fails?after=failure`, { method: 'POST' })).status).toBe(400);
+      await settled(app);
+
+      expect(ran).toEqual([]);
+    });
+
+    it('runs in this process what a frozen server does not answer, and hands over again when it thaws', async () => {
+      const { app, url, backend } = await start();
+      await until(() => backend.unavailableBecause === undefined);
+      server().freeze();
+      onTestFinished(() => server().thaw());
+
+      expect((await fetch(url, { method: 'POST' })).status).toBe(201);
+      await settled(app);
+      expect(ran).toEqual(['by handler', 'keyed', 'by task']);
+
+      server().thaw();
+      await until(() => backend.unavailableBecause === undefined);
+      expect(await backend.queue.getJobCountByTypes('wait', 'active', 'delayed')).toBe(0);
+      expect((await fetch(url, { method: 'POST' })).status).toBe(201);
+      await settled(app);
+
+      expect(ran).toHaveLength(3);
+      expect(await backend.queue.getJobCountByTypes('wait')).toBe(3);
+    });
+  });
+});
