@@ -16,12 +16,11 @@ import { spread } from './statistics.js';
 
 // npm run bench -- durable: the same jobs through this package and through BullMQ alone, in turns, on a Redis of their own.
 
-const pace = { seconds: 30, requestsPerRun: 200, warmupRequests: 2_000 };
-const ROUNDS = 21;
+const pace = { seconds: 25, requestsPerRun: 200, warmupRequests: 2_000 };
+const ROUNDS = 15;
 const JOBS = 3_000;
 /** Of the `addBulk` and of the unit of work that fill a queue. */
 const BATCH = 100;
-const CONCURRENCY = 10;
 
 const Work = defineTask<{ orderId: string }>({ name: 'work' });
 let done = 0;
@@ -39,8 +38,8 @@ class WorkHandler {
 
 const redis = await startRedis();
 const connection = `redis://127.0.0.1:${redis.port}`;
-const ours = { producer: await application('ours', false), worker: () => application('ours', { concurrency: CONCURRENCY }) };
-const scopes = ours.producer.get(TaskScopes);
+const producer = await application('ours', false);
+const scopes = producer.get(TaskScopes);
 const plain = new Queue('plain', { connection: { host: '127.0.0.1', port: redis.port } });
 const opts = {
   attempts: 3,
@@ -48,7 +47,7 @@ const opts = {
   removeOnComplete: { age: 3_600, count: 1_000 },
   removeOnFail: { age: 604_800, count: 10_000 },
 };
-while (ours.producer.get(BullMqBackend).unavailableBecause) await new Promise((resolve) => setTimeout(resolve, 10));
+while (producer.get(BullMqBackend).unavailableBecause) await new Promise((resolve) => setTimeout(resolve, 10));
 
 const fillOurs = () =>
   scopes.run(({ tasks }) => {
@@ -64,29 +63,35 @@ console.log('| | against | throughput | CPU |\n|---|---|---|---|');
 // The load may sleep: the server and Redis are what is busy, one on each core.
 process.env['BENCH_REDIS'] = connection;
 const laboratory = new Laboratory(pace, false);
-for (const baseline of ['10 jobs by hand', '10 jobs by hand, enveloped'] as const) {
-  const { throughputRatios, cpuRatios } = await laboratory.measure({ variant: '10 tasks enqueued', baseline }, 'Fastify');
-  console.log(`| 10 tasks enqueued | ${baseline} | ${spread(throughputRatios)} | ${spread(cpuRatios)} |`);
+for (const comparison of [
+  { variant: '1 task enqueued', baseline: '1 job by hand' },
+  { variant: '10 tasks enqueued', baseline: '10 jobs by hand' },
+  { variant: '10 tasks enqueued', baseline: '10 jobs by hand, enveloped' },
+] as const) {
+  const { variant, baseline, throughputRatios, cpuRatios } = await laboratory.measure(comparison, 'Fastify');
+  console.log(`| ${variant} | ${baseline} | ${spread(throughputRatios)} | ${spread(cpuRatios)} |`);
 }
 await laboratory.close();
 
-const processed: number[] = [];
-for (let round = -1; round < ROUNDS; round++) {
-  const drains = { ours: 0, plain: 0 };
-  const sides = [
-    { side: 'ours' as const, fill: fillOurs, work: workOurs },
-    { side: 'plain' as const, fill: fillPlain, work: workPlain },
-  ];
-  for (const { side, fill, work } of round % 2 === 0 ? sides : sides.toReversed()) {
-    for (let filled = 0; filled < JOBS; filled += BATCH) await fill();
-    drains[side] = await work();
+for (const concurrency of [1, 10, 100]) {
+  const processed: number[] = [];
+  for (let round = -1; round < ROUNDS; round++) {
+    const drains = { ours: 0, plain: 0 };
+    const sides = [
+      { side: 'ours' as const, fill: fillOurs, work: workOurs },
+      { side: 'plain' as const, fill: fillPlain, work: workPlain },
+    ];
+    for (const { side, fill, work } of round % 2 === 0 ? sides : sides.toReversed()) {
+      for (let filled = 0; filled < JOBS; filled += BATCH) await fill();
+      drains[side] = await work(concurrency);
+    }
+    // The first round warms up.
+    if (round >= 0) processed.push(drains.plain / drains.ours);
   }
-  // The first round warms up.
-  if (round >= 0) processed.push(drains.plain / drains.ours);
+  console.log(`| ${JOBS} tasks run, ${concurrency} at a time | a worker of BullMQ | ${spread(processed)} | |`);
 }
-console.log(`| ${JOBS} tasks, ${CONCURRENCY} at a time | a worker of BullMQ | ${spread(processed)} | |`);
 
-await ours.producer.close();
+await producer.close();
 await plain.close();
 redis.stop();
 
@@ -100,19 +105,19 @@ async function application(queueName: string, worker: false | { concurrency: num
 }
 
 /** Milliseconds from the first job to the last: a worker takes its time to start, which is not what is measured. */
-async function workOurs(): Promise<number> {
+async function workOurs(concurrency: number): Promise<number> {
   const finished = nextRound();
-  const app = await ours.worker();
+  const app = await application('ours', { concurrency });
   const took = await finished;
   await app.close();
   return took;
 }
 
-async function workPlain(): Promise<number> {
+async function workPlain(concurrency: number): Promise<number> {
   const finished = nextRound();
   const worker = new Worker('plain', async () => count(), {
     connection: { host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null },
-    concurrency: CONCURRENCY,
+    concurrency,
   });
   const took = await finished;
   await worker.close();

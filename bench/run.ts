@@ -50,32 +50,34 @@ for (const comparison of comparisons) {
 
 await laboratory.close();
 // Whoever asks for some of the comparisons has no question about the rest.
-if (values.only) process.exit();
-
-const nanoseconds = Object.fromEntries(microNames.map((name) => [name, [] as number[]])) as Record<MicroName, number[]>;
-for (let round = 0; round < pace.microRounds; round++) {
-  for (const name of microNames) nanoseconds[name].push(Number(runNode('micro.js', name, String(pace.microMilliseconds))));
-}
-console.log('\n| one no-op task | ns | p-queue takes |\n|---|---|---|');
-for (const name of microNames) {
-  const times = nanoseconds[name].map((each, round) => nanoseconds['p-queue'][round]! / each);
-  console.log(`| ${name} | ${median(nanoseconds[name]).toFixed(0)} | ${spread(times, 1)} × as long |`);
-}
-
-const scale = JSON.parse(runNode('scale.js')) as Scale;
-console.log('\n| tasks in one scope | µs a task |\n|---|---|');
-for (const [size, us] of Object.entries(scale.byScopeSize)) console.log(`| ${size} | ${us.toFixed(2)} |`);
-console.log('\n| tasks in flight | µs to settle each |\n|---|---|');
-for (const [count, us] of Object.entries(scale.inFlight)) console.log(`| ${count} | ${us.toFixed(2)} |`);
-console.log(`\nA waiting task holds ${scale.waitingBytes.toFixed(0)} bytes.`);
+const rest = values.only ? {} : { nanoseconds: measureOneTask(), scale: measureScale() };
 writeFileSync(
   values.json,
-  JSON.stringify(
-    { node: process.versions.node, date: new Date().toISOString(), pace, measured, nanoseconds, scale },
-    undefined,
-    2,
-  ),
+  JSON.stringify({ node: process.versions.node, date: new Date().toISOString(), pace, measured, ...rest }, undefined, 2),
 );
+
+function measureOneTask(): Record<MicroName, number[]> {
+  const nanoseconds = Object.fromEntries(microNames.map((name) => [name, [] as number[]])) as Record<MicroName, number[]>;
+  for (let round = 0; round < pace.microRounds; round++) {
+    for (const name of microNames) nanoseconds[name].push(Number(runNode('micro.js', name, String(pace.microMilliseconds))));
+  }
+  console.log('\n| one no-op task | ns | p-queue takes |\n|---|---|---|');
+  for (const name of microNames) {
+    const times = nanoseconds[name].map((each, round) => nanoseconds['p-queue'][round]! / each);
+    console.log(`| ${name} | ${median(nanoseconds[name]).toFixed(0)} | ${spread(times, 1)} × as long |`);
+  }
+  return nanoseconds;
+}
+
+function measureScale(): Scale {
+  const scale = JSON.parse(runNode('scale.js')) as Scale;
+  console.log('\n| tasks in one scope | µs a task |\n|---|---|');
+  for (const [size, us] of Object.entries(scale.byScopeSize)) console.log(`| ${size} | ${us.toFixed(2)} |`);
+  console.log('\n| tasks in flight | µs to settle each |\n|---|---|');
+  for (const [count, us] of Object.entries(scale.inFlight)) console.log(`| ${count} | ${us.toFixed(2)} |`);
+  console.log(`\nA waiting task holds ${scale.waitingBytes.toFixed(0)} bytes.`);
+  return scale;
+}
 
 function runNode(file: string, ...args: string[]): string {
   return execFileSync(process.execPath, ['--expose-gc', new URL(file, import.meta.url).pathname, ...args], {

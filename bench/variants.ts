@@ -44,6 +44,8 @@ export const variants = {
   '10 registered, 3 used, Nest alone': { controller: nest.WithThree, providers: nest.registered(10) },
   '1000 registered, 3 used, Nest alone': { controller: nest.WithThree, providers: nest.registered(1_000) },
   '1000 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(1_000), imports: withTasks() },
+  '1 task enqueued': { controller: enqueueing.EnqueueOne, providers: [enqueueing.WorkHandler], imports: withQueue() },
+  '1 job by hand': { controller: enqueueing.AddOne },
   '10 tasks enqueued': { controller: enqueueing.EnqueueTen, providers: [enqueueing.WorkHandler], imports: withQueue() },
   '10 jobs by hand': { controller: enqueueing.AddTen },
   '10 jobs by hand, enveloped': { controller: enqueueing.AddTenEnveloped },

@@ -16,6 +16,15 @@ export class WorkHandler {
 }
 
 @Controller()
+export class EnqueueOne {
+  @Get()
+  get(@Tasks() tasks: BackgroundTasks) {
+    tasks.enqueue(Work, { orderId: '0' });
+    return answer;
+  }
+}
+
+@Controller()
 export class EnqueueTen {
   @Get()
   get(@Tasks() tasks: BackgroundTasks) {
@@ -27,6 +36,17 @@ export class EnqueueTen {
 /** What the package says by default. */
 const retries = { attempts: 3, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } };
 const retention = { removeOnComplete: { age: 3_600, count: 1_000 }, removeOnFail: { age: 604_800, count: 10_000 } };
+
+@Controller()
+export class AddOne {
+  readonly #queue = new Queue('by-hand', { connection: { url: redisUrl } });
+
+  @Get()
+  async get() {
+    await this.#queue.add('work', { orderId: '0' }, { ...retries, ...retention });
+    return answer;
+  }
+}
 
 @Controller()
 export class AddTen {

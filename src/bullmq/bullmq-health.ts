@@ -5,7 +5,7 @@ import { answeredWithin } from './time-limit.js';
 
 /** How it is with the server of the queue. */
 export interface BullMqHealthReport {
-  /** `down`: tasks are refused. `degraded`: they are accepted, and the server may lose them. */
+  /** `down`: tasks are refused, or run in this process where `fallback` says so. `degraded`: they are accepted, and the server may lose them. */
   readonly status: 'up' | 'degraded' | 'down';
   /** What is wrong, and what to do about it; empty when nothing is. */
   readonly reasons: readonly string[];

@@ -66,9 +66,11 @@ interface CommonOptions {
   readonly acceptTimeoutMs?: number;
   /**
    * Where a task runs that the server cannot take: `'in-process'` runs it in this process, after the
-   * response, at most once, with the task's own `retry` and none of its settings under `bullmq`.
+   * response, with the task's own `retry` and none of its settings under `bullmq`; a crash loses it.
    * @default none: `enqueue` throws `BACKEND_UNAVAILABLE`. What the server gets after all is withdrawn
-   * when it is back, and runs twice if a worker is quicker.
+   * when it is back, and runs again if a worker is quicker. An idempotency key then holds in this
+   * process until its task has ended, and against nothing on the server. Within a named task it is
+   * a part of that task: of its time limit, and of its next attempt.
    */
   readonly fallback?: 'in-process';
 }

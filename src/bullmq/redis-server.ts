@@ -63,8 +63,22 @@ export class RedisServer extends JobServer {
     client.on('error', (error: Error) => {
       reason = failureReason(error);
     });
-    client.on('close', () => listener.disconnected(reason));
-    client.on('ready', () => listener.connected());
+    let patience: NodeJS.Timeout | undefined;
+    // Somebody who takes the connection and says nothing, as a frozen server or a proxy before a dead one does.
+    client.on('connect', () => {
+      patience = setTimeout(() => {
+        reason = `it did not answer in ${this.options.answerTimeoutMs} ms`;
+        client.disconnect(true);
+      }, this.options.answerTimeoutMs);
+    });
+    client.on('close', () => {
+      clearTimeout(patience);
+      listener.disconnected(reason);
+    });
+    client.on('ready', () => {
+      clearTimeout(patience);
+      listener.connected();
+    });
     if (client.status === 'ready') listener.connected();
   }
 

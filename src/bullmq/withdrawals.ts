@@ -3,7 +3,7 @@ import type { BullMqLog } from './bullmq-log.js';
 
 type Fate = 'absent' | 'withdrawn' | 'started';
 
-/** All at once, and the last of thousands would be answered too late. */
+/** All at once, and the last of thousands would be answered too late for PostgreSQL's time limit. */
 const AT_A_TIME = 200;
 
 /**
@@ -29,7 +29,7 @@ export class Withdrawals {
     for (const [id, { opts }] of this.#jobs) if (kept.has(opts.jobId)) this.#jobs.delete(id);
   }
 
-  /** Takes back what has arrived. Rejects if the server does not answer; what is left then is tried again. */
+  /** Takes back what has arrived. Rejects if the server is gone; what is left then is tried again. */
   async carryOut(queue: TaskQueue, log: BullMqLog): Promise<void> {
     if (this.isEmpty) return;
     const jobs = [...this.#jobs.values()];

@@ -21,8 +21,8 @@ export class TaskLog {
   }
 
   /** Of named tasks whose backend could not take them. */
-  ranHere(tasks: readonly QueuedTask[]): void {
-    this.#write('warn', `The backend could not take ${names(tasks)}: run in this process instead.`);
+  runHere(tasks: readonly QueuedTask[]): void {
+    this.#write('warn', `The backend could not take ${names(tasks)}: to be run in this process instead.`);
   }
 
   abandoned(tasks: readonly QueuedTask[], disposing: readonly string[], timeoutMs: number): void {

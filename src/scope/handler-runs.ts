@@ -12,6 +12,7 @@ import type { TaskRuns } from '../tasks/task-handler.decorator.js';
 import { HandlerContext } from './handler-context.js';
 import { createContext } from './injector-context.js';
 import type { RequestScopes } from './request-scopes.js';
+import { attachScopeSource } from './scope-source.js';
 import { runUnit } from './unit-of-work.js';
 
 /** Runs the handlers of named tasks, each time as a unit of work of its own. */
@@ -53,6 +54,7 @@ export class HandlerRuns implements HandlerCaller, NamedTaskRunner {
     const context = new HandlerContext(attempt, envelope.context.captured);
     const origin = { canHold: false, request: context, carried: envelope.context };
     const scope = (context.scope = this.scopes.create(origin, engine.innerSlots));
+    attachScopeSource(context, { openScope: () => scope });
     const work = async () => {
       const payload = checkPayload(definition, envelope.payload);
       const instance: unknown = handler.isDependencyTreeStatic()

@@ -9,9 +9,7 @@ import { attachScopeSource } from './scope-source.js';
  */
 export function createContext(request: object, scope: RequestScope, moduleRef: ModuleRef): ContextId {
   const contextId = ContextIdFactory.create();
-  const source = { openScope: () => scope };
-  attachScopeSource(request, source);
-  attachScopeSource(contextId, source);
+  attachScopeSource(contextId, { openScope: () => scope });
   moduleRef.registerRequestByContextId(request, contextId);
   return contextId;
 }

@@ -37,7 +37,8 @@ export class Outbox {
   #sending: Promise<unknown> | undefined;
   /** The tasks that have an idempotency key, where this process looks after it. */
   readonly #keyed = new Map<string, QueuedTask>();
-  #isDecided = false;
+  /** How the request ended, once that is known. */
+  #outcome: TaskOutcome | undefined;
 
   constructor(
     private readonly environment: ScopeEnvironment,
@@ -51,7 +52,7 @@ export class Outbox {
 
   /** Whether something is to be handed over before the response. */
   get isDue(): boolean {
-    return this.#held.some(isReady);
+    return this.#held.some((held) => this.#isReady(held));
   }
 
   /** What is being handed over now. */
@@ -106,8 +107,8 @@ export class Outbox {
   /** Discards what was not meant for this outcome. */
   decide(outcome: TaskOutcome): void {
     const { log } = this.environment.engine;
-    for (const task of unwantedTasks(this.waiting, outcome, log)) this.withdraw(task, 'discarded');
-    this.#isDecided = true;
+    this.#outcome = outcome;
+    this.#discardUnwanted(outcome);
     const held = new Set(this.waiting);
     const lined = [...this.#keyed].filter(([, task]) => task.state === 'waiting' && !held.has(task));
     const unwanted = unwantedTasks(
@@ -137,9 +138,11 @@ export class Outbox {
    * failed, with what the backend threw; `undefined` if there is nothing to wait for.
    */
   handOver(): Promise<void> | undefined {
-    const ready = this.#held.filter(isReady);
+    if (this.#outcome) this.#discardUnwanted(this.#outcome);
+    const [ready, left] = [[] as Held[], [] as Held[]];
+    for (const held of this.#held) (this.#isReady(held) ? ready : left).push(held);
     if (ready.length === 0) return undefined;
-    this.#held = this.#held.filter((held) => !isReady(held));
+    this.#held = left;
     const { backend } = this.environment.named;
     if (backend) return this.#send(backend, ready);
     for (const { queued, key } of ready) this.#runHere(queued, key);
@@ -154,12 +157,31 @@ export class Outbox {
   /** A key is not taken before it is known that the task runs: the request may yet fail, and the same work of another not. */
   #keep(key: string, task: QueuedTask): void {
     this.#keyed.set(key, task);
-    if (this.#isDecided && !this.environment.named.claim(task, key)) this.owner.queue.withdraw(task, 'discarded');
+    if (this.#outcome && !this.environment.named.claim(task, key)) this.owner.queue.withdraw(task, 'discarded');
   }
 
   #runHere(task: QueuedTask, key: string | undefined): void {
     if (key === undefined || this.environment.named.claim(task, key)) this.owner.queue.join(task);
     else this.owner.queue.end(task, 'discarded');
+  }
+
+  /** Lines up what the backend could not take. Its key is not taken before it is known that it runs, as in {@link #keep}. */
+  #fallBack(task: QueuedTask, key: string | undefined): void {
+    if (key === undefined || this.#outcome) return this.#runHere(task, key);
+    const same = this.#keyed.get(key);
+    if (same && !same.isSettled) return this.owner.queue.end(task, 'discarded');
+    this.#keyed.set(key, task);
+    this.owner.queue.join(task);
+  }
+
+  /** One that is meant for a failure only does not go before the response of a success. */
+  #isReady({ enqueuer, queued }: Held): boolean {
+    if (enqueuer) return enqueuer.state === 'succeeded';
+    return this.#outcome !== undefined || queued.options.runOn !== 'failure';
+  }
+
+  #discardUnwanted(outcome: TaskOutcome): void {
+    for (const task of unwantedTasks(this.waiting, outcome, this.environment.engine.log)) this.withdraw(task, 'discarded');
   }
 
   #send(backend: TaskBackend, batch: readonly Held[]): Promise<void> {
@@ -170,9 +192,10 @@ export class Outbox {
       try {
         await backend.accept(batch.map(({ enqueued }) => enqueued));
       } catch (error) {
-        if (backend.runsHereInstead && error instanceof BackendUnavailableError) {
-          this.environment.engine.log.ranHere(batch.map(({ queued }) => queued));
-          for (const { queued, enqueued } of batch) this.#runHere(queued, keyOf(queued.name, enqueued.idempotencyKey));
+        const { isPastDeadline, log } = this.environment.engine;
+        if (backend.runsHereInstead && error instanceof BackendUnavailableError && !isPastDeadline) {
+          log.runHere(batch.map(({ queued }) => queued));
+          for (const { queued, enqueued } of batch) this.#fallBack(queued, keyOf(queued.name, enqueued.idempotencyKey));
           return;
         }
         endAll('failed', error);
@@ -190,8 +213,4 @@ export class Outbox {
 
 function keyOf(name: string, idempotencyKey: string | undefined): string | undefined {
   return idempotencyKey === undefined ? undefined : `${name} ${idempotencyKey}`;
-}
-
-function isReady({ enqueuer }: Held): boolean {
-  return enqueuer === undefined || enqueuer.state === 'succeeded';
 }

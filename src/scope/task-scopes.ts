@@ -5,6 +5,7 @@ import { BackgroundTasks } from '../tasks/background-tasks.js';
 import { createContext } from './injector-context.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
+import { attachScopeSource } from './scope-source.js';
 import { runUnit } from './unit-of-work.js';
 
 /** What the function given to `TaskScopes.run()` works with. Injected as `REQUEST` in the unit of work. */
@@ -52,6 +53,8 @@ export class TaskScopes {
       return this.moduleRef.resolve<V>(token, contextId, { strict: false });
     };
     unit.resolve = resolve;
+    // For whoever registers it in a context of their own.
+    attachScopeSource(unit, { openScope: () => scope });
     const isOverridden = this.scopes.areTasksOverridden;
     unit.tasks = isOverridden ? await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>) : scope.tasks;
   }

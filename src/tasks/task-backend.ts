@@ -56,7 +56,7 @@ export abstract class TaskBackend {
    */
   abstract checkSettings(path: string, settings: object): void;
 
-  /** Called by `enqueue`: refuses at once while it is known that nothing can be accepted. @throws BACKEND_UNAVAILABLE */
+  /** Called by `enqueue`, unless tasks run here instead: refuses at once while it is known that nothing can be accepted. @throws BACKEND_UNAVAILABLE */
   abstract assertReady(): void;
 
   /**

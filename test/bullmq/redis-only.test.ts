@@ -3,12 +3,36 @@ import { Injectable, Module } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deferred } from '../support/deferred.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { prepareRedis } from '../support/redis.js';
 import { useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
+
+describe('B32 · on Redis', () => {
+  it('gives up a connection on which nobody says anything, and tries another', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => void sockets.push(socket)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    });
+    const { port } = silent.address() as AddressInfo;
+
+    const durable = await startDurable({
+      server: { options: { connection: `redis://127.0.0.1:${port}` } },
+      options: { acceptTimeoutMs: 100 },
+    });
+    await until(() => sockets.length > 1 && durable.logs.errors.length > 0);
+
+    expect(durable.backend.unavailableBecause).toBe('it did not answer in 80 ms');
+    expect(durable.logs.errors).toHaveLength(1);
+  });
+});
 
 describe('B30 · on Redis', () => {
   const server = useServer(() => prepareRedis());

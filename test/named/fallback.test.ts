@@ -3,17 +3,22 @@ import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqBackend, BullMqBackgroundTasksModule, type BullMqOptions } from '../../src/bullmq/index.js';
 import {
+  BackendUnavailableError,
   type BackgroundTask,
   BackgroundTasksHost,
   defineTask,
   type Handles,
   TaskHandler,
   Tasks,
+  TaskScopes,
   type BackgroundTasks,
 } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
+import { deferred } from '../support/deferred.js';
+import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { servers, useServer } from '../support/servers.js';
+import { startContext } from '../support/start-context.js';
 import { until } from '../support/until.js';
 
 const Work = defineTask<string>({ name: 'work' });
@@ -73,7 +78,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
       expect(ran).toEqual(['by handler', 'keyed', 'by task']);
       expect(handles.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
       expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ succeeded: 4, discarded: 1, waiting: 0, failed: 0 });
-      expect(logs.warnings.filter((line) => line.includes('run in this process instead'))).toHaveLength(2);
+      expect(logs.warnings.filter((line) => line.includes('to be run in this process instead'))).toHaveLength(2);
       expect(logs.errors).toEqual([expect.stringContaining('they run in this process until it does')]);
     });
 
@@ -106,5 +111,36 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
       expect(ran).toHaveLength(3);
       expect(await backend.queue.getJobCountByTypes('wait')).toBe(3);
     });
+  });
+});
+
+describe('B18 · a hand-over that fails after the shutdown deadline', () => {
+  it('is a failure of its tasks, though they would have run in this process before', async () => {
+    class FallingBack extends MemoryBackend {
+      override get runsHereInstead(): boolean {
+        return true;
+      }
+    }
+    const backend = new FallingBack();
+    const gate = deferred();
+    backend.gate = gate.promise;
+    const { app } = await startContext({
+      options: { shutdownTimeoutMs: 20 },
+      imports: [memoryBackendModule(backend)],
+      providers: [WorkHandler],
+    });
+    ran = [];
+    let handle!: BackgroundTask;
+    const unit = app.get(TaskScopes).run(({ tasks }) => {
+      handle = tasks.enqueue(Work, 'too late');
+    });
+
+    await app.close();
+    backend.isReady = false;
+    gate.resolve();
+    await expect(unit).rejects.toThrow(BackendUnavailableError);
+
+    expect(handle.state).toBe('failed');
+    expect(ran).toEqual([]);
   });
 });

@@ -84,6 +84,14 @@ class MailController {
     return { ok: true };
   }
 
+  @Get('compensates')
+  compensates(@Tasks() tasks: BackgroundTasks) {
+    tasks.with({ runOn: 'failure' }).enqueue(Audit, 'compensation');
+    tasks.enqueue(Mail, { to: 'a' });
+    tasks.addTask(() => void tasks.with({ runOn: 'failure' }).enqueue(Audit, 'compensation of a task'));
+    return { ok: true };
+  }
+
   @Get('manual')
   manual(@Tasks() tasks: BackgroundTasks, @Res() response: ServerResponse & { send(body: string): void }) {
     tasks.enqueue(Mail, { to: 'a' });
@@ -137,6 +145,17 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
   });
 
   describe('with a backend', () => {
+    it('hands over nothing that is meant for a failure when there is none', async () => {
+      const backend = new MemoryBackend();
+      const { host, get } = await start(platform, backend);
+
+      expect((await get('compensates')).status).toBe(200);
+      await host.onIdle();
+
+      expect(backend.names).toEqual([['mail']]);
+      expect(host.stats()).toMatchObject({ enqueued: 1, discarded: 2, waiting: 0 });
+    });
+
     it('hands over all tasks in one batch before the response', async () => {
       const backend = new MemoryBackend();
       const gate = deferred();

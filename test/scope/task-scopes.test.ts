@@ -1,5 +1,5 @@
 import { Inject, Injectable, type Provider, Scope } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
+import { ContextIdFactory, ModuleRef, REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksModule, BackgroundTasksRef, TaskScopes } from '../../src/index.js';
@@ -40,6 +40,19 @@ describe.each(places)('B26 TaskScopes.run in $name', ({ scopesOf }) => {
 
     expect(result).toBe('result');
     expect(journal).toEqual(['work', 'task with an open connection', 'report disposed', 'connection closed']);
+  });
+
+  it('disposes of what is resolved in a context of the caller’s own, too', async () => {
+    const scopes = await scopesOf([Connection, Report, Finder]);
+
+    await scopes.run(async (scope) => {
+      const { moduleRef } = await scope.resolve(Finder);
+      const contextId = ContextIdFactory.create();
+      moduleRef.registerRequestByContextId(scope, contextId);
+      await moduleRef.resolve(Report, contextId, { strict: false });
+    });
+
+    expect(journal).toEqual(['report disposed', 'connection closed']);
   });
 
   it('rejects with the error of the work once the failure tasks have run and everything is disposed', async () => {
@@ -210,6 +223,11 @@ class Singleton implements Disposable {
   [Symbol.dispose]() {
     journal.push('singleton disposed');
   }
+}
+
+@Injectable()
+class Finder {
+  constructor(readonly moduleRef: ModuleRef) {}
 }
 
 @Injectable({ scope: Scope.REQUEST })
