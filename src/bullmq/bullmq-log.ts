@@ -38,20 +38,16 @@ export class BullMqLog {
     this.#outageSince = undefined;
   }
 
-  /** What became of tasks of which the server did not say that it has them. */
-  get #told(): string {
-    return this.runsHereInstead ? 'run in this process' : 'reported as failed';
-  }
-
   withdrawn(withdrawn: readonly NewJob[], started: readonly NewJob[]): void {
+    const meanwhile = this.runsHereInstead ? 'run in this process' : 'reported as failed';
     if (withdrawn.length > 0) {
       this.#logger.warn(
-        `Withdrew ${withdrawn.length} task(s) that had arrived after they were ${this.#told}: ${list(tasksOf(withdrawn))}.`,
+        `Withdrew ${withdrawn.length} task(s) that had arrived after they were ${meanwhile}: ${list(tasksOf(withdrawn))}.`,
       );
     }
     if (started.length > 0) {
       this.#logger.error(
-        `${started.length} task(s) were ${this.#told}, and have been started by a worker all the same: ${list(tasksOf(started))}.`,
+        `${started.length} task(s) were ${meanwhile}, and have been started by a worker all the same: ${list(tasksOf(started))}.`,
       );
     }
   }

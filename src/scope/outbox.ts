@@ -160,18 +160,19 @@ export class Outbox {
     if (this.#outcome && !this.environment.named.claim(task, key)) this.owner.queue.withdraw(task, 'discarded');
   }
 
+  /** Lines up a task that has waited here, unless another one of its key runs. */
   #runHere(task: QueuedTask, key: string | undefined): void {
-    if (key === undefined || this.environment.named.claim(task, key)) this.owner.queue.join(task);
+    if (key === undefined || this.#takeKey(key, task)) this.owner.queue.join(task);
     else this.owner.queue.end(task, 'discarded');
   }
 
-  /** Lines up what the backend could not take. Its key is not taken before it is known that it runs, as in {@link #keep}. */
-  #fallBack(task: QueuedTask, key: string | undefined): void {
-    if (key === undefined || this.#outcome) return this.#runHere(task, key);
+  #takeKey(key: string, task: QueuedTask): boolean {
+    if (this.#outcome) return this.environment.named.claim(task, key);
+    // As long as the outcome is open it counts in this request only, as in #keep.
     const same = this.#keyed.get(key);
-    if (same && !same.isSettled) return this.owner.queue.end(task, 'discarded');
+    if (same && !same.isSettled) return false;
     this.#keyed.set(key, task);
-    this.owner.queue.join(task);
+    return true;
   }
 
   /** One that is meant for a failure only does not go before the response of a success. */
@@ -195,7 +196,7 @@ export class Outbox {
         const { isPastDeadline, log } = this.environment.engine;
         if (backend.runsHereInstead && error instanceof BackendUnavailableError && !isPastDeadline) {
           log.runHere(batch.map(({ queued }) => queued));
-          for (const { queued, enqueued } of batch) this.#fallBack(queued, keyOf(queued.name, enqueued.idempotencyKey));
+          for (const { queued, enqueued } of batch) this.#runHere(queued, keyOf(queued.name, enqueued.idempotencyKey));
           return;
         }
         endAll('failed', error);

@@ -51,9 +51,9 @@ export abstract class BackgroundTasks {
   /**
    * Runs the handler of a named task with this payload, once. Without a backend it runs in this
    * process, in its turn after the response. A backend has accepted it before the response is sent,
-   * so that a 2xx means it will run; if it cannot, the client gets 503, unless that is told to let it run
-   * here. From within a task it goes when
-   * that task has succeeded. If the handler of the request fails, nothing is enqueued, unless `runOn` says so.
+   * so that a 2xx means it will run; if it cannot, the client gets 503, or the task runs in this process,
+   * where the backend has a `fallback`. From within a task it goes when that task has succeeded. If the
+   * handler of the request fails, nothing is enqueued, unless `runOn` says so.
    *
    * @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE, INVALID_OPTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
    */

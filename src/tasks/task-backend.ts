@@ -43,7 +43,7 @@ export interface NamedTaskResult {
  * their own request, like any other task.
  */
 export abstract class TaskBackend {
-  /** Whether tasks that it cannot accept run in this process instead, after the response and at most once. */
+  /** Whether tasks that it cannot accept run in this process instead, after the response. @default false */
   get runsHereInstead(): boolean {
     return false;
   }

@@ -1,4 +1,4 @@
-import { BadRequestException, Controller, Post, Query } from '@nestjs/common';
+import { BadRequestException, Controller, Post, Query, Res } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqBackend, BullMqBackgroundTasksModule, type BullMqOptions } from '../../src/bullmq/index.js';
@@ -39,6 +39,18 @@ class WorkController {
     handles = [tasks.enqueue(Work, 'by handler'), tasks.enqueue(Work, 'keyed', { idempotencyKey: '1' })];
     tasks.enqueue(Work, 'keyed again', { idempotencyKey: '1' });
     tasks.addTask(() => void tasks.enqueue(Work, 'by task'));
+    return { ok: true };
+  }
+
+  /** Never answers. */
+  @Post('open')
+  stayOpen(@Tasks() tasks: BackgroundTasks, @Res() _response: unknown) {
+    tasks.with({ onAbort: 'skip' }).enqueue(Work, 'for who left', { idempotencyKey: 'shared' });
+  }
+
+  @Post('shared')
+  share(@Tasks() tasks: BackgroundTasks) {
+    tasks.enqueue(Work, 'for who stayed', { idempotencyKey: 'shared' });
     return { ok: true };
   }
 
@@ -114,13 +126,34 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
   });
 });
 
+// On Fastify a route that sends its own response settles, and so hands over, when that has ended.
+const express = platforms.filter(({ name }) => name === 'Express');
+
+describe.each(express)('B31 with a fallback on $name, the key of a request whose outcome is open', (platform) => {
+  it('is free for the task of another one, which is sure to run', async () => {
+    const backend = new FallingBack();
+    backend.isReady = false;
+    const { app, url, logs } = await startApp(platform, {
+      imports: [memoryBackendModule(backend)],
+      controllers: [WorkController],
+      providers: [WorkHandler],
+    });
+    ran = [];
+    const client = new AbortController();
+    const open = fetch(`${url}/open`, { method: 'POST', signal: client.signal });
+    await until(() => logs.warnings.length > 0);
+
+    expect((await fetch(`${url}/shared`, { method: 'POST' })).status).toBe(201);
+    client.abort();
+    await expect(open).rejects.toThrow('aborted');
+    await settled(app);
+
+    expect(ran).toEqual(['for who stayed']);
+  });
+});
+
 describe('B18 · a hand-over that fails after the shutdown deadline', () => {
   it('is a failure of its tasks, though they would have run in this process before', async () => {
-    class FallingBack extends MemoryBackend {
-      override get runsHereInstead(): boolean {
-        return true;
-      }
-    }
     const backend = new FallingBack();
     const gate = deferred();
     backend.gate = gate.promise;
@@ -144,3 +177,9 @@ describe('B18 · a hand-over that fails after the shutdown deadline', () => {
     expect(ran).toEqual([]);
   });
 });
+
+class FallingBack extends MemoryBackend {
+  override get runsHereInstead(): boolean {
+    return true;
+  }
+}
