@@ -54,7 +54,9 @@ const fillOurs = () =>
     for (let index = 0; index < BATCH; index++) tasks.enqueue(Work, { orderId: String(index) });
   });
 const fillPlain = () =>
-  plain.addBulk(Array.from({ length: BATCH }, (_, index) => ({ name: 'work', data: { orderId: String(index) }, opts })));
+  plain.addBulk(
+    Array.from({ length: BATCH }, (_, index) => ({ name: 'work', data: { orderId: String(index) }, opts })),
+  );
 
 console.log(`Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}, one Redis`);
 console.log('Ratios are medians of paired runs (lower–upper quartile); above 1 this package is faster.\n');

@@ -6,7 +6,10 @@ const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
 const connections = new Map<number, Socket[]>();
 
 // The load generator process, node load.js [awake]: told { port, requests } by its parent, it says how many seconds their answers took.
-process.on('message', (task: { port: number; requests: number }) => void load(task).then((seconds) => process.send!(seconds)));
+process.on(
+  'message',
+  (task: { port: number; requests: number }) => void load(task).then((seconds) => process.send!(seconds)),
+);
 process.on('disconnect', () => process.exit());
 
 /**

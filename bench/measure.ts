@@ -65,7 +65,10 @@ export class Laboratory {
       platform,
       throughputRatios: runs.map(([a, b]) => a.perSecond / b.perSecond),
       cpuRatios: runs.map(([a, b]) => b.cpuMicroseconds / a.cpuMicroseconds),
-      cpuPerRequest: { variant: runs.map(([a]) => a.cpuMicroseconds), baseline: runs.map(([, b]) => b.cpuMicroseconds) },
+      cpuPerRequest: {
+        variant: runs.map(([a]) => a.cpuMicroseconds),
+        baseline: runs.map(([, b]) => b.cpuMicroseconds),
+      },
     };
   }
 

@@ -50,7 +50,10 @@ const cases: Record<MicroName, () => Promise<() => Promise<void>>> = {
 };
 
 const [, , name, milliseconds] = process.argv as [string, string, MicroName, string];
-const bench = new Bench({ time: Number(milliseconds), warmupTime: Number(milliseconds) }).add(name, await cases[name]());
+const bench = new Bench({ time: Number(milliseconds), warmupTime: Number(milliseconds) }).add(
+  name,
+  await cases[name](),
+);
 await bench.run();
 const { latency } = bench.tasks[0]!.result as { latency: { p50: number } };
 process.stdout.write(String((latency.p50 * 1e6) / BATCH), () => process.exit());

@@ -26,7 +26,9 @@ const usual = values.quick
   : { seconds: 10, requestsPerRun: 1_000, warmupRequests: 10_000, microRounds: 5, microMilliseconds: 200 };
 const pace = { ...usual, ...(values.seconds && { seconds: Number(values.seconds) }) };
 
-console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`);
+console.log(
+  `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${new Date().toISOString().slice(0, 10)}`,
+);
 console.log(
   'Ratios are medians of paired runs (lower–upper quartile); above 1 the variant is faster. CPU is that of the server process.\n',
 );
@@ -53,13 +55,21 @@ await laboratory.close();
 const rest = values.only ? {} : { nanoseconds: measureOneTask(), scale: measureScale() };
 writeFileSync(
   values.json,
-  JSON.stringify({ node: process.versions.node, date: new Date().toISOString(), pace, measured, ...rest }, undefined, 2),
+  JSON.stringify(
+    { node: process.versions.node, date: new Date().toISOString(), pace, measured, ...rest },
+    undefined,
+    2,
+  ),
 );
 
 function measureOneTask(): Record<MicroName, number[]> {
-  const nanoseconds = Object.fromEntries(microNames.map((name) => [name, [] as number[]])) as Record<MicroName, number[]>;
+  const nanoseconds = Object.fromEntries(microNames.map((name) => [name, [] as number[]])) as Record<
+    MicroName,
+    number[]
+  >;
   for (let round = 0; round < pace.microRounds; round++) {
-    for (const name of microNames) nanoseconds[name].push(Number(runNode('micro.js', name, String(pace.microMilliseconds))));
+    for (const name of microNames)
+      nanoseconds[name].push(Number(runNode('micro.js', name, String(pace.microMilliseconds))));
   }
   console.log('\n| one no-op task | ns | p-queue takes |\n|---|---|---|');
   for (const name of microNames) {

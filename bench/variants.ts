@@ -18,14 +18,21 @@ interface Variant {
 class Root {}
 
 const withTasks = () => [BackgroundTasksModule.forRoot()];
-const withQueue = () => [...withTasks(), BullMqBackgroundTasksModule.forRoot({ connection: enqueueing.redisUrl, worker: false })];
+const withQueue = () => [
+  ...withTasks(),
+  BullMqBackgroundTasksModule.forRoot({ connection: enqueueing.redisUrl, worker: false }),
+];
 
 export const variants = {
   bare: { controller: byHand.Bare },
   'imported, unused': { controller: byHand.Bare, imports: withTasks() },
   "res.on('finish')": { controller: byHand.OnFinish },
   setImmediate: { controller: byHand.Immediate },
-  'event-emitter': { controller: byHand.Emitting, providers: [byHand.Listener], imports: [EventEmitterModule.forRoot()] },
+  'event-emitter': {
+    controller: byHand.Emitting,
+    providers: [byHand.Listener],
+    imports: [EventEmitterModule.forRoot()],
+  },
   '@Tasks(), 1 task': { controller: ours.OneTask, imports: withTasks() },
   '@Tasks(), 5 tasks': { controller: ours.FiveTasks, imports: withTasks() },
   'BackgroundTasksRef, 1 task': { controller: ours.ThroughRef, imports: withTasks() },

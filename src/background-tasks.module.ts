@@ -18,7 +18,7 @@ import {
   type OPTIONS_TYPE,
 } from './background-tasks.module-definition.js';
 import { ResourceHolders } from './disposal/resource-holder.js';
-import { AlreadyRegisteredError, OutsideScopeError } from './errors.js';
+import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
 import { TaskEngine } from './execution/task-engine.js';
 import { hookAdapter } from './http/adapter-hooks.js';
 import { exchangeOf } from './http/http-exchange.js';
@@ -72,7 +72,8 @@ const suppliedTasks = (): never => {
     {
       provide: RequestScopes,
       inject: [TaskEngine, NamedTasks, ModulesContainer],
-      useFactory: (engine: TaskEngine, named: NamedTasks, modules: ModulesContainer) => new RequestScopes(engine, named, modules),
+      useFactory: (engine: TaskEngine, named: NamedTasks, modules: ModulesContainer) =>
+        new RequestScopes(engine, named, modules),
     },
     { provide: ResourceHolders, useExisting: RequestScopes },
     { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },

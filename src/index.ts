@@ -1,5 +1,5 @@
-export { BackgroundTasksError } from './background-tasks-error.js';
-export type { BackgroundTasksErrorCode } from './background-tasks-error.js';
+export { BackgroundTasksError } from './errors/background-tasks-error.js';
+export type { BackgroundTasksErrorCode, BackgroundTasksErrorCodes } from './errors/background-tasks-error.js';
 export { BackgroundTasksModule } from './background-tasks.module.js';
 export type { BackgroundTasksModuleExtras } from './background-tasks.module-definition.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
@@ -26,12 +26,10 @@ export {
   ScopeClosedError,
   ShuttingDownError,
   TaskChainTooLongError,
-  TaskNotRecordedError,
-  TasksFailedError,
   UnknownMethodError,
   UnknownResourceError,
   UnsupportedNestError,
-} from './errors.js';
+} from './errors/errors.js';
 export type { TaskStats } from './execution/in-flight.js';
 export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
 export { Resource } from './http/resource.decorator.js';
@@ -41,7 +39,12 @@ export type { RetryOptions, TaskOptions } from './options/task-options.js';
 export { TaskScopes } from './scope/task-scopes.js';
 export type { TaskScope } from './scope/task-scopes.js';
 export { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
-export { BackendUnavailableError, DuplicateTaskError, InvalidPayloadError, UnknownTaskError } from './named-task-errors.js';
+export {
+  BackendUnavailableError,
+  DuplicateTaskError,
+  InvalidPayloadError,
+  UnknownTaskError,
+} from './errors/named-task-errors.js';
 export { BackgroundTasksRef, currentTask } from './tasks/ambient.js';
 export type { BackendSettings } from './tasks/backend-settings.js';
 export type { BackgroundTask } from './tasks/background-task.js';
@@ -50,17 +53,5 @@ export type { MethodArguments, MethodName, TaskFunction, TaskTarget } from './ta
 export { defineTask } from './tasks/define-task.js';
 export type { TaskDefinition, TaskDefinitionOptions } from './tasks/define-task.js';
 export type { EnqueueOptions } from './tasks/enqueue-options.js';
-export { TaskBackend, TaskBackends } from './tasks/task-backend.js';
-export type { EnqueuedTask, NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from './tasks/task-backend.js';
 export { TaskHandler } from './tasks/task-handler.decorator.js';
 export type { Handles, TaskRuns } from './tasks/task-handler.decorator.js';
-export {
-  ThreadArgumentsTooLargeError,
-  ThreadCancelledError,
-  ThreadCrashedError,
-  ThreadModuleNotLoadedError,
-  ThreadOptionsDifferError,
-  ThreadQueueFullError,
-  ThreadValueNotCloneableError,
-  UnknownThreadExportError,
-} from './thread-errors.js';

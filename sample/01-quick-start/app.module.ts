@@ -14,7 +14,15 @@ import { UsersController } from './users/users.controller.js';
 import { UsersModule } from './users/users.module.js';
 
 @Module({
-  imports: [BackgroundTasksModule.forRoot(), TimelineModule, UsersModule, ItemsModule, OrdersModule, ReportModule, HomeModule],
+  imports: [
+    BackgroundTasksModule.forRoot(),
+    TimelineModule,
+    UsersModule,
+    ItemsModule,
+    OrdersModule,
+    ReportModule,
+    HomeModule,
+  ],
   providers: [{ provide: APP_PIPE, useClass: StandardSchemaValidationPipe }],
 })
 export class AppModule implements NestModule {

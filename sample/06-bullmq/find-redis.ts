@@ -17,14 +17,27 @@ export async function findRedis(url: string | undefined, dataDir: string): Promi
   const folder = join(dataDir, 'redis');
   await mkdir(folder, { recursive: true });
   const port = await freePort();
-  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes'];
+  const settings = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--appendonly',
+    'yes',
+  ];
   // In a group of its own: Ctrl+C is not for it, since the worker needs it to the last.
   const server = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
   const closed = new Promise((resolve) => server.once('close', resolve));
   await new Promise<void>((resolve, reject) => {
     createInterface(server.stdout).on('line', (line) => line.includes('Ready to accept connections') && resolve());
     server.once('error', () => reject(new Error(INSTALL)));
-    server.once('close', () => reject(new Error(`redis-server ended before it was ready, on port ${port} with ${folder}.`)));
+    server.once('close', () =>
+      reject(new Error(`redis-server ended before it was ready, on port ${port} with ${folder}.`)),
+    );
   });
   console.log(`Started redis-server as process ${server.pid}, at redis://127.0.0.1:${port}`);
   return {

@@ -1,7 +1,7 @@
 import type { BullMqBackend } from './bullmq.backend.js';
-import { failureReason } from './failure-reason.js';
-import type { JobServer } from './job-server.js';
-import { answeredWithin } from './time-limit.js';
+import { failureReason } from './server/failure-reason.js';
+import type { JobServer } from './server/job-server.js';
+import { answeredWithin } from './server/time-limit.js';
 
 /** How it is with the server of the queue. */
 export interface BullMqHealthReport {

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { errorText } from '../execution/error-text.js';
-import { withoutPasswords } from './failure-reason.js';
-import type { NewJob } from './job-server.js';
-import { saysLockLost } from './lock-lost.js';
+import { withoutPasswords } from './server/failure-reason.js';
+import type { NewJob } from './server/job-server.js';
+import { saysLockLost } from './worker/lock-lost.js';
 
 /** A name from outside is remembered so that it is logged once; so many of them are. */
 const MAX_NAMES = 1_000;
@@ -55,7 +55,9 @@ export class BullMqLog {
   unknownTask(name: string, reason: string): void {
     if (this.#unknownNames.has(name) || this.#unknownNames.size >= MAX_NAMES) return;
     this.#unknownNames.add(name);
-    this.#logger.warn(`Task "${name}" goes back to the queue, for a worker that knows it: ${reason}. This is not logged again.`);
+    this.#logger.warn(
+      `Task "${name}" goes back to the queue, for a worker that knows it: ${reason}. This is not logged again.`,
+    );
   }
 
   malformedJob(id: string | undefined, problem: string): void {
@@ -101,7 +103,9 @@ const LOST = /^(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN|NOTFOUND)|08|57P)/;
 
 function isLostConnection(error: unknown): boolean {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return (typeof code === 'string' && LOST.test(code)) || /connection (is closed|terminated|lost)/i.test(String(message));
+  return (
+    (typeof code === 'string' && LOST.test(code)) || /connection (is closed|terminated|lost)/i.test(String(message))
+  );
 }
 
 /** Whoever can write to the server chose it: on a line of its own it would pass for a line of ours. */

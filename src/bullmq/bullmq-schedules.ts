@@ -1,17 +1,17 @@
 import { getNextMillis, type RepeatOptions } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
-import { InvalidOptionError } from '../errors.js';
-import { BackendUnavailableError } from '../named-task-errors.js';
+import { InvalidOptionError } from '../errors/errors.js';
+import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { nonEmptyString, wholeNumber } from '../options/checks.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import { checkPayload, copyPayload, payloadOf } from '../tasks/payload.js';
 import type { BullMqBackend } from './bullmq.backend.js';
-import type { ResolvedBullMqOptions } from './bullmq-options.js';
-import { type BullMqTaskSettings, checkBullMqSettings } from './bullmq-task-settings.js';
-import { failureReason } from './failure-reason.js';
-import { jobOptions } from './new-job.js';
-import { answeredWithin } from './time-limit.js';
+import type { ResolvedBullMqOptions } from './options/bullmq-options.js';
+import { type BullMqTaskSettings, checkBullMqSettings } from './options/bullmq-task-settings.js';
+import { failureReason } from './server/failure-reason.js';
+import { jobOptions } from './server/new-job.js';
+import { answeredWithin } from './server/time-limit.js';
 
 /** Each run of a schedule carries the payload again. */
 const MAX_PAYLOAD_BYTES = 65_536;
@@ -45,7 +45,10 @@ export class BullMqSchedules {
     checkPayload(definition, sent);
     checkRepeat(repeat);
     const { bullmq } = definition;
-    const own = { ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)), ...checkBullMqSettings('settings', settings) };
+    const own = {
+      ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)),
+      ...checkBullMqSettings('settings', settings),
+    };
     this.backend.assertReady();
     // The worker gives each task of the schedule an id of its own.
     const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
@@ -85,6 +88,10 @@ function checkRepeat(repeat: BullMqRepeat): void {
   try {
     getNextMillis(Date.now(), repeat);
   } catch (error) {
-    throw new InvalidOptionError('repeat', repeat, `Give a pattern as in a crontab, and a known "tz": ${failureReason(error)}.`);
+    throw new InvalidOptionError(
+      'repeat',
+      repeat,
+      `Give a pattern as in a crontab, and a known "tz": ${failureReason(error)}.`,
+    );
   }
 }

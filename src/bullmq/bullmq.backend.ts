@@ -1,14 +1,14 @@
-import { BackendUnavailableError } from '../named-task-errors.js';
+import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../tasks/task-backend.js';
 import { BullMqLog } from './bullmq-log.js';
-import type { ResolvedBullMqOptions } from './bullmq-options.js';
-import { AnswerLimit, endsWithin } from './time-limit.js';
-import { failureReason } from './failure-reason.js';
-import type { JobServer, NewJob, TaskQueue } from './job-server.js';
-import { checkBullMqSettings } from './bullmq-task-settings.js';
-import { newJob } from './new-job.js';
-import { ServerLink } from './server-link.js';
-import { TaskWorker } from './task-worker.js';
+import type { ResolvedBullMqOptions } from './options/bullmq-options.js';
+import { AnswerLimit, endsWithin } from './server/time-limit.js';
+import { failureReason } from './server/failure-reason.js';
+import type { JobServer, NewJob, TaskQueue } from './server/job-server.js';
+import { checkBullMqSettings } from './options/bullmq-task-settings.js';
+import { newJob } from './server/new-job.js';
+import { ServerLink } from './server/server-link.js';
+import { TaskWorker } from './worker/task-worker.js';
 
 /** A server that is gone answers no farewell. */
 const CLOSE_MS = 500;

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import { flag } from '../options/checks.js';
-import type { BullMqOptions } from './bullmq-options.js';
+import type { BullMqOptions } from './options/bullmq-options.js';
 
 /** What stands beside the options: known when the module is imported, not when a factory has run. */
 export interface BullMqModuleExtras {

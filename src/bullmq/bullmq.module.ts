@@ -10,10 +10,10 @@ import {
   type OPTIONS_TYPE,
 } from './bullmq.module-definition.js';
 import { BullMqHealth } from './bullmq-health.js';
-import { type BullMqOptions, type ResolvedBullMqOptions, resolveBullMqOptions } from './bullmq-options.js';
+import { type BullMqOptions, type ResolvedBullMqOptions, resolveBullMqOptions } from './options/bullmq-options.js';
 import { BullMqSchedules } from './bullmq-schedules.js';
-import { JobServer } from './job-server.js';
-import { openServer } from './open-server.js';
+import { JobServer } from './server/job-server.js';
+import { openServer } from './server/open-server.js';
 
 const RESOLVED_OPTIONS = Symbol('BullMqOptions');
 
@@ -49,7 +49,10 @@ const RESOLVED_OPTIONS = Symbol('BullMqOptions');
   ],
   exports: [BullMqBackend, BullMqHealth, BullMqSchedules],
 })
-export class BullMqBackgroundTasksModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+export class BullMqBackgroundTasksModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnApplicationShutdown
+{
   /** Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED at start-up */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
     return super.forRoot(group('options', options) as typeof OPTIONS_TYPE);

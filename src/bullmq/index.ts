@@ -9,8 +9,8 @@ export type {
   BullMqPostgresOptions,
   BullMqRedisOptions,
   BullMqWorkerOptions,
-} from './bullmq-options.js';
+} from './options/bullmq-options.js';
 export { BullMqSchedules } from './bullmq-schedules.js';
 export type { BullMqRepeat } from './bullmq-schedules.js';
-export type { BullMqBackoff, BullMqRetention, BullMqTaskSettings } from './bullmq-task-settings.js';
-export { migrateBullMq } from './migrate.js';
+export type { BullMqBackoff, BullMqRetention, BullMqTaskSettings } from './options/bullmq-task-settings.js';
+export { migrateBullMq } from './server/migrate.js';

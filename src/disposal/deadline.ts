@@ -1,4 +1,4 @@
-import { DisposeTimeoutError } from '../errors.js';
+import { DisposeTimeoutError } from '../errors/errors.js';
 
 /** Settles as what a disposer returned does, but rejects with DISPOSE_TIMEOUT after `timeoutMs`. */
 export function withinDeadline<T>(work: PromiseLike<T>, name: string, timeoutMs: number): Promise<T> {

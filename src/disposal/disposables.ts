@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import { DisposeTimeoutError } from '../errors.js';
-import { isThenable } from '../is-thenable.js';
+import { DisposeTimeoutError } from '../errors/errors.js';
+import { isThenable } from '../execution/is-thenable.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { withinDeadline } from './deadline.js';
 import { type DisposableEntry, isBeforeResponse, type Rank } from './disposable-entry.js';

@@ -1,7 +1,18 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
-import { ResourceReleaseOrderError } from '../errors.js';
-import { ignoreInstances, type InstanceUnderConstruction, onInstanceBegun, supplyInstances } from '../nest/instances.js';
-import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/nest-internals.js';
+import { ResourceReleaseOrderError } from '../errors/errors.js';
+import {
+  ignoreInstances,
+  type InstanceUnderConstruction,
+  onInstanceBegun,
+  supplyInstances,
+} from '../nest/instances.js';
+import {
+  dependenciesOf,
+  type InstanceWrapper,
+  isConstructed,
+  isPerRequest,
+  wrappersOf,
+} from '../nest/nest-internals.js';
 import type { Rank } from './disposable-entry.js';
 import { isDisposable } from './disposer.js';
 import { type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
@@ -101,7 +112,11 @@ function reachOf(wrapper: InstanceWrapper): number {
   return reached.size;
 }
 
-function assertReleaseOrder(definition: ResourceDefinition, wrapper: InstanceWrapper, seen: Set<InstanceWrapper>): void {
+function assertReleaseOrder(
+  definition: ResourceDefinition,
+  wrapper: InstanceWrapper,
+  seen: Set<InstanceWrapper>,
+): void {
   if (definition.release === 'before-response') return;
   for (const dependency of dependenciesOf(wrapper)) {
     if (seen.has(dependency)) continue;

@@ -1,6 +1,6 @@
 import { type FactoryProvider, type InjectionToken, Scope } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, oneOf } from '../options/checks.js';
 import { RESOURCE, type ResourceDefinition } from './resource-definition.js';
 import { ResourceHolders } from './resource-holder.js';

@@ -1,6 +1,6 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import { ResourceYieldedNothingError, ResourceYieldedTwiceError } from '../errors.js';
-import { isThenable } from '../is-thenable.js';
+import { ResourceYieldedNothingError, ResourceYieldedTwiceError } from '../errors/errors.js';
+import { isThenable } from '../execution/is-thenable.js';
 import type { DisposableEntry, Rank } from './disposable-entry.js';
 import type { ResourceDefinition } from './resource-definition.js';
 
@@ -86,5 +86,7 @@ function after<T>(value: T | PromiseLike<T>, then: (value: T) => unknown): unkno
 
 function isGenerator(value: unknown): value is AnyGenerator {
   const candidate = value as Partial<AnyGenerator> | null;
-  return typeof candidate === 'object' && typeof candidate?.next === 'function' && typeof candidate.throw === 'function';
+  return (
+    typeof candidate === 'object' && typeof candidate?.next === 'function' && typeof candidate.throw === 'function'
+  );
 }

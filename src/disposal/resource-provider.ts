@@ -5,7 +5,9 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 export type ResourceDependency = InjectionToken | OptionalFactoryDependency;
 
 /** What a token stands for. Only a class says; for a string or a symbol the factory's own types do. */
-export type ResourceValue<Token, Unsaid = unknown> = Token extends abstract new (...args: never) => infer Value ? Value : Unsaid;
+export type ResourceValue<Token, Unsaid = unknown> = Token extends abstract new (...args: never) => infer Value
+  ? Value
+  : Unsaid;
 
 /** The values that an `inject` array stands for, in its order. */
 export type InjectedValues<Inject extends readonly ResourceDependency[]> = number extends Inject['length']

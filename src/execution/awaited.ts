@@ -1,5 +1,5 @@
 import { lastValueFrom, Observable } from 'rxjs';
-import { isThenable } from '../is-thenable.js';
+import { isThenable } from './is-thenable.js';
 
 /** What there is to wait for in what a task returned. */
 export function awaited(result: unknown): Promise<unknown> | undefined {

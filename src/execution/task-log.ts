@@ -42,7 +42,10 @@ export class TaskLog {
   }
 
   deferredExitFailed(error: unknown): void {
-    this.#write('error', `A 'before-response' resource failed to exit after its response had been sent: ${errorText(error)}`);
+    this.#write(
+      'error',
+      `A 'before-response' resource failed to exit after its response had been sent: ${errorText(error)}`,
+    );
   }
 
   brokenObserver(observer: TaskObserver, error: unknown): void {

@@ -143,7 +143,8 @@ export class TaskQueue implements RunOwner, SlotTaker {
 
   /** Discards the tasks that were not meant for this outcome. */
   #decide(outcome: TaskOutcome): void {
-    for (const task of unwantedTasks(this.#waiting.toArray(), outcome, this.engine.log)) this.withdraw(task, 'discarded');
+    for (const task of unwantedTasks(this.#waiting.toArray(), outcome, this.engine.log))
+      this.withdraw(task, 'discarded');
   }
 
   /** Loops rather than recurses: a synchronous task has ended before `take` returns. */
@@ -151,7 +152,10 @@ export class TaskQueue implements RunOwner, SlotTaker {
     if (this.#isPumping) return;
     this.#isPumping = true;
     if (this.engine.isPastDeadline) for (const task of this.#waiting.takeAll()) this.end(task, 'abandoned');
-    while (this.#slotsAsked < this.engine.options.concurrency && this.#slotsAsked - this.#runs.length < this.#waiting.length) {
+    while (
+      this.#slotsAsked < this.engine.options.concurrency &&
+      this.#slotsAsked - this.#runs.length < this.#waiting.length
+    ) {
       this.#slotsAsked++;
       this.slots.take(this);
     }
@@ -184,7 +188,8 @@ export class TaskQueue implements RunOwner, SlotTaker {
     const now = performance.now();
     this.engine.inFlight.end(run.task, state, error, now);
     this.#unit!.ended(run.task);
-    if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop') this.#hasFailed = true;
+    if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop')
+      this.#hasFailed = true;
     if (this.#hasFailed) this.#skipWaiting();
     this.#now = now;
     this.#giveSlotBack();

@@ -7,7 +7,8 @@ export function unwantedTasks(tasks: readonly QueuedTask[], outcome: TaskOutcome
   const unwanted = tasks.filter((task) => !isWanted(task, outcome));
   if (unwanted.length === 0) return unwanted;
   const byOutcome = unwanted.filter((task) => !isWantedByOutcome(task, outcome));
-  if (byOutcome.length > 0) log.discarded(byOutcome, outcome.succeeded ? 'The request succeeded' : 'The request failed');
+  if (byOutcome.length > 0)
+    log.discarded(byOutcome, outcome.succeeded ? 'The request succeeded' : 'The request failed');
   const others = unwanted.filter((task) => !byOutcome.includes(task));
   if (others.length > 0) log.discarded(others, 'The client left');
   return unwanted;

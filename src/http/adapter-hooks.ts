@@ -131,7 +131,8 @@ function wrapMiddleware(middleware: Handler, hooks: Hooks): Handler {
 /** Gives a wrapped route handler what the adapters read from the original: metadata and the version. */
 function copyRouteTraits(from: object, to: object): void {
   Object.assign(to, from);
-  for (const key of Reflect.getMetadataKeys(from) as unknown[]) Reflect.defineMetadata(key, Reflect.getMetadata(key, from), to);
+  for (const key of Reflect.getMetadataKeys(from) as unknown[])
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, from), to);
   Object.defineProperty(to, 'name', { value: (from as { name?: string }).name, configurable: true });
 }
 

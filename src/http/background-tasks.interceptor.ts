@@ -1,6 +1,6 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { OutsideScopeError } from '../errors.js';
+import { OutsideScopeError } from '../errors/errors.js';
 import { ambient } from '../tasks/ambient.js';
 import { exchangeOf } from './http-exchange.js';
 

@@ -1,6 +1,6 @@
 import type { ArgumentsHost, InjectionToken } from '@nestjs/common';
-import { UnavailableError } from '../background-tasks-error.js';
-import { ScopeClosedError } from '../errors.js';
+import { UnavailableError } from '../errors/background-tasks-error.js';
+import { ScopeClosedError } from '../errors/errors.js';
 import type { RequestScope } from '../scope/request-scope.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import type { ScopeOrigin } from '../scope/scope-origin.js';
@@ -146,10 +146,8 @@ export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched 
       .finally(() => this.#routeSettled());
   }
 
-  /** Ends without the response: its client has stopped reading. */
-  stalled(): void {
-    this.#end(false);
-  }
+  /** Its client has stopped reading. */
+  stalled = (): void => this.#end(false);
 
   #open(): RequestScope {
     const { rawRequest, environment } = this;
@@ -230,7 +228,11 @@ export function exchangeOf(request: unknown): HttpExchange | undefined {
 }
 
 /** The exchange of a request, begun if nothing has yet. */
-export function beginExchange(request: RawRequest, response: RawResponse, environment: ExchangeEnvironment): HttpExchange {
+export function beginExchange(
+  request: RawRequest,
+  response: RawResponse,
+  environment: ExchangeEnvironment,
+): HttpExchange {
   const known = exchangeOf(request);
   if (known?.environment === environment) return known;
   const exchange = new HttpExchange(request, response, environment);
@@ -240,7 +242,8 @@ export function beginExchange(request: RawRequest, response: RawResponse, enviro
 
 /** Hands an error on as the framework does with a handler that rejects. */
 function forward(host: ArgumentsHost, error: unknown): void {
-  const [, response, next] = host.getArgs<[unknown, { send?(error: unknown): void }, ((error: unknown) => void) | undefined]>();
+  const [, response, next] =
+    host.getArgs<[unknown, { send?(error: unknown): void }, ((error: unknown) => void) | undefined]>();
   if (typeof next === 'function') next(error);
   else response.send?.(error);
 }

@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext, type InjectionToken } from
 import type { ContextId, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { type Acquire, compileResource, type ResourceRequest } from '../disposal/resource-graph.js';
 import { tokenName } from '../disposal/provide-resource.js';
-import { OutsideScopeError, UnknownResourceError } from '../errors.js';
+import { OutsideScopeError, UnknownResourceError } from '../errors/errors.js';
 import { contextIdOf, handlersOf, visibleProvider } from '../nest/nest-internals.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { exchangeOf, type HttpExchange } from './http-exchange.js';

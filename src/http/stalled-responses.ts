@@ -1,4 +1,4 @@
-import { type Enrolled, Roll } from '../roll.js';
+import { type Enrolled, Roll } from '../execution/unordered-list.js';
 import { type RawResponse, type SendProgress, sendProgress } from './response-end.js';
 
 /** How far a response had come when it was last looked at. */

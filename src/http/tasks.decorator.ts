@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { OutsideScopeError } from '../errors.js';
+import { OutsideScopeError } from '../errors/errors.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { exchangeOf } from './http-exchange.js';
 

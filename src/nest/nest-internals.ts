@@ -1,10 +1,22 @@
 import type { ArgumentsHost, InjectionToken, Type } from '@nestjs/common';
-import { RESPONSE_PASSTHROUGH_METADATA, ROUTE_ARGS_METADATA, RouteParamtypes, SSE_METADATA } from '@nestjs/common/internal';
-import { type ContextId, ContextIdFactory, MetadataScanner, ModuleRef, type ModulesContainer, REQUEST } from '@nestjs/core';
+import {
+  RESPONSE_PASSTHROUGH_METADATA,
+  ROUTE_ARGS_METADATA,
+  RouteParamtypes,
+  SSE_METADATA,
+} from '@nestjs/common/internal';
+import {
+  type ContextId,
+  ContextIdFactory,
+  MetadataScanner,
+  ModuleRef,
+  type ModulesContainer,
+  REQUEST,
+} from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { InstanceWrapper, type Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 import { createRequire } from 'node:module';
-import { UnsupportedNestError } from '../errors.js';
+import { UnsupportedNestError } from '../errors/errors.js';
 
 // What this package uses of Nest that is not public API is in this file and `instances.ts`, and checked at start-up.
 
@@ -114,7 +126,9 @@ export function isConstructed(wrapper: InstanceWrapper): boolean {
 
 /** Finds what `REQUEST` is in a context, without creating anything. */
 export function requestLookup(modules: ModulesContainer): (contextId: ContextId) => unknown {
-  const wrapper = [...modules.values()].map((module) => module.providers.get(REQUEST)).find((found) => found !== undefined);
+  const wrapper = [...modules.values()]
+    .map((module) => module.providers.get(REQUEST))
+    .find((found) => found !== undefined);
   return (contextId) => wrapper?.getExistingInstancesByContextId(contextId)[0]?.instance;
 }
 
@@ -132,7 +146,11 @@ export function visibleProvider(module: Module, token: InjectionToken): Instance
   return found?.isAlias ? visibleProvider(found.host!, found.inject![0] as InjectionToken) : found;
 }
 
-function exportedProvider(modules: Iterable<Module>, token: InjectionToken, seen: Set<Module>): InstanceWrapper | undefined {
+function exportedProvider(
+  modules: Iterable<Module>,
+  token: InjectionToken,
+  seen: Set<Module>,
+): InstanceWrapper | undefined {
   for (const module of modules) {
     if (seen.has(module)) continue;
     seen.add(module);

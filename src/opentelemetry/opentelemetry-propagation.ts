@@ -10,7 +10,9 @@ export const openTelemetryPropagation: TracePropagation = {
   headers() {
     const headers: Record<string, string> = {};
     // A propagator of the application's own may set anything, and a worker takes nothing but text.
-    propagation.inject(context.active(), headers, { set: (all, key, value: unknown) => void (all[key] = String(value)) });
+    propagation.inject(context.active(), headers, {
+      set: (all, key, value: unknown) => void (all[key] = String(value)),
+    });
     return Object.keys(headers).length > 0 ? headers : undefined;
   },
   within: (headers, work) => context.with(propagation.extract(context.active(), headers), work),

@@ -1,5 +1,5 @@
-import { describeKind } from '../describe-value.js';
-import { InvalidOptionError } from '../errors.js';
+import { describeKind } from '../errors/describe-value.js';
+import { InvalidOptionError } from '../errors/errors.js';
 
 /** Returns the value if it can be that option, else throws {@link InvalidOptionError}. */
 export type Check<T> = (option: string, value: unknown) => T;
@@ -28,8 +28,13 @@ export function wholeNumber(least: number): Check<number> {
 /** Milliseconds of a timer that must not be too short, and that a server is told: it takes no fractions. */
 export function wholeMilliseconds(least: number): Check<number> {
   return (option, value) => {
-    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= MAX_TIMER_MS) return value as number;
-    throw new InvalidOptionError(option, value, `Give milliseconds as a whole number from ${least} to ${MAX_TIMER_MS}.`);
+    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= MAX_TIMER_MS)
+      return value as number;
+    throw new InvalidOptionError(
+      option,
+      value,
+      `Give milliseconds as a whole number from ${least} to ${MAX_TIMER_MS}.`,
+    );
   };
 }
 

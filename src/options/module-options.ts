@@ -1,7 +1,7 @@
 import type { JsonValue } from '../contracts/json.js';
 import type { TaskObserver } from '../contracts/task-observer.js';
 import type { TracePropagation } from '../contracts/trace-propagation.js';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, count, flag, milliseconds, oneOf, wholeNumber } from './checks.js';
 import { type ResolvedRetry, retryRule, type RetryOptions } from './task-options.js';
 

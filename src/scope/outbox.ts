@@ -2,7 +2,7 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TerminalTaskState } from '../contracts/task-report.js';
 import type { TaskQueue } from '../execution/task-queue.js';
 import { unwantedTasks } from '../execution/wanted.js';
-import { BackendUnavailableError } from '../named-task-errors.js';
+import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
 import type { CheckedEnqueueOptions } from '../tasks/enqueue-options.js';
@@ -71,7 +71,8 @@ export class Outbox {
     const key = named.backend ? undefined : keyOf(definition.name, enqueueOptions.idempotencyKey);
     const same = key === undefined ? undefined : this.#keyed.get(key);
     if (same && !same.isSettled) return same;
-    const merged = options === noTaskOptions ? definition.options : { ...definition.options, ...options, name: definition.name };
+    const merged =
+      options === noTaskOptions ? definition.options : { ...definition.options, ...options, name: definition.name };
     const enqueued = named.prepare(definition, payload, merged, enqueueOptions, this.origin);
     const call = named.callOf(enqueued);
     const carrier = { id: enqueued.envelope.id, earlierAttempts: 0, progressed: () => undefined };
@@ -117,7 +118,8 @@ export class Outbox {
       log,
     );
     for (const [key, task] of lined) {
-      if (unwanted.includes(task) || !this.environment.named.claim(task, key)) this.owner.queue.withdraw(task, 'discarded');
+      if (unwanted.includes(task) || !this.environment.named.claim(task, key))
+        this.owner.queue.withdraw(task, 'discarded');
     }
   }
 
@@ -182,7 +184,8 @@ export class Outbox {
   }
 
   #discardUnwanted(outcome: TaskOutcome): void {
-    for (const task of unwantedTasks(this.waiting, outcome, this.environment.engine.log)) this.withdraw(task, 'discarded');
+    for (const task of unwantedTasks(this.waiting, outcome, this.environment.engine.log))
+      this.withdraw(task, 'discarded');
   }
 
   #send(backend: TaskBackend, batch: readonly Held[]): Promise<void> {

@@ -3,13 +3,13 @@ import type { Rank } from '../disposal/disposable-entry.js';
 import { Disposables } from '../disposal/disposables.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import type { ResourceHolder } from '../disposal/resource-holder.js';
-import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors.js';
+import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors/errors.js';
 import type { TaskUnit } from '../execution/task-attempt.js';
 import type { RunSlots } from '../execution/run-slots.js';
 import { type Answer, TaskQueue } from '../execution/task-queue.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
-import type { Enrolled } from '../roll.js';
+import type { Enrolled } from '../execution/unordered-list.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { captureSite } from '../tasks/capture-site.js';
 import type { TaskDefinition } from '../tasks/define-task.js';
@@ -176,7 +176,9 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
         return;
       }
       this.#outcome = Object.freeze(
-        this.#failure ? { succeeded: false, error: this.#failure.error, ...response } : { succeeded: true, ...response },
+        this.#failure
+          ? { succeeded: false, error: this.#failure.error, ...response }
+          : { succeeded: true, ...response },
       );
       this.#outbox?.decide(this.#outcome);
       this.#drain();

@@ -1,6 +1,6 @@
 import type { DisposalPlan } from '../disposal/disposal-plan.js';
 import type { TaskEngine } from '../execution/task-engine.js';
-import type { Enrolled } from '../roll.js';
+import type { Enrolled } from '../execution/unordered-list.js';
 import type { NamedTasks } from '../tasks/named-tasks.js';
 
 /** What the scopes of an application share. */

@@ -37,7 +37,9 @@ export class BackgroundTasksHost {
    *
    * @throws INVALID_OPTION
    */
-  drain({ timeoutMs = this.scopes.engine.options.shutdownTimeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  drain({
+    timeoutMs = this.scopes.engine.options.shutdownTimeoutMs,
+  }: { readonly timeoutMs?: number } = {}): Promise<void> {
     milliseconds('timeoutMs', timeoutMs);
     return (this.#drain ??= this.#drainWithin(timeoutMs));
   }

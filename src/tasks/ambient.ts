@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TaskContext } from '../contracts/task-context.js';
-import { OutsideScopeError, OutsideTaskError } from '../errors.js';
+import { OutsideScopeError, OutsideTaskError } from '../errors/errors.js';
 import type { BackgroundTasks } from './background-tasks.js';
 
 /** What code without an injector at hand belongs to: a request, a unit of work, or a task of one. */
@@ -32,7 +32,8 @@ export const ambient = {
   },
 
   /** Calls `fn` with the store, for it and for all that it begins. */
-  run: <A extends unknown[], R>(store: Ambient, fn: (...args: A) => R, ...args: A): R => storage.run(store, fn, ...args),
+  run: <A extends unknown[], R>(store: Ambient, fn: (...args: A) => R, ...args: A): R =>
+    storage.run(store, fn, ...args),
 
   /**
    * Calls a task's function, in the task's own async resource. The store is set if it is free, else

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, group, milliseconds, oneOf } from '../options/checks.js';
 import { type CheckedTaskOptions, retryRule, type TaskOptions } from '../options/task-options.js';
 import type { BackendSettings } from './backend-settings.js';
@@ -99,5 +99,9 @@ export function assertDefinition(value: unknown): asserts value is TaskDefinitio
 const standardSchema: Check<StandardSchemaV1> = (option, value) => {
   const standard = (value as Partial<StandardSchemaV1> | null)?.['~standard'];
   if (typeof standard?.validate === 'function') return value as StandardSchemaV1;
-  throw new InvalidOptionError(option, value, 'Give a Standard Schema: an object of zod 4, valibot, arktype or the like.');
+  throw new InvalidOptionError(
+    option,
+    value,
+    'Give a Standard Schema: an object of zod 4, valibot, arktype or the like.',
+  );
 };

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, group, nonEmptyString } from '../options/checks.js';
 import type { BackendSettings } from './backend-settings.js';
 

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../contracts/json.js';
 import type { TaskEnvelope, TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import type { TracePropagation } from '../contracts/trace-propagation.js';
-import { InvalidOptionError } from '../errors.js';
-import { UnknownTaskError } from '../named-task-errors.js';
+import { InvalidOptionError } from '../errors/errors.js';
+import { UnknownTaskError } from '../errors/named-task-errors.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from './define-task.js';
@@ -54,7 +54,11 @@ export class NamedTasks extends TaskBackends {
 
   override use(backend: TaskBackend): void {
     if (this.#backend)
-      throw new InvalidOptionError('backend', backend, 'There is one already: import one module that brings a backend.');
+      throw new InvalidOptionError(
+        'backend',
+        backend,
+        'There is one already: import one module that brings a backend.',
+      );
     this.#backend = backend;
   }
 
@@ -136,7 +140,9 @@ export class NamedTasks extends TaskBackends {
     const captured = this.options.captureContext?.(origin.request);
     return {
       ...ownTrace,
-      ...(captured !== undefined && { captured: this.#json(`What captureContext returned for task "${name}"`, captured) }),
+      ...(captured !== undefined && {
+        captured: this.#json(`What captureContext returned for task "${name}"`, captured),
+      }),
       ...ownLimit,
     };
   }

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { JsonValue } from '../contracts/json.js';
-import { describeKind } from '../describe-value.js';
-import { InvalidPayloadError } from '../named-task-errors.js';
+import { describeKind } from '../errors/describe-value.js';
+import { InvalidPayloadError } from '../errors/named-task-errors.js';
 import type { TaskDefinition } from './define-task.js';
 
 /** Far deeper than any payload, well before the parsers of other processes give up. */
@@ -119,7 +119,12 @@ class PayloadCopy {
       this.#steps.pop();
     }
     const maker = copy.constructor as unknown;
-    if (Object.hasOwn(copy, 'constructor') && typeof maker === 'object' && maker !== null && Object.hasOwn(maker, 'prototype')) {
+    if (
+      Object.hasOwn(copy, 'constructor') &&
+      typeof maker === 'object' &&
+      maker !== null &&
+      Object.hasOwn(maker, 'prototype')
+    ) {
       this.#steps.push('constructor', 'prototype');
       throw this.#refuse('has a name that can change the prototype of objects');
     }
@@ -160,5 +165,8 @@ function stepsOf(issue: StandardSchemaV1.Issue | undefined): readonly PropertyKe
 }
 
 function pathOf(steps: readonly PropertyKey[]): string {
-  return steps.reduce<string>((path, step) => path + (typeof step === 'number' ? `[${step}]` : pathStep(String(step))), '$');
+  return steps.reduce<string>(
+    (path, step) => path + (typeof step === 'number' ? `[${step}]` : pathStep(String(step))),
+    '$',
+  );
 }

@@ -1,4 +1,4 @@
-import { NotAFunctionError, UnknownMethodError } from '../errors.js';
+import { NotAFunctionError, UnknownMethodError } from '../errors/errors.js';
 
 /** What a task will call. */
 export interface TaskCall {

@@ -11,7 +11,8 @@ export interface TaskRuns<Payload> {
 }
 
 /** What the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof SendInvoice>`. */
-export type Handles<Definition> = Definition extends TaskDefinition<infer _Input, infer Output> ? TaskRuns<Output> : never;
+export type Handles<Definition> =
+  Definition extends TaskDefinition<infer _Input, infer Output> ? TaskRuns<Output> : never;
 
 const HANDLED = Symbol('nestjs-background-tasks:handled');
 
@@ -28,5 +29,7 @@ export function TaskHandler<Input, Output>(definition: TaskDefinition<Input, Out
 
 /** The definition that a class handles itself, not the class it extends. */
 export function handledBy(metatype: unknown): TaskDefinition | undefined {
-  return typeof metatype === 'function' ? (Reflect.getOwnMetadata(HANDLED, metatype) as TaskDefinition | undefined) : undefined;
+  return typeof metatype === 'function'
+    ? (Reflect.getOwnMetadata(HANDLED, metatype) as TaskDefinition | undefined)
+    : undefined;
 }

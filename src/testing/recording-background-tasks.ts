@@ -1,6 +1,6 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TaskReport } from '../contracts/task-report.js';
-import { TaskNotRecordedError, TasksFailedError } from '../errors.js';
+import { TaskNotRecordedError, TasksFailedError } from './testing-errors.js';
 import { TaskEngine } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import { resolveModuleOptions } from '../options/module-options.js';

@@ -1,4 +1,4 @@
-import { TaskNotRecordedError } from '../errors.js';
+import { TaskNotRecordedError } from './testing-errors.js';
 import { type CheckedTaskOptions, checkTaskOptions, type TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import {
@@ -105,7 +105,11 @@ export class RecordingTasks extends BackgroundTasks {
     return Object.entries(this.#options).every(([option, value]) => matches(value, given[option as keyof TaskOptions]));
   }
 
-  #assertOne<T extends { readonly task: BackgroundTask }>(name: string, recorded: readonly T[], isWanted: (task: T) => boolean) {
+  #assertOne<T extends { readonly task: BackgroundTask }>(
+    name: string,
+    recorded: readonly T[],
+    isWanted: (task: T) => boolean,
+  ) {
     if (recorded.some(isWanted)) return;
     throw new TaskNotRecordedError(
       name,

@@ -1,5 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { TasksFailedError } from '../errors.js';
+import { TasksFailedError } from './testing-errors.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 
 /**

@@ -1,3 +1,13 @@
+export {
+  ThreadArgumentsTooLargeError,
+  ThreadCancelledError,
+  ThreadCrashedError,
+  ThreadModuleNotLoadedError,
+  ThreadOptionsDifferError,
+  ThreadQueueFullError,
+  ThreadValueNotCloneableError,
+  UnknownThreadExportError,
+} from './thread-errors.js';
 export { threadTask } from './thread-task.js';
 export type { ThreadExport, ThreadFunction } from './thread-task.js';
 export { WorkerThreadsModule } from './worker-threads.module.js';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { ThreadOptionsDifferError } from '../thread-errors.js';
+import { ThreadOptionsDifferError } from './thread-errors.js';
 import type { ThreadCall } from './thread-call.js';
 import { ThreadPool } from './thread-pool.js';
 import { type ResolvedWorkerThreadsOptions, resolveWorkerThreadsOptions } from './worker-threads-options.js';

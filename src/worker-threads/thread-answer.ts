@@ -4,7 +4,7 @@ import {
   ThreadModuleNotLoadedError,
   ThreadValueNotCloneableError,
   UnknownThreadExportError,
-} from '../thread-errors.js';
+} from './thread-errors.js';
 import { errorTypes, type PackedError, type ThreadAnswer } from './thread-protocol.js';
 
 /** Returns what the function returned, or throws what it threw, or why it never got that far. */
@@ -19,7 +19,11 @@ export function readAnswer(answer: ThreadAnswer, name: string, module: string): 
     case 'not-loaded':
       throw new ThreadModuleNotLoadedError(name, module, unpackError(answer.error));
     case 'not-cloneable':
-      throw new ThreadValueNotCloneableError('The result', name, answer.type === 'object' ? 'an object' : `a ${answer.type}`);
+      throw new ThreadValueNotCloneableError(
+        'The result',
+        name,
+        answer.type === 'object' ? 'an object' : `a ${answer.type}`,
+      );
     case 'unknown-export':
       throw new UnknownThreadExportError(name, module, answer.functions);
   }

@@ -1,6 +1,6 @@
 import { DefaultSerializer } from 'node:v8';
-import { describeKind } from '../describe-value.js';
-import { ThreadArgumentsTooLargeError, ThreadValueNotCloneableError } from '../thread-errors.js';
+import { describeKind } from '../errors/describe-value.js';
+import { ThreadArgumentsTooLargeError, ThreadValueNotCloneableError } from './thread-errors.js';
 
 /** Copies the arguments of a call. Throws THREAD_VALUE_NOT_CLONEABLE or THREAD_ARGUMENTS_TOO_LARGE. */
 export function copyArguments(name: string, args: readonly unknown[], maxBytes: number): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { ThreadCancelledError } from '../thread-errors.js';
+import { ThreadCancelledError } from './thread-errors.js';
 import { OPEN, WITHDRAWN } from './thread-protocol.js';
 
 /** What a call runs. */

@@ -11,7 +11,9 @@ export function logStrayErrors(message: unknown): void {
   if (typeof message !== 'object' || message === null || !(STRAY_ERROR in message)) return;
   const { strayOf, error } = message[STRAY_ERROR] as StrayError;
   const whose = strayOf === undefined ? 'A module' : `Thread function "${strayOf}"`;
-  logger.error(`${whose} left something running that failed, and its thread is replaced: ${errorText(unpackError(error))}`);
+  logger.error(
+    `${whose} left something running that failed, and its thread is replaced: ${errorText(unpackError(error))}`,
+  );
 }
 
 export function logCancelled(names: readonly string[]): void {

@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina';
-import { ThreadCrashedError, ThreadQueueFullError } from '../thread-errors.js';
+import { ThreadCrashedError, ThreadQueueFullError } from './thread-errors.js';
 import { checkThreadArguments, copyArguments } from './thread-arguments.js';
 import { readAnswer } from './thread-answer.js';
 import { ThreadAttempt, type ThreadCall } from './thread-call.js';

@@ -1,13 +1,14 @@
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError } from '../errors/errors.js';
 import { ambient, currentTask } from '../tasks/ambient.js';
 import { CHECK_ARGUMENTS } from '../tasks/task-call.js';
-import { UnknownThreadExportError } from '../thread-errors.js';
+import { UnknownThreadExportError } from './thread-errors.js';
 import { sharedThreads } from './shared-threads.js';
 import { checkThreadArguments } from './thread-arguments.js';
 import { ThreadCall } from './thread-call.js';
 
 /** The names of the functions that a module exports. */
-export type ThreadExport<M> = { [K in keyof M]-?: M[K] extends (...args: never[]) => unknown ? K : never }[keyof M] & string;
+export type ThreadExport<M> = { [K in keyof M]-?: M[K] extends (...args: never[]) => unknown ? K : never }[keyof M] &
+  string;
 
 /** A function of a module, as it is called from another thread: the same arguments, and a promise of the result. */
 export type ThreadFunction<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
@@ -42,7 +43,11 @@ export function threadTask<M extends object, K extends ThreadExport<M>>(module: 
 export function threadTask(module: URL, name: string): (...args: unknown[]) => Promise<unknown>;
 export function threadTask(module: URL, name: string): (...args: unknown[]) => Promise<unknown> {
   if (!(module instanceof URL) || module.protocol !== 'file:') {
-    throw new InvalidOptionError('module', module, "Give the URL of a file: new URL('./thumbnail.js', import.meta.url).");
+    throw new InvalidOptionError(
+      'module',
+      module,
+      "Give the URL of a file: new URL('./thumbnail.js', import.meta.url).",
+    );
   }
   const { href } = module;
   if (typeof name !== 'string' || name === '') throw new UnknownThreadExportError(name, href);

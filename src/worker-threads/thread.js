@@ -83,7 +83,10 @@ async function perform(href, name, args) {
   // Its own keys alone: "constructor" and the like are inherited, and name nothing that was meant to be called.
   const fn = Object.hasOwn(exported, name) ? exported[name] : undefined;
   if (typeof fn !== 'function') {
-    return { kind: 'unknown-export', functions: Object.keys(exported).filter((key) => typeof exported[key] === 'function') };
+    return {
+      kind: 'unknown-export',
+      functions: Object.keys(exported).filter((key) => typeof exported[key] === 'function'),
+    };
   }
   let value;
   /** @type {PackedError | undefined} */

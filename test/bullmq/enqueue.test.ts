@@ -12,7 +12,8 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     const proxy = await countRoundTrips(Number(new URL(url).port));
     const proxied = new URL(url);
     proxied.port = String(proxy.port);
-    const throughProxy = 'connection' in options ? { connection: proxied.href } : { ...options, postgres: proxied.href };
+    const throughProxy =
+      'connection' in options ? { connection: proxied.href } : { ...options, postgres: proxied.href };
     const durable = await startDurable({ server: { options: throughProxy } });
     await untilReady(durable);
     // The first one loads the script, or opens a connection.
@@ -44,21 +45,27 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     expect(await durable.backend.queue.getWaitingCount()).toBe(1);
   });
 
-  it.each(['a:b:c', '0', '12345', '', 'x'.repeat(10_000), '☃'])('takes any string for a key: %#', async (idempotencyKey) => {
-    const durable = await startDurable({ server: server() });
-    await untilReady(durable);
+  it.each(['a:b:c', '0', '12345', '', 'x'.repeat(10_000), '☃'])(
+    'takes any string for a key: %#',
+    async (idempotencyKey) => {
+      const durable = await startDurable({ server: server() });
+      await untilReady(durable);
 
-    await durable.backend.accept([enqueued('send', { idempotencyKey })]);
-    await durable.backend.accept([enqueued('send', { idempotencyKey })]);
+      await durable.backend.accept([enqueued('send', { idempotencyKey })]);
+      await durable.backend.accept([enqueued('send', { idempotencyKey })]);
 
-    expect(await durable.backend.queue.getWaitingCount()).toBe(1);
-  });
+      expect(await durable.backend.queue.getWaitingCount()).toBe(1);
+    },
+  );
 
   it('keeps two tasks of one key apart if their names differ', async () => {
     const durable = await startDurable({ server: server() });
     await untilReady(durable);
 
-    await durable.backend.accept([enqueued('send', { idempotencyKey: '7' }), enqueued('ship', { idempotencyKey: '7' })]);
+    await durable.backend.accept([
+      enqueued('send', { idempotencyKey: '7' }),
+      enqueued('ship', { idempotencyKey: '7' }),
+    ]);
 
     expect(await durable.backend.queue.getWaitingCount()).toBe(2);
   });
@@ -88,7 +95,10 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     const tasks = [
       enqueued('plain'),
       enqueued('retried', { retry }),
-      enqueued('told', { retry, settings: { attempts: 2, priority: 3, delay: 60_000, backoff: { type: 'fixed', delay: 5 } } }),
+      enqueued('told', {
+        retry,
+        settings: { attempts: 2, priority: 3, delay: 60_000, backoff: { type: 'fixed', delay: 5 } },
+      }),
     ];
 
     await durable.backend.accept(tasks);

@@ -1,10 +1,10 @@
 import { Cluster, Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { BullMqBackgroundTasksModule } from '../../src/bullmq/index.js';
-import { resolveBullMqOptions, type BullMqOptions } from '../../src/bullmq/bullmq-options.js';
-import { checkBullMqSettings } from '../../src/bullmq/bullmq-task-settings.js';
-import { failureReason } from '../../src/bullmq/failure-reason.js';
-import { ownBackoff, retryToBullMq } from '../../src/bullmq/retry-backoff.js';
+import { resolveBullMqOptions, type BullMqOptions } from '../../src/bullmq/options/bullmq-options.js';
+import { checkBullMqSettings } from '../../src/bullmq/options/bullmq-task-settings.js';
+import { failureReason } from '../../src/bullmq/server/failure-reason.js';
+import { ownBackoff, retryToBullMq } from '../../src/bullmq/worker/retry-backoff.js';
 import { defineTask, InvalidOptionError, TaskHandler, TaskScopes } from '../../src/index.js';
 import { checkEnqueueOptions } from '../../src/tasks/enqueue-options.js';
 import { startContext } from '../support/start-context.js';
@@ -170,7 +170,9 @@ describe('what a task says to BullMQ', () => {
       run(): void {}
     }
 
-    await expect(startContext({ imports: [bullMq()], providers: [WrongHandler] })).rejects.toThrow('"wrong.bullmq.priorty"');
+    await expect(startContext({ imports: [bullMq()], providers: [WrongHandler] })).rejects.toThrow(
+      '"wrong.bullmq.priorty"',
+    );
   });
 
   it('is refused by the enqueue that says it', async () => {
@@ -181,7 +183,9 @@ describe('what a task says to BullMQ', () => {
     }
     const { app } = await startContext({ imports: [bullMq()], providers: [RightHandler] });
 
-    const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(Right, {}, { bullmq: { priorty: 2 } as object }));
+    const enqueued = app
+      .get(TaskScopes)
+      .run(({ tasks }) => void tasks.enqueue(Right, {}, { bullmq: { priorty: 2 } as object }));
 
     await expect(enqueued).rejects.toThrow('"enqueue.bullmq.priorty"');
   });
@@ -197,18 +201,24 @@ describe('the retry of a task', () => {
   });
 
   it('is a fixed one where the waits are equal', () => {
-    expect(retryToBullMq({ ...retry, factor: 1 })).toEqual({ attempts: 4, backoff: { type: 'fixed', delay: 100, jitter: 0.5 } });
+    expect(retryToBullMq({ ...retry, factor: 1 })).toEqual({
+      attempts: 4,
+      backoff: { type: 'fixed', delay: 100, jitter: 0.5 },
+    });
   });
 
   it.each([
     { factor: 3, maxDelayMs: 30_000, waits: [100, 300, 900] },
     { factor: 2, maxDelayMs: 150, waits: [100, 150, 150] },
-  ])('keeps a factor of $factor and a longest wait of $maxDelayMs ms, which BullMQ has no words for', ({ waits, ...rest }) => {
-    const { backoff } = retryToBullMq({ ...retry, ...rest, jitter: 0 });
-    const stored = JSON.parse(JSON.stringify(backoff)) as { readonly type: string };
+  ])(
+    'keeps a factor of $factor and a longest wait of $maxDelayMs ms, which BullMQ has no words for',
+    ({ waits, ...rest }) => {
+      const { backoff } = retryToBullMq({ ...retry, ...rest, jitter: 0 });
+      const stored = JSON.parse(JSON.stringify(backoff)) as { readonly type: string };
 
-    expect([1, 2, 3].map((made) => ownBackoff(made, stored.type, stored))).toEqual(waits);
-  });
+      expect([1, 2, 3].map((made) => ownBackoff(made, stored.type, stored))).toEqual(waits);
+    },
+  );
 
   it('waits what is said where another program uses a type of its own', () => {
     expect(ownBackoff(1, 'theirs', { type: 'theirs', delay: 70 })).toBe(70);

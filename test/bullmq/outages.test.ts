@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { BackendUnavailableError } from '../../src/named-task-errors.js';
+import { BackendUnavailableError } from '../../src/errors/named-task-errors.js';
 import { deferred } from '../support/deferred.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
@@ -156,7 +156,10 @@ async function refusals({ backend }: DurableApp, count: number) {
   const attempts = [];
   for (let index = 0; index < count; index += 1) attempts.push(await timed(() => backend.accept([enqueued('send')])));
   const times = attempts.map(({ ms }) => ms).toSorted((a, b) => a - b);
-  return { medianMs: times[count / 2]!, errors: attempts.map(({ error }) => error).filter((error) => error !== undefined) };
+  return {
+    medianMs: times[count / 2]!,
+    errors: attempts.map(({ error }) => error).filter((error) => error !== undefined),
+  };
 }
 
 /** From now until a task is accepted. */

@@ -39,7 +39,10 @@ describe('B30 · on Redis', () => {
 
   it('is reached by the options of a client', async () => {
     const { hostname: host, port } = new URL(server().url);
-    const durable = await startDurable({ server: server(), options: { connection: { host, port: Number(port), db: 3 } } });
+    const durable = await startDurable({
+      server: server(),
+      options: { connection: { host, port: Number(port), db: 3 } },
+    });
     await untilReady(durable);
 
     await durable.backend.accept([enqueued('send')]);
@@ -104,7 +107,10 @@ describe('B30 · on Redis', () => {
     }
     const { hostname: host, port } = new URL(server().url);
     @Module({
-      imports: [BullModule.forRoot({ connection: { host, port: Number(port) } }), BullModule.registerQueue({ name: orders })],
+      imports: [
+        BullModule.forRoot({ connection: { host, port: Number(port) } }),
+        BullModule.registerQueue({ name: orders }),
+      ],
       providers: [OrdersProcessor, Orders],
     })
     class OrdersModule {}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BullMqLog } from '../../src/bullmq/bullmq-log.js';
-import type { NewJob, TaskQueue } from '../../src/bullmq/job-server.js';
-import { Withdrawals } from '../../src/bullmq/withdrawals.js';
+import type { NewJob, TaskQueue } from '../../src/bullmq/server/job-server.js';
+import { Withdrawals } from '../../src/bullmq/server/withdrawals.js';
 
 describe('B32 · withdrawals from a server that leaves half-way', () => {
   it('tell of what had started once, and ask again for the rest', async () => {

@@ -57,7 +57,9 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await untilReady(durable);
     runner.handle('last');
 
-    await durable.backend.accept(['send', 'send', 'send', 'send', 'fail', 'fail', 'fail', 'fail'].map((name) => enqueued(name)));
+    await durable.backend.accept(
+      ['send', 'send', 'send', 'send', 'fail', 'fail', 'fail', 'fail'].map((name) => enqueued(name)),
+    );
     // What outlives every rule shows that those before it have ended.
     const last = enqueued('last', { settings: { removeOnComplete: { count: 10 } } });
     await durable.backend.accept([last]);
@@ -191,7 +193,10 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     ['an array for a context', { ...envelope, context: [] }],
     ['a trace of numbers', { ...envelope, context: { trace: { traceparent: 1 } } }],
     ['a member that no task has', { ...envelope, extra: 1 }],
-    ['a prototype in the payload', { ...envelope, payload: JSON.parse('{"a":[{"__proto__":{"admin":true}}]}') as unknown }],
+    [
+      'a prototype in the payload',
+      { ...envelope, payload: JSON.parse('{"a":[{"__proto__":{"admin":true}}]}') as unknown },
+    ],
   ])('keeps a job as failed that holds %s, tries it once and goes on', async (_what, data) => {
     const runner = new RecordedRunner().handle('send');
     const durable = await started(runner);
@@ -243,7 +248,10 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     const held = deferred();
     runner.handle('hold', async ({ id, name }) => {
       await held.promise;
-      return { report: { id, name, state: 'failed', attempts: 1, durationMs: 5, error: new Error('stopped') }, isStopped: true };
+      return {
+        report: { id, name, state: 'failed', attempts: 1, durationMs: 5, error: new Error('stopped') },
+        isStopped: true,
+      };
     });
     const first = await started(runner);
     const task = enqueued('hold', { settings: { attempts: 1 } });

@@ -71,7 +71,11 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
   it('disposes of what was built when an asynchronous factory rejects', async () => {
     const { app, url } = await startApp(platform, {
       controllers: [BrokenController],
-      providers: [Service, { provide: 'other', useFactory: () => undefined }, rejecting(() => Promise.reject(new Error('no')))],
+      providers: [
+        Service,
+        { provide: 'other', useFactory: () => undefined },
+        rejecting(() => Promise.reject(new Error('no'))),
+      ],
     });
 
     const { status } = await fetchText(`${url}/broken`);
@@ -151,7 +155,10 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
   });
 
   it('leaves no scope open', async () => {
-    const { app, url } = await startApp(platform, { controllers: [PathsController, DeniedController], providers: [Service] });
+    const { app, url } = await startApp(platform, {
+      controllers: [PathsController, DeniedController],
+      providers: [Service],
+    });
     const paths = ['/denied', '/paths/number/none', '/paths/throws', '/paths/filtered'];
 
     await Promise.all(paths.map((path) => fetchText(url + path)));

@@ -21,7 +21,10 @@ const behaviours = {
     run: () => Promise.reject(new Error('rejected by a disposer')),
     logged: [expect.stringMatching(/rejected by a disposer/)],
   },
-  hang: { run: () => new Promise(() => undefined), logged: [expect.stringMatching(/Disposing Odd took longer than 20 ms/)] },
+  hang: {
+    run: () => new Promise(() => undefined),
+    logged: [expect.stringMatching(/Disposing Odd took longer than 20 ms/)],
+  },
   'throw undefined': {
     run: () => {
       throw undefined as unknown as Error;
@@ -34,13 +37,16 @@ const matrix = disposers.flatMap((disposer) =>
 );
 
 describe.each(platforms)('B24 disposers that fail on $name', (platform) => {
-  it.each(matrix)('disposes of the others when a $disposer has the behaviour "$name"', async ({ disposer, run, logged }) => {
-    const { lines, status } = await visit(platform, oddOne(disposer, run));
+  it.each(matrix)(
+    'disposes of the others when a $disposer has the behaviour "$name"',
+    async ({ disposer, run, logged }) => {
+      const { lines, status } = await visit(platform, oddOne(disposer, run));
 
-    expect(status).toBe(200);
-    expect(journal).toEqual(['Above', 'odd', 'Below']);
-    expect(lines).toEqual(logged);
-  });
+      expect(status).toBe(200);
+      expect(journal).toEqual(['Above', 'odd', 'Below']);
+      expect(lines).toEqual(logged);
+    },
+  );
 
   it('logs several failures as one AggregateError in one line, with each of them in it', async () => {
     @Injectable({ scope: Scope.REQUEST })
@@ -86,7 +92,11 @@ function oddOne(disposer: (typeof disposers)[number], run: () => unknown): Type 
     constructor(readonly below: Below) {}
   }
   const name =
-    disposer === 'Symbol.dispose' ? Symbol.dispose : disposer === 'Symbol.asyncDispose' ? Symbol.asyncDispose : disposer;
+    disposer === 'Symbol.dispose'
+      ? Symbol.dispose
+      : disposer === 'Symbol.asyncDispose'
+        ? Symbol.asyncDispose
+        : disposer;
   Object.defineProperty(Odd.prototype, name, {
     value: () => {
       journal.push('odd');

@@ -12,7 +12,9 @@ const journal = useJournal();
 
 describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
   it('is not disposed of when it is a value', async () => {
-    const { body } = await visit(platform, '/service', (builder) => builder.overrideProvider(Service).useValue(new Override()));
+    const { body } = await visit(platform, '/service', (builder) =>
+      builder.overrideProvider(Service).useValue(new Override()),
+    );
 
     expect(body).toBe('Override');
     expect(journal).toEqual([]);
@@ -20,7 +22,9 @@ describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
 
   it('is not disposed of when a plain factory returned it', async () => {
     const { body } = await visit(platform, '/service', (builder) =>
-      builder.overrideProvider(Service).useFactory({ factory: (_request: unknown) => new Override(), inject: [REQUEST] }),
+      builder
+        .overrideProvider(Service)
+        .useFactory({ factory: (_request: unknown) => new Override(), inject: [REQUEST] }),
     );
 
     expect(body).toBe('Override');
@@ -28,14 +32,18 @@ describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
   });
 
   it('is disposed of when it is a request-scoped class', async () => {
-    const { body } = await visit(platform, '/service', (builder) => builder.overrideProvider(Service).useClass(Override));
+    const { body } = await visit(platform, '/service', (builder) =>
+      builder.overrideProvider(Service).useClass(Override),
+    );
 
     expect(body).toBe('Override');
     expect(journal).toEqual(['Override disposed']);
   });
 
   it('is not disposed of when it is a class of the default scope', async () => {
-    const { body } = await visit(platform, '/service', (builder) => builder.overrideProvider(Service).useClass(Singleton));
+    const { body } = await visit(platform, '/service', (builder) =>
+      builder.overrideProvider(Service).useClass(Singleton),
+    );
 
     expect(body).toBe('Singleton');
     expect(journal).toEqual([]);
@@ -44,7 +52,9 @@ describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
 
 describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
   it.each(['/injected', '/acquired'])('gives %s the value in its place, and is left alone', async (path) => {
-    const { body } = await visit(platform, path, (builder) => builder.overrideProvider('session').useValue(new Override()));
+    const { body } = await visit(platform, path, (builder) =>
+      builder.overrideProvider('session').useValue(new Override()),
+    );
 
     expect(body).toBe('Override');
     expect(journal).toEqual([]);
@@ -59,12 +69,15 @@ describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
     expect(journal).toEqual([]);
   });
 
-  it.each(['/injected', '/acquired'])('gives %s an instance of the class in its place, and disposes of it', async (path) => {
-    const { body } = await visit(platform, path, (builder) => builder.overrideProvider('session').useClass(Override));
+  it.each(['/injected', '/acquired'])(
+    'gives %s an instance of the class in its place, and disposes of it',
+    async (path) => {
+      const { body } = await visit(platform, path, (builder) => builder.overrideProvider('session').useClass(Override));
 
-    expect(body).toBe('Override');
-    expect(journal).toEqual(['Override disposed']);
-  });
+      expect(body).toBe('Override');
+      expect(journal).toEqual(['Override disposed']);
+    },
+  );
 
   it.each(['/injected', '/acquired'])('gives %s another resource in its place, and exits that', async (path) => {
     const { useFactory, inject } = provideResource({
@@ -84,7 +97,11 @@ describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
   });
 });
 
-async function visit(platform: Platform, path: string, override: (builder: TestingModuleBuilder) => TestingModuleBuilder) {
+async function visit(
+  platform: Platform,
+  path: string,
+  override: (builder: TestingModuleBuilder) => TestingModuleBuilder,
+) {
   const session = provideResource({
     provide: 'session',
     async *useFactory() {

@@ -37,7 +37,11 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
   it('disposes of each request’s own instances', async () => {
     const { app, url } = await startApp(platform, { controllers: [EverythingController], providers: [Service] });
 
-    await Promise.all([fetchText(`${url}/everything/1`), fetchText(`${url}/everything/2`), fetchText(`${url}/everything/3`)]);
+    await Promise.all([
+      fetchText(`${url}/everything/1`),
+      fetchText(`${url}/everything/2`),
+      fetchText(`${url}/everything/3`),
+    ]);
     await settled(app);
 
     expect(journal.filter((name) => name === 'Service')).toHaveLength(3);
@@ -73,7 +77,10 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
   });
 
   it('disposes of what ModuleRef resolved with the context of a request-scoped controller', async () => {
-    const { app, url } = await startApp(platform, { controllers: [ResolvingController], providers: [Service, LazyService] });
+    const { app, url } = await startApp(platform, {
+      controllers: [ResolvingController],
+      providers: [Service, LazyService],
+    });
 
     await fetchText(`${url}/resolving`);
     await settled(app);

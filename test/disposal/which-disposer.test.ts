@@ -1,4 +1,14 @@
-import { Controller, ForbiddenException, Get, HttpCode, Inject, Injectable, Module, Scope, type Type } from '@nestjs/common';
+import {
+  Controller,
+  ForbiddenException,
+  Get,
+  HttpCode,
+  Inject,
+  Injectable,
+  Module,
+  Scope,
+  type Type,
+} from '@nestjs/common';
 import { ContextIdFactory, LazyModuleLoader, ModuleRef, REQUEST } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import type { OnRequestDispose, TaskOutcome } from '../../src/index.js';

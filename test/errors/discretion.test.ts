@@ -72,7 +72,9 @@ describe('what was meant for something else', () => {
     const start = Test.createTestingModule({ imports: [AppModule] }).compile();
 
     await expect(start).rejects.toThrow(InvalidOptionError);
-    await expect(start).rejects.toThrow('Invalid option "password": received a string. There is no such option; there are ');
+    await expect(start).rejects.toThrow(
+      'Invalid option "password": received a string. There is no such option; there are ',
+    );
     await expect(start).rejects.not.toThrow('canary');
   });
 
@@ -80,7 +82,9 @@ describe('what was meant for something else', () => {
     const tasks = new RecordingBackgroundTasks();
     const provider = { provide: Card, useFactory: () => new Card(), dispose: () => undefined, password: 'canary' };
 
-    expect(() => tasks.with({ password: 'canary' } as TaskOptions)).toThrow('received a string. There is no such option');
+    expect(() => tasks.with({ password: 'canary' } as TaskOptions)).toThrow(
+      'received a string. There is no such option',
+    );
     expect(() => provideResource(provider)).toThrow('received a string. There is no such option');
   });
 });

@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import * as api from '../../src/index.js';
+import * as rootEntry from '../../src/index.js';
+import * as testingEntry from '../../src/testing/index.js';
+import * as threadsEntry from '../../src/worker-threads/index.js';
 import { BackgroundTasksError, type BackgroundTasksErrorCode } from '../../src/index.js';
+
+/** Every error leaves by the entry point of the room that throws it. */
+const api = { ...rootEntry, ...testingEntry, ...threadsEntry };
 
 /** One example of each error: the members of the record are the codes, so that none can be left out. */
 const examples: Record<BackgroundTasksErrorCode, Example> = {
@@ -60,7 +65,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'Task "send"',
     fix: 'beforeApplicationShutdown()',
   },
-  QUEUE_FULL: { error: new api.QueueFullError('send', 10), wrong: '"send"', value: '10 tasks', fix: 'Raise maxPending' },
+  QUEUE_FULL: {
+    error: new api.QueueFullError('send', 10),
+    wrong: '"send"',
+    value: '10 tasks',
+    fix: 'Raise maxPending',
+  },
   TASK_CHAIN_TOO_LONG: {
     error: new api.TaskChainTooLongError('send', 1_000),
     wrong: '"send"',
@@ -209,11 +219,14 @@ describe('the codes of the errors', () => {
 });
 
 describe('the messages of the errors', () => {
-  it.each(Object.entries(examples))('%s names what was wrong, the value and the fix', (_code, { error, wrong, value, fix }) => {
-    expect(error.message).toContain(wrong);
-    expect(error.message).toContain(value);
-    expect(error.message).toContain(fix);
-  });
+  it.each(Object.entries(examples))(
+    '%s names what was wrong, the value and the fix',
+    (_code, { error, wrong, value, fix }) => {
+      expect(error.message).toContain(wrong);
+      expect(error.message).toContain(value);
+      expect(error.message).toContain(fix);
+    },
+  );
 
   it.each(Object.entries(examples))('%s is one line that ends like a sentence', (_code, { error }) => {
     expect(error.message).toMatch(/^[@"A-Z\d].*\.$|^(add|current)Task\(\).*\.$/);
@@ -238,6 +251,7 @@ interface Example {
 
 /** The codes as the source declares them: a type leaves nothing behind to look at. */
 function declaredCodes(): string[] {
-  const source = readFileSync(join(import.meta.dirname, '../../src/background-tasks-error.ts'), 'utf8');
-  return [...source.matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map((match) => match[1]!);
+  const files = ['errors/background-tasks-error.ts', 'testing/testing-errors.ts', 'worker-threads/thread-errors.ts'];
+  const source = files.map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8')).join('\n');
+  return [...source.matchAll(/^ +([A-Z_]+): true;$/gm)].map((match) => match[1]!);
 }

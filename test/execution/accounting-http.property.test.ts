@@ -46,7 +46,10 @@ describe.each(platforms)('B16 whatever happens to requests on $name', (platform)
         return {};
       }
     }
-    const { app, url, port } = await startApp(platform, { controllers: [MixedController], options: { observers: [accounts] } });
+    const { app, url, port } = await startApp(platform, {
+      controllers: [MixedController],
+      options: { observers: [accounts] },
+    });
     accounts.host = app.get(BackgroundTasksHost);
     let requests = 0;
 

@@ -6,7 +6,8 @@ import { createUnits } from '../support/units.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
 interface PlannedTask {
-  readonly kind: 'sync' | 'async' | 'throws' | 'rejects' | 'throws undefined' | 'slow' | 'never settles' | 'settles late';
+  readonly kind:
+    'sync' | 'async' | 'throws' | 'rejects' | 'throws undefined' | 'slow' | 'never settles' | 'settles late';
   readonly options: TaskOptions;
   /** What it adds while it runs. */
   readonly adds: readonly PlannedTask[];

@@ -25,7 +25,9 @@ describe('B12 the log line of a failed task', () => {
     const here = new Error('here').stack!;
     await run((tasks) => tasks.addTask(failing));
     const line = lineOf(here) + 1;
-    expect(logs.errors[0]).toMatch(new RegExp(`, added at .*failure-log\\.test\\.ts:${line}:\\d+\\)?\\): Error: no mail today`));
+    expect(logs.errors[0]).toMatch(
+      new RegExp(`, added at .*failure-log\\.test\\.ts:${line}:\\d+\\)?\\): Error: no mail today`),
+    );
   });
 
   it('names the place for a method and through with(), and for a task added by a task', async () => {

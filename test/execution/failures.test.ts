@@ -32,7 +32,9 @@ describe.each(hostileErrors)('B12 a task that fails with $what', ({ make }) => {
         ),
       );
       expect(ran).toEqual([0, 1, 2]);
-      expect(tasks.map((task) => task.state)).toEqual(positions.map((each) => (each === position ? 'failed' : 'succeeded')));
+      expect(tasks.map((task) => task.state)).toEqual(
+        positions.map((each) => (each === position ? 'failed' : 'succeeded')),
+      );
       expect(logs.errors).toHaveLength(1);
       expect(logs.errors[0]).toContain(`Task "anonymous" failed (id ${tasks[index]!.id}, attempt 1, `);
       expect(logs.errors[0]!.length).toBeLessThan(20_000);
@@ -48,7 +50,10 @@ describe.each(hostileErrors)('B12 a task that fails with $what', ({ make }) => {
 describe('B12 hostile tasks', () => {
   it.each<{ what: string; result: () => unknown }>([
     { what: 'a proxy that throws on everything', result: throwingProxy },
-    { what: 'an object whose then getter throws', result: () => Object.defineProperty({}, 'then', { get: () => raise(1) }) },
+    {
+      what: 'an object whose then getter throws',
+      result: () => Object.defineProperty({}, 'then', { get: () => raise(1) }),
+    },
     {
       what: 'a promise whose own then throws',
       result: () => Object.assign(Promise.resolve(), { then: () => raise(new Error('no then')) }),

@@ -27,20 +27,23 @@ describe('B15 maxRunning', () => {
   it.each([
     { kind: 'asynchronous', work: async (note: () => void) => note() },
     { kind: 'synchronous', work: (note: () => void): unknown => note() },
-  ])('lets requests with $kind tasks take turns: one with many does not keep the others waiting', async ({ work: each }) => {
-    const units = await startUnits({ maxRunning: 1 });
-    const { timeline, open, work } = await blocked(units);
-    const requests = ['a', 'b', 'c'].map((name) =>
-      units.run((tasks) => {
-        for (let i = 1; i <= 3; i++) tasks.addTask(each, () => timeline.note(`${name}${i}`));
-      }),
-    );
-    const late = units.run((tasks) => void tasks.addTask(each, () => timeline.note('late')));
-    await units.run((tasks) => void tasks.addTask(() => undefined).cancel());
-    open.resolve();
-    await Promise.all([work, late, ...requests]);
-    expect(timeline.events).toEqual(['blocked', 'a1', 'b1', 'c1', 'late', 'a2', 'b2', 'c2', 'a3', 'b3', 'c3']);
-  });
+  ])(
+    'lets requests with $kind tasks take turns: one with many does not keep the others waiting',
+    async ({ work: each }) => {
+      const units = await startUnits({ maxRunning: 1 });
+      const { timeline, open, work } = await blocked(units);
+      const requests = ['a', 'b', 'c'].map((name) =>
+        units.run((tasks) => {
+          for (let i = 1; i <= 3; i++) tasks.addTask(each, () => timeline.note(`${name}${i}`));
+        }),
+      );
+      const late = units.run((tasks) => void tasks.addTask(each, () => timeline.note('late')));
+      await units.run((tasks) => void tasks.addTask(() => undefined).cancel());
+      open.resolve();
+      await Promise.all([work, late, ...requests]);
+      expect(timeline.events).toEqual(['blocked', 'a1', 'b1', 'c1', 'late', 'a2', 'b2', 'c2', 'a3', 'b3', 'c3']);
+    },
+  );
 
   it('passes a slot to and fro between synchronous tasks of two requests without a deep stack', async () => {
     const units = await startUnits({ maxRunning: 1, maxPending: 30_000 });

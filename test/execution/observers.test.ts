@@ -66,7 +66,10 @@ describe('B16 observers', () => {
     const observer = new RecordingObserver();
     const broken = new BrokenObserver();
     const { run, host, logs } = await startUnits({ observers: [broken, observer] });
-    const tasks = await run((queue) => [queue.addTask(() => currentTask().progress(1)), queue.addTask(() => undefined)]);
+    const tasks = await run((queue) => [
+      queue.addTask(() => currentTask().progress(1)),
+      queue.addTask(() => undefined),
+    ]);
     expect(tasks.map((task) => task.state)).toEqual(['succeeded', 'succeeded']);
     expect(broken.calls).toBe(7);
     expect(observer.events).toHaveLength(7);
@@ -84,7 +87,9 @@ describe('B16 observers', () => {
 
   it('may be asynchronous and reject without an unhandled rejection', async () => {
     const rejections = new UnhandledRejections();
-    const observer: TaskObserver = { taskSettled: () => Promise.reject(new Error('metrics are down')) as unknown as void };
+    const observer: TaskObserver = {
+      taskSettled: () => Promise.reject(new Error('metrics are down')) as unknown as void,
+    };
     const { run, logs } = await startUnits({ observers: [observer] });
     await run((tasks) => {
       tasks.addTask(() => undefined);

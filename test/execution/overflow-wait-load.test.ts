@@ -14,14 +14,23 @@ describe.each(platforms)("B15 many requests with overflow 'wait' on $name", (pla
   it('all get their turn, and no more than maxPending tasks wait behind responses that were sent', async () => {
     answered.most = 0;
     const options = { maxPending: MAX_PENDING, maxRunning: 1, overflow: 'wait' } as const;
-    const { app, url } = await startApp(platform, { controllers: [AddingController], options, configure: countAnswered });
+    const { app, url } = await startApp(platform, {
+      controllers: [AddingController],
+      options,
+      configure: countAnswered,
+    });
     const counts = Array.from({ length: 60 }, (_, index) => (index % MAX_PENDING) + 1);
     const responses = await Promise.all(counts.map((count) => fetch(`${url}/add?count=${count}`)));
     await settled(app);
 
     expect(new Set(responses.map((response) => response.status))).toEqual(new Set([200]));
     const all = counts.reduce((sum, count) => sum + count);
-    expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ accepted: all, succeeded: all, waiting: 0, running: 0 });
+    expect(app.get(BackgroundTasksHost).stats()).toMatchObject({
+      accepted: all,
+      succeeded: all,
+      waiting: 0,
+      running: 0,
+    });
     expect(answered.waiting).toBe(0);
     expect(answered.most).toBeGreaterThan(0);
     expect(answered.most).toBeLessThanOrEqual(MAX_PENDING);

@@ -87,7 +87,9 @@ describe('B14 a task with retry', () => {
     const { run, logs, host } = await startUnits();
     let attempts = 0;
     const task = await finish(
-      run((tasks) => tasks.with({ retry: { attempts: 3 } }).addTask(() => Promise.reject(new Error(`error ${++attempts}`)))),
+      run((tasks) =>
+        tasks.with({ retry: { attempts: 3 } }).addTask(() => Promise.reject(new Error(`error ${++attempts}`))),
+      ),
     );
     expect(await task.settled).toMatchObject({ state: 'failed', attempts: 3, error: new Error('error 3') });
     expect(logs.errors).toHaveLength(1);
@@ -167,7 +169,12 @@ describe('B14 a task with retry', () => {
 
   it.each<{ whose: string; module: BackgroundTasksModuleOptions; own?: RetryOptions; attempts: number }>([
     { whose: 'of the module', module: { retry: { attempts: 4 } }, attempts: 4 },
-    { whose: 'of the task rather than of the module', module: { retry: { attempts: 4 } }, own: { attempts: 2 }, attempts: 2 },
+    {
+      whose: 'of the task rather than of the module',
+      module: { retry: { attempts: 4 } },
+      own: { attempts: 2 },
+      attempts: 2,
+    },
     { whose: 'of nobody', module: {}, attempts: 1 },
   ])('takes the retry $whose', async ({ module, own, attempts }) => {
     const { run } = await startUnits(module);

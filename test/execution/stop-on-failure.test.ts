@@ -19,7 +19,10 @@ describe("B12 onTaskFailure: 'stop'", () => {
 
   it('skips after a task that timed out', async () => {
     const { run } = await startUnits({ onTaskFailure: 'stop', timeoutMs: 1 });
-    const tasks = await run((queue) => [queue.addTask(() => new Promise<void>(() => undefined)), queue.addTask(() => undefined)]);
+    const tasks = await run((queue) => [
+      queue.addTask(() => new Promise<void>(() => undefined)),
+      queue.addTask(() => undefined),
+    ]);
     expect(tasks.map((task) => task.state)).toEqual(['timed-out', 'skipped']);
   });
 

@@ -13,65 +13,79 @@ import type { TestServer } from '../support/test-server.js';
 
 const quick = { lockDurationMs: 200, stalledIntervalMs: 50 };
 
-describe.each(servers)('B31, B33 · a worker on $kind whose event loop stands still', { timeout: 60_000 }, ({ prepare }) => {
-  const server = useServer(prepare);
+describe.each(servers)(
+  'B31, B33 · a worker on $kind whose event loop stands still',
+  { timeout: 60_000 },
+  ({ prepare }) => {
+    const server = useServer(prepare);
 
-  it('loses its task to another one, says so by name, and leaves the result of the other alone', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'blocked-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const released = join(folder, 'released');
-    const web = await startDurable({ server: server() });
-    await untilReady(web);
-    const task = enqueued('work', { payload: { mustFail: false, takesMs: 0 } });
-    await web.backend.accept([task]);
-    const { url } = server();
-    const child = startChild('durable', { env: { SERVER: url, QUEUE: web.queueName, ROLE: 'worker', BLOCK_UNTIL: released } });
-    await until(() => child.journal.of('S').length === 1);
+    it('loses its task to another one, says so by name, and leaves the result of the other alone', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'blocked-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const released = join(folder, 'released');
+      const web = await startDurable({ server: server() });
+      await untilReady(web);
+      const task = enqueued('work', { payload: { mustFail: false, takesMs: 0 } });
+      await web.backend.accept([task]);
+      const { url } = server();
+      const child = startChild('durable', {
+        env: { SERVER: url, QUEUE: web.queueName, ROLE: 'worker', BLOCK_UNTIL: released },
+      });
+      await until(() => child.journal.of('S').length === 1);
 
-    const runner = new RecordedRunner().handle('work');
-    await startDurable({ server: server(), queueName: web.queueName, runner, worker: quick });
-    await until(async () => (await web.backend.queue.getCompletedCount()) === 1);
-    const result = await web.backend.queue.getJob(`t${task.envelope.id}`);
-    await writeFile(released, '');
-    await until(() => child.journal.of('L').length >= 2);
-    child.kill('SIGTERM');
-    await child.exit;
+      const runner = new RecordedRunner().handle('work');
+      await startDurable({ server: server(), queueName: web.queueName, runner, worker: quick });
+      await until(async () => (await web.backend.queue.getCompletedCount()) === 1);
+      const result = await web.backend.queue.getJob(`t${task.envelope.id}`);
+      await writeFile(released, '');
+      await until(() => child.journal.of('L').length >= 2);
+      child.kill('SIGTERM');
+      await child.exit;
 
-    const named = `"work" (id ${task.envelope.id})`;
-    expect(child.journal.of('L')).toEqual([
-      expect.stringMatching(/^warn The event loop stood still for \d+\.\d s/),
-      expect.stringMatching(/^error Task .* lost its lock/),
-    ]);
-    expect(child.journal.of('L').every((line) => line.includes(named))).toBe(true);
-    expect(child.journal.of('S')).toHaveLength(1);
-    expect(runner.runs).toHaveLength(1);
-    const { finishedOn, returnvalue } = (await web.backend.queue.getJob(`t${task.envelope.id}`))!;
-    expect({ finishedOn, returnvalue }).toEqual({ finishedOn: result!.finishedOn, returnvalue: result!.returnvalue });
-    expect(await web.backend.queue.getJobCounts('waiting', 'active', 'failed')).toEqual({ waiting: 0, active: 0, failed: 0 });
-  });
-
-  it('records one success of a task that blocked it once', async () => {
-    const runner = new RecordedRunner().handle('work', () => {
-      if (runner.runs.length === 1) block(quick.lockDurationMs * 3);
+      const named = `"work" (id ${task.envelope.id})`;
+      expect(child.journal.of('L')).toEqual([
+        expect.stringMatching(/^warn The event loop stood still for \d+\.\d s/),
+        expect.stringMatching(/^error Task .* lost its lock/),
+      ]);
+      expect(child.journal.of('L').every((line) => line.includes(named))).toBe(true);
+      expect(child.journal.of('S')).toHaveLength(1);
+      expect(runner.runs).toHaveLength(1);
+      const { finishedOn, returnvalue } = (await web.backend.queue.getJob(`t${task.envelope.id}`))!;
+      expect({ finishedOn, returnvalue }).toEqual({ finishedOn: result!.finishedOn, returnvalue: result!.returnvalue });
+      expect(await web.backend.queue.getJobCounts('waiting', 'active', 'failed')).toEqual({
+        waiting: 0,
+        active: 0,
+        failed: 0,
+      });
     });
-    const { backend } = await started(server(), runner, { maxStalledCount: 50 });
 
-    await backend.accept([enqueued('work')]);
-    await until(async () => (await backend.queue.getCompletedCount()) === 1);
+    it('records one success of a task that blocked it once', async () => {
+      const runner = new RecordedRunner().handle('work', () => {
+        if (runner.runs.length === 1) block(quick.lockDurationMs * 3);
+      });
+      const { backend } = await started(server(), runner, { maxStalledCount: 50 });
 
-    expect(await backend.queue.getJobCounts('waiting', 'active', 'failed')).toEqual({ waiting: 0, active: 0, failed: 0 });
-  });
+      await backend.accept([enqueued('work')]);
+      await until(async () => (await backend.queue.getCompletedCount()) === 1);
 
-  it('says nothing of what is short beside the lock', async () => {
-    const runner = new RecordedRunner().handle('work', () => block(200));
-    const { backend, logs } = await started(server(), runner, { lockDurationMs: 30_000 });
+      expect(await backend.queue.getJobCounts('waiting', 'active', 'failed')).toEqual({
+        waiting: 0,
+        active: 0,
+        failed: 0,
+      });
+    });
 
-    await backend.accept([enqueued('work')]);
-    await until(async () => (await backend.queue.getCompletedCount()) === 1);
+    it('says nothing of what is short beside the lock', async () => {
+      const runner = new RecordedRunner().handle('work', () => block(200));
+      const { backend, logs } = await started(server(), runner, { lockDurationMs: 30_000 });
 
-    expect(logs.warnings.filter((line) => line.includes('stood still'))).toEqual([]);
-  });
-});
+      await backend.accept([enqueued('work')]);
+      await until(async () => (await backend.queue.getCompletedCount()) === 1);
+
+      expect(logs.warnings.filter((line) => line.includes('stood still'))).toEqual([]);
+    });
+  },
+);
 
 describe('B33 · a worker on Redis', { timeout: 60_000 }, () => {
   const server = useServer(() => prepareRedis());

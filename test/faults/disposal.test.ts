@@ -47,7 +47,13 @@ describe.each(platforms)('B23 mixed requests without tasks on $name', (platform)
       expect(disposed.toSorted()).toEqual(born.toSorted());
       expect(born.length).toBeGreaterThan(REQUESTS * 0.9);
       const share = REQUESTS / mixture.length;
-      expect(Object.fromEntries(statuses)).toEqual({ 200: 2 * share, 400: share, 403: 2 * share, 404: share, 500: share });
+      expect(Object.fromEntries(statuses)).toEqual({
+        200: 2 * share,
+        400: share,
+        403: 2 * share,
+        404: share,
+        500: share,
+      });
     },
     scaled(60_000, 120_000),
   );

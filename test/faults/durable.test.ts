@@ -53,7 +53,9 @@ describe.each(servers)('B31 named tasks on $kind', ({ kind, prepare }) => {
       crowd.startWorkers(2);
       await until(() => crowd.ended(wanted).length === wanted.length, LOOK_MS);
 
-      report(`${kind}: ${stops} SIGTERMs of workers in the middle of their tasks lost 0 of ${wanted.length}, and failed none`);
+      report(
+        `${kind}: ${stops} SIGTERMs of workers in the middle of their tasks lost 0 of ${wanted.length}, and failed none`,
+      );
       expect(crowd.lines('F')).toHaveLength(wanted.filter(({ mustFail }) => mustFail).length * 3);
     },
     scaled(120_000, 1_800_000),
@@ -92,7 +94,9 @@ class Crowd {
   }
 
   startWorkers(count: number, env: Record<string, string> = {}): Child[] {
-    const started = Array.from({ length: count }, () => startChild('durable', { env: { ...this.#env, ...env, ROLE: 'worker' } }));
+    const started = Array.from({ length: count }, () =>
+      startChild('durable', { env: { ...this.#env, ...env, ROLE: 'worker' } }),
+    );
     (Object.keys(env).length > 0 ? this.#past : this.#workers).push(...started);
     return started;
   }

@@ -44,7 +44,8 @@ describe.each(platforms)('B16 everything at once on $name', (platform) => {
       expect([journal.lost, journal.corrupt, journal.of('X')], `seed ${seed}`).toEqual([[], [], []]);
       expect(waiting + running).toBe(0);
       expect(accepted).toBe(journal.accepted.length);
-      for (const [state, count] of Object.entries(ends)) expect(journal.count(state as keyof typeof ends), state).toBe(count);
+      for (const [state, count] of Object.entries(ends))
+        expect(journal.count(state as keyof typeof ends), state).toBe(count);
       expect(accepted).toBe(Object.values(ends).reduce((sum, count) => sum + count, 0));
       expect(journal.of('D')).toHaveLength(journal.of('N').length);
       // Each of the faults has happened, or the run has shown nothing.

@@ -24,7 +24,9 @@ describe.each(platforms)('B12 what a task may throw on $name', (platform) => {
     const lines = journal.of('L');
     expect(lines).toHaveLength(paths.length);
     for (const id of failed) {
-      expect(lines.filter((line) => line.startsWith(`error Task "hostile" failed (id ${id}, attempt 1, `))).toHaveLength(1);
+      expect(
+        lines.filter((line) => line.startsWith(`error Task "hostile" failed (id ${id}, attempt 1, `)),
+      ).toHaveLength(1);
     }
   });
 
@@ -36,7 +38,9 @@ describe.each(platforms)('B12 what a task may throw on $name', (platform) => {
         Array.from({ length: REQUESTS }, (_, index) => `/hostile/${index}`),
       );
 
-      report(`${platform.name}: ${REQUESTS} requests, 1 % with a throwing task: 0 crashes, ${journal.count('failed')} failed`);
+      report(
+        `${platform.name}: ${REQUESTS} requests, 1 % with a throwing task: 0 crashes, ${journal.count('failed')} failed`,
+      );
       expect(journal.count('failed')).toBe(REQUESTS / 100);
       expect(journal.count('succeeded')).toBe(2 * REQUESTS - REQUESTS / 100);
     },

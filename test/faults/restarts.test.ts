@@ -40,7 +40,9 @@ describe.each(servers)('B31, B32 · named tasks on $kind', ({ kind, prepare }) =
         `${kind}: ${endings.length} restarts lost 0 of ${jobs} named tasks; ${runner.runs.length - jobs} runs were repeated`,
       );
       expect([...ran].toSorted()).toEqual(tasks.map(({ envelope }) => envelope.id).toSorted());
-      expect(tasks.filter(({ envelope: { id } }) => runsOf(id) === 1 && durable.logs.errors.join().includes(id))).toEqual([]);
+      expect(
+        tasks.filter(({ envelope: { id } }) => runsOf(id) === 1 && durable.logs.errors.join().includes(id)),
+      ).toEqual([]);
       expect(await durable.backend.queue.getJobCounts('waiting', 'active', 'delayed', 'failed')).toEqual({
         waiting: 0,
         active: 0,

@@ -45,7 +45,9 @@ describe('B34 · the memory of Redis', { timeout: scaled(60_000, 600_000) }, () 
     await queue.add(many - some);
     const after = { keys: await client.dbsize(), megabytes: await megabytes() };
 
-    report(`Redis uses ${before.megabytes.toFixed(1)} MB after ${some} named tasks, ${after.megabytes.toFixed(1)} after ${many}`);
+    report(
+      `Redis uses ${before.megabytes.toFixed(1)} MB after ${some} named tasks, ${after.megabytes.toFixed(1)} after ${many}`,
+    );
     expect(after.keys).toBe(before.keys);
     expect(after.megabytes).toBeLessThan(before.megabytes * 1.25);
   });

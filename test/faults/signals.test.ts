@@ -36,7 +36,10 @@ describe.each(platforms)('B18 signals on $name', (platform) => {
     const exit = await child.exit;
 
     expect(exit, child.output).toEqual({ code: null, signal: 'SIGTERM' });
-    expect(child.journal.of('HOOK').map((line) => line.split(' ')[0])).toEqual(['onModuleDestroy', 'onApplicationShutdown']);
+    expect(child.journal.of('HOOK').map((line) => line.split(' ')[0])).toEqual([
+      'onModuleDestroy',
+      'onApplicationShutdown',
+    ]);
     expect([child.journal.of('L'), child.journal.of('X')]).toEqual([[], []]);
   });
 });

@@ -43,7 +43,10 @@ describe.each(platforms)('B5 adding too late on $name', (platform) => {
     const { app } = await start();
 
     expect(() => app.get(Singleton).add(() => undefined)).toThrow(
-      expect.objectContaining({ code: 'OUTSIDE_SCOPE', message: expect.stringContaining('TaskScopes.run()') as string }),
+      expect.objectContaining({
+        code: 'OUTSIDE_SCOPE',
+        message: expect.stringContaining('TaskScopes.run()') as string,
+      }),
     );
   });
 

@@ -17,7 +17,10 @@ describe.each(platforms)('B10 exactly once on $name', (platform) => {
   it(
     `runs each task once, whenever the clients leave (seed ${seed})`,
     async () => {
-      const { app, port } = await startApp(platform, { controllers: [Accepting], options: { shutdownTimeoutMs: 5_000 } });
+      const { app, port } = await startApp(platform, {
+        controllers: [Accepting],
+        options: { shutdownTimeoutMs: 5_000 },
+      });
       const { added, runs } = app.get(Accepting);
       const random = seededRandom(seed);
       const paths = ['json', 'manual', 'file', 'iterable', 'error'];
@@ -60,7 +63,11 @@ class Accepting {
   }
 
   @Get('manual')
-  async manual(@Query('id') id: string, @Res() response: FrameworkResponse, @Tasks() tasks: BackgroundTasks): Promise<void> {
+  async manual(
+    @Query('id') id: string,
+    @Res() response: FrameworkResponse,
+    @Tasks() tasks: BackgroundTasks,
+  ): Promise<void> {
     this.#add(tasks, id);
     await new Promise(setImmediate);
     response.status(200).send(id);

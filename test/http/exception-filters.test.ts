@@ -81,7 +81,11 @@ describe.each(platforms)('B8 tasks added in an exception filter on $name', (plat
   function start(timeline: Timeline, options: TaskOptions) {
     return startApp(platform, {
       controllers: [Throws],
-      providers: [{ provide: Timeline, useValue: timeline }, { provide: FilterTask, useValue: { options } }, AddingFilter],
+      providers: [
+        { provide: Timeline, useValue: timeline },
+        { provide: FilterTask, useValue: { options } },
+        AddingFilter,
+      ],
     });
   }
 });

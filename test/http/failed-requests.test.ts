@@ -26,7 +26,12 @@ import { settled } from '../../src/testing/index.js';
 import { platforms, startApp } from '../support/platforms.js';
 
 const failures = [
-  { what: 'the handler throws an HttpException', path: '/fails/http-exception', status: 400, error: thrown(BadRequestException) },
+  {
+    what: 'the handler throws an HttpException',
+    path: '/fails/http-exception',
+    status: 400,
+    error: thrown(BadRequestException),
+  },
   { what: 'the handler throws an Error', path: '/fails/error', status: 500, error: thrown(Error) },
   { what: 'the handler rejects', path: '/fails/rejection', status: 500, error: thrown(Error) },
   { what: 'the handler throws undefined', path: '/fails/undefined', status: 500, error: undefined },

@@ -1,6 +1,20 @@
-import { Controller, Get, Injectable, type MiddlewareConsumer, Module, type NestModule, type Type } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Injectable,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type Type,
+} from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksRef, currentTask, type TaskOutcome } from '../../src/index.js';
+import {
+  BackgroundTasks,
+  BackgroundTasksHost,
+  BackgroundTasksRef,
+  currentTask,
+  type TaskOutcome,
+} from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { rawOf } from '../support/http-types.js';
@@ -70,7 +84,10 @@ describe.each(platforms)('B8 middleware on $name', (platform) => {
 
   it.each([
     { where: 'adds a task itself', middleware: () => LateMiddleware as Type<unknown> },
-    { where: 'adds none, and something injects BackgroundTasksRef', middleware: () => IdleLateMiddleware as Type<unknown> },
+    {
+      where: 'adds none, and something injects BackgroundTasksRef',
+      middleware: () => IdleLateMiddleware as Type<unknown>,
+    },
   ])(
     'keeps the queue open for the route of a middleware that passes on late and $where, though the client has left',
     async ({ middleware }) => {
@@ -133,7 +150,12 @@ class Recorder {
   };
 
   /** Adds its tasks, then does what the path asks for. */
-  handle(tasks: BackgroundTasks, request: { url: string; originalUrl?: string }, response: object, next: () => void): void {
+  handle(
+    tasks: BackgroundTasks,
+    request: { url: string; originalUrl?: string },
+    response: object,
+    next: () => void,
+  ): void {
     tasks.with({ name: 'by default' }).addTask(this.record);
     tasks.with({ name: 'on failure', runOn: 'failure' }).addTask(this.record);
     const path = request.originalUrl ?? request.url;

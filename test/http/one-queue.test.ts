@@ -29,7 +29,15 @@ describe.each(platforms)('B3 one queue per request on $name', (platform) => {
     const pending = await (await fetch(`${url}/shared/7`)).json();
     await settled(app);
 
-    const added = ['guard', 'interceptor', 'resource', 'pipe', 'request-scoped service', 'singleton service', '@Tasks()'];
+    const added = [
+      'guard',
+      'interceptor',
+      'resource',
+      'pipe',
+      'request-scoped service',
+      'singleton service',
+      '@Tasks()',
+    ];
     expect(pending).toEqual([...added, 'constructor']);
     expect(timeline.events).toEqual([...added, 'constructor', 'interceptor after']);
   });
@@ -191,7 +199,11 @@ class Shared {
   ) {}
 
   @Get(':id')
-  shared(@Param('id', AddingPipe) _id: string, @Resource(Session) _session: Session, @Tasks() tasks: BackgroundTasks): string[] {
+  shared(
+    @Param('id', AddingPipe) _id: string,
+    @Resource(Session) _session: Session,
+    @Tasks() tasks: BackgroundTasks,
+  ): string[] {
     this.service.add('request-scoped service');
     this.singleton.add('singleton service');
     add(tasks, this.timeline, '@Tasks()');

@@ -1,4 +1,13 @@
-import { Controller, Get, Header, type INestApplication, NotFoundException, Redirect, Res, StreamableFile } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Header,
+  type INestApplication,
+  NotFoundException,
+  Redirect,
+  Res,
+  StreamableFile,
+} from '@nestjs/common';
 import { PassThrough } from 'node:stream';
 import { NEVER, Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -30,7 +39,10 @@ const kinds = [
 /** What a plugin does to a reply decides when Fastify counts it as sent. */
 const variants = [
   { variant: 'plain', configure: () => undefined },
-  { variant: 'compressing', configure: (platform: Platform, app: INestApplication) => enableCompression(platform, app) },
+  {
+    variant: 'compressing',
+    configure: (platform: Platform, app: INestApplication) => enableCompression(platform, app),
+  },
 ];
 
 describe.each(platforms)('B9 a pipelined request whose client left on $name', (platform) => {
@@ -54,7 +66,9 @@ describe.each(platforms)('B9 a pipelined request whose client left on $name', (p
   });
 
   it('waits for the handler of such a request', async () => {
-    const { app, port, timeline, gate } = await start((_, nest) => noteResponseEnds(nest, (event) => timeline.note(event)));
+    const { app, port, timeline, gate } = await start((_, nest) =>
+      noteResponseEnds(nest, (event) => timeline.note(event)),
+    );
     const client = await RawClient.connect(port);
 
     client.request('GET /held', 'GET /held');

@@ -59,7 +59,10 @@ describe.each(platforms)('B7 streamed responses on $name', (platform) => {
     await timeline.until('task aborted');
     await settled(app);
 
-    expect(timeline.events.filter((event) => !['close', 'finish'].includes(event))).toEqual(['unsubscribed', 'task aborted']);
+    expect(timeline.events.filter((event) => !['close', 'finish'].includes(event))).toEqual([
+      'unsubscribed',
+      'task aborted',
+    ]);
   });
 
   it('runs the task once after HEAD on @Sse(), which has no events', async () => {

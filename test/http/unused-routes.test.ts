@@ -40,7 +40,10 @@ describe.each(platforms)('the end of a request on $name', (platform) => {
 
   async function callsPerRequest(registered: number): Promise<number> {
     const disposed: string[] = [];
-    const { app, url } = await startApp(platform, { controllers: [UsesThree], providers: providers(registered, disposed) });
+    const { app, url } = await startApp(platform, {
+      controllers: [UsesThree],
+      providers: providers(registered, disposed),
+    });
     await fetchText(`${url}/three`);
     await settled(app);
     const spies = (['getInstanceByContextId', 'getExistingInstancesByContextId'] as const).map((method) =>

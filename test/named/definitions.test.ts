@@ -42,18 +42,24 @@ describe('defineTask', () => {
     [{ bullmq: 'fast' }, 'bullmq'],
   ])('refuses %j, naming the option', (options, option) => {
     expect(() => defineTask({ name: 'a', ...(options as object) })).toThrow(
-      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(`defineTask.${option}`) as string }),
+      expect.objectContaining({
+        code: 'INVALID_OPTION',
+        message: expect.stringContaining(`defineTask.${option}`) as string,
+      }),
     );
   });
 
-  it.each([undefined, null, 'send-invoice', class Unnamed {}, { name: 'send-invoice' }])('is what %o is not', async (value) => {
-    const says = 'Give what defineTask() returned';
-    expect(() => TaskHandler(value as never)).toThrow(says);
+  it.each([undefined, null, 'send-invoice', class Unnamed {}, { name: 'send-invoice' }])(
+    'is what %o is not',
+    async (value) => {
+      const says = 'Give what defineTask() returned';
+      expect(() => TaskHandler(value as never)).toThrow(says);
 
-    const { app } = await startContext({});
-    const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(value as never, {}));
-    await expect(enqueued).rejects.toThrow(says);
-  });
+      const { app } = await startContext({});
+      const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(value as never, {}));
+      await expect(enqueued).rejects.toThrow(says);
+    },
+  );
 
   it('is frozen', () => {
     expect(Object.isFrozen(defineTask({ name: 'a', timeoutMs: 5 }))).toBe(true);
@@ -139,7 +145,9 @@ describe('the handler of a task', () => {
   it('is provided by one module only, or the application does not start', async () => {
     @Module({ providers: [PingHandler] })
     class Again {}
-    await expect(startContext({ imports: [Again], providers: [PingHandler] })).rejects.toMatchObject({ code: 'DUPLICATE_TASK' });
+    await expect(startContext({ imports: [Again], providers: [PingHandler] })).rejects.toMatchObject({
+      code: 'DUPLICATE_TASK',
+    });
   });
 
   it('is not inherited', async () => {

@@ -69,7 +69,12 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
 
   describe.each(platforms)('on $name', (platform) => {
     async function start() {
-      const options = { ...server().options, queueName: randomUUID(), worker: false, fallback: 'in-process' } as BullMqOptions;
+      const options = {
+        ...server().options,
+        queueName: randomUUID(),
+        worker: false,
+        fallback: 'in-process',
+      } as BullMqOptions;
       const { app, url, logs } = await startApp(platform, {
         imports: [BullMqBackgroundTasksModule.forRoot(options)],
         controllers: [WorkController],

@@ -179,7 +179,10 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       ['a promise', async () => ({ tenant: 'acme' })],
       ['a Date', () => ({ at: new Date() })],
     ])('refuses %s that captureContext returned, and says that it was that', async (_what, captureContext) => {
-      const { app } = await startContext({ providers: [MailHandler], options: { captureContext: captureContext as never } });
+      const { app } = await startContext({
+        providers: [MailHandler],
+        options: { captureContext: captureContext as never },
+      });
 
       const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(Mail, { to: 'a' }));
 

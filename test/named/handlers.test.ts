@@ -221,7 +221,10 @@ describe('B27 the handler of a named task', () => {
     expect(await task.settled).toMatchObject({ state: 'timed-out' });
     await app.get(BackgroundTasksHost).onIdle();
 
-    expect(app.get(Timeline).events).toEqual([expect.stringContaining('rollback: Task "endless" took longer'), 'close']);
+    expect(app.get(Timeline).events).toEqual([
+      expect.stringContaining('rollback: Task "endless" took longer'),
+      'close',
+    ]);
   });
 
   it('gives back what it holds when it is abandoned at shutdown, though it never settles', async () => {
@@ -276,7 +279,8 @@ describe('B27 the handler of a named task', () => {
   it('is run once for two units of work that enqueued the same key and both succeeded', async () => {
     const gate = deferred();
     const { scopes, events } = await start(() => gate.promise);
-    const enqueue = (id: number) => scopes.run(({ tasks }) => tasks.enqueue(Work, { id }, { idempotencyKey: 'order-1' }));
+    const enqueue = (id: number) =>
+      scopes.run(({ tasks }) => tasks.enqueue(Work, { id }, { idempotencyKey: 'order-1' }));
 
     const first = enqueue(1);
     const second = await enqueue(2);

@@ -47,7 +47,11 @@ describe.each(servers)('B32 a request while $kind is out', ({ kind, prepare }) =
         const begin = performance.now();
         const response = await fetch(url, { method: 'POST' });
         await response.text();
-        return { status: response.status, retryAfter: response.headers.get('retry-after'), ms: performance.now() - begin };
+        return {
+          status: response.status,
+          retryAfter: response.headers.get('retry-after'),
+          ms: performance.now() - begin,
+        };
       };
       return { url, post, isKnownDown: () => until(() => backend.unavailableBecause !== undefined) };
     }
@@ -106,7 +110,9 @@ describe.each(servers)('B32 a request while $kind is out', ({ kind, prepare }) =
 });
 
 /** Makes the requests one after the other; returns the median of the milliseconds they took. */
-async function refused(post: () => Promise<{ status: number; retryAfter: string | null; ms: number }>): Promise<string> {
+async function refused(
+  post: () => Promise<{ status: number; retryAfter: string | null; ms: number }>,
+): Promise<string> {
   const times: number[] = [];
   for (let index = 0; index < REFUSALS; index++) {
     const { status, retryAfter, ms } = await post();

@@ -155,7 +155,10 @@ describe('B28 the payload of a named task', () => {
       }),
       { numRuns: 10_000 },
     );
-    expect({ changed, prototype: Object.getOwnPropertyNames(Object.prototype) }).toEqual({ changed: 0, prototype: before });
+    expect({ changed, prototype: Object.getOwnPropertyNames(Object.prototype) }).toEqual({
+      changed: 0,
+      prototype: before,
+    });
     expect(accepted).toBeGreaterThan(1_000);
   }, 120_000);
 });

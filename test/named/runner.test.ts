@@ -1,13 +1,13 @@
 import { Inject } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
+import type { NamedTaskAttempt } from '../../src/backend/index.js';
 import {
   BackgroundTasks,
   BackgroundTasksHost,
   currentTask,
   defineTask,
   type Handles,
-  type NamedTaskAttempt,
   type TaskContext,
   type TaskEnvelope,
   TaskHandler,
@@ -63,7 +63,10 @@ describe('a backend that runs a task', () => {
     );
     const result = await run({ number: 3 });
     expect(seen).toEqual([{ payload: 'hello', id: 'id-1', attempt: 3, outcome: { succeeded: true, aborted: false } }]);
-    expect(result).toMatchObject({ report: { id: 'id-1', name: 'work', state: 'succeeded', attempts: 3 }, isStopped: false });
+    expect(result).toMatchObject({
+      report: { id: 'id-1', name: 'work', state: 'succeeded', attempts: 3 },
+      isStopped: false,
+    });
     expect(host.stats()).toMatchObject({ accepted: 1, succeeded: 1 });
   });
 
@@ -102,7 +105,9 @@ describe('a backend that runs a task', () => {
     });
     await run({}, { context: { captured: { tenant: 'acme' }, timeoutMs: 5_000 } });
     expect(seen).toEqual([{ tenant: 'acme' }]);
-    expect(backend.batches).toMatchObject([[{ envelope: { name: 'next', context: { captured: { tenant: 'acme' } } } }]]);
+    expect(backend.batches).toMatchObject([
+      [{ envelope: { name: 'next', context: { captured: { tenant: 'acme' } } } }],
+    ]);
   });
 
   it('is given what the handler enqueues when that has succeeded, and nothing if it fails', async () => {

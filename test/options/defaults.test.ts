@@ -58,7 +58,10 @@ describe('the options of the module', () => {
   });
 
   it('may be frozen, and are not changed', async () => {
-    const options: BackgroundTasksModuleOptions = Object.freeze({ retry: Object.freeze({}), observers: Object.freeze([]) });
+    const options: BackgroundTasksModuleOptions = Object.freeze({
+      retry: Object.freeze({}),
+      observers: Object.freeze([]),
+    });
     const { run, host } = await startUnits(options);
     await run((tasks) => void tasks.addTask(() => undefined));
     expect(options).toEqual({ retry: {}, observers: [] });

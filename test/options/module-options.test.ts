@@ -2,7 +2,14 @@ import { Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasksModule, type BackgroundTasksModuleOptions } from '../../src/index.js';
-import { badChoices, badCounts, badDurations, type BadOption, badRetries, invalidOption } from '../support/bad-options.js';
+import {
+  badChoices,
+  badCounts,
+  badDurations,
+  type BadOption,
+  badRetries,
+  invalidOption,
+} from '../support/bad-options.js';
 
 type Options = BackgroundTasksModuleOptions;
 
@@ -62,11 +69,15 @@ describe.each<{ way: string; register: (options: unknown) => { imports: unknown[
   { way: 'forRoot', register: (options) => ({ imports: [BackgroundTasksModule.forRoot(options as Options)] }) },
   {
     way: 'forRootAsync with useFactory',
-    register: (options) => ({ imports: [BackgroundTasksModule.forRootAsync({ useFactory: () => options as Options })] }),
+    register: (options) => ({
+      imports: [BackgroundTasksModule.forRootAsync({ useFactory: () => options as Options })],
+    }),
   },
   {
     way: 'forRootAsync with an async useFactory',
-    register: (options) => ({ imports: [BackgroundTasksModule.forRootAsync({ useFactory: async () => options as Options })] }),
+    register: (options) => ({
+      imports: [BackgroundTasksModule.forRootAsync({ useFactory: async () => options as Options })],
+    }),
   },
   {
     way: 'forRootAsync with useClass',
@@ -98,14 +109,18 @@ describe.each<{ way: string; register: (options: unknown) => { imports: unknown[
     const options = { isGlobal: 'yes' };
     const fix = way === 'forRoot' ? 'Give true or false.' : ALL;
     const received = way === 'forRoot' ? '"yes"' : 'a string';
-    await expect(start(() => register(options))).rejects.toEqual(invalidOption({ options, option: 'isGlobal', received, fix }));
+    await expect(start(() => register(options))).rejects.toEqual(
+      invalidOption({ options, option: 'isGlobal', received, fix }),
+    );
   });
 });
 
 describe('a bad option beside the factory of forRootAsync', () => {
   it.each(['yes', 1, null])('is INVALID_OPTION for isGlobal: %s', async (isGlobal) => {
     const register = () => ({
-      imports: [BackgroundTasksModule.forRootAsync({ isGlobal: isGlobal as unknown as boolean, useFactory: () => ({}) })],
+      imports: [
+        BackgroundTasksModule.forRootAsync({ isGlobal: isGlobal as unknown as boolean, useFactory: () => ({}) }),
+      ],
     });
     await expect(start(register)).rejects.toMatchObject({
       code: 'INVALID_OPTION',

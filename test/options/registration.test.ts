@@ -113,7 +113,10 @@ describe('registering the module', () => {
 describe('isGlobal: false', () => {
   it.each([
     { way: 'forRoot', register: () => BackgroundTasksModule.forRoot({ isGlobal: false }) },
-    { way: 'forRootAsync', register: () => BackgroundTasksModule.forRootAsync({ isGlobal: false, useFactory: () => ({}) }) },
+    {
+      way: 'forRootAsync',
+      register: () => BackgroundTasksModule.forRootAsync({ isGlobal: false, useFactory: () => ({}) }),
+    },
   ])('reaches the modules that import it, and no others: $way', async ({ register }) => {
     const registration = register();
     @Module({ imports: [registration], providers: [Mailer], exports: [Mailer] })

@@ -25,7 +25,12 @@ const bad: readonly BadOption[] = [
   })),
   { options: { runon: 'always' }, option: 'runon', received: 'a string', fix: ALL },
   { options: { concurrency: 2 }, option: 'concurrency', received: 'a number', fix: ALL },
-  { options: JSON.parse('{"__proto__":{"name":"x"}}'), option: '__proto__', received: 'an instance of Object', fix: ALL },
+  {
+    options: JSON.parse('{"__proto__":{"name":"x"}}'),
+    option: '__proto__',
+    received: 'an instance of Object',
+    fix: ALL,
+  },
   { options: { toString: 1 }, option: 'toString', received: 'a number', fix: ALL },
   { options: { unknown: undefined }, option: 'unknown', received: 'undefined', fix: ALL },
   { options: null, option: 'options', received: 'null', fix: 'Give an object.' },

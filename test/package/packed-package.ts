@@ -41,7 +41,16 @@ export async function packPackage(): Promise<PackedPackage> {
   const packed = await npm(root, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder);
   const [{ filename, files }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
   const tarball = join(folder, filename);
-  await npm(consumer, 'install', '--offline', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund', tarball);
+  await npm(
+    consumer,
+    'install',
+    '--offline',
+    '--ignore-scripts',
+    '--legacy-peer-deps',
+    '--no-audit',
+    '--no-fund',
+    tarball,
+  );
   for (const name of COMPANIONS) {
     const link = join(consumer, 'node_modules', name);
     mkdirSync(dirname(link), { recursive: true });
@@ -57,7 +66,10 @@ export async function packPackage(): Promise<PackedPackage> {
 }
 
 /** Compiles the consumer as one kind of module, strictly, and runs it. Resolves with what it printed. */
-export async function compileAndRun(consumer: string, type: 'module' | 'commonjs'): Promise<{ stdout: string; stderr: string }> {
+export async function compileAndRun(
+  consumer: string,
+  type: 'module' | 'commonjs',
+): Promise<{ stdout: string; stderr: string }> {
   const folder = join(consumer, type);
   mkdirSync(folder);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
@@ -86,7 +98,11 @@ export async function compileAndRun(consumer: string, type: 'module' | 'commonjs
 }
 
 /** Runs one of the repository's command-line tools, or any script. Rejects with what it printed if it fails. */
-export async function node(cwd: string, script: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
+export async function node(
+  cwd: string,
+  script: string,
+  ...args: string[]
+): Promise<{ stdout: string; stderr: string }> {
   return run(process.execPath, [script, ...args], { cwd }).catch((error: unknown) => {
     const { message, stdout, stderr } = error as Error & { stdout: string; stderr: string };
     throw new Error(`${message}\n${stdout}\n${stderr}`, { cause: error });

@@ -47,7 +47,16 @@ describe('the tarball', () => {
     const attw = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
 
     // It fails where anything but what the profile ignores is wrong.
-    const { stdout } = await node(root, attw, packed.tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color');
+    const { stdout } = await node(
+      root,
+      attw,
+      packed.tarball,
+      '--profile',
+      'esm-only',
+      '--format',
+      'ascii',
+      '--no-color',
+    );
 
     expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(5);
     expect(stdout.match(/bundler: 🟢/g)).toHaveLength(6);

@@ -14,35 +14,38 @@ const early = (settings: Partial<RecordedResourceSettings> = {}) =>
   recordedResource(journal, { provide: 'early', release: 'before-response', ...settings });
 
 describe.each(platforms)('B22 before-response resources on $name', (platform) => {
-  it.each(['json', 'created', 'nothing', 'redirect', 'stream'])('exit before the first byte of a response (%s)', async (path) => {
-    const gate = deferred();
-    const committing = deferred();
-    const provider = early({
-      commit: () => {
-        committing.resolve();
-        return gate.promise;
-      },
-    });
-    let response: ServerResponse | undefined;
-    const { app, url } = await startApp(platform, {
-      controllers: [ShapesController],
-      providers: [provider],
-      configure: (server) =>
-        server.use((_request: unknown, raw: ServerResponse, next: () => void) => {
-          response = raw;
-          next();
-        }),
-    });
+  it.each(['json', 'created', 'nothing', 'redirect', 'stream'])(
+    'exit before the first byte of a response (%s)',
+    async (path) => {
+      const gate = deferred();
+      const committing = deferred();
+      const provider = early({
+        commit: () => {
+          committing.resolve();
+          return gate.promise;
+        },
+      });
+      let response: ServerResponse | undefined;
+      const { app, url } = await startApp(platform, {
+        controllers: [ShapesController],
+        providers: [provider],
+        configure: (server) =>
+          server.use((_request: unknown, raw: ServerResponse, next: () => void) => {
+            response = raw;
+            next();
+          }),
+      });
 
-    const answer = fetchText(`${url}/shapes/${path}`, { redirect: 'manual' });
-    await committing.promise;
-    expect(response?.headersSent).toBe(false);
-    gate.resolve();
-    await answer;
-    await settled(app);
+      const answer = fetchText(`${url}/shapes/${path}`, { redirect: 'manual' });
+      await committing.promise;
+      expect(response?.headersSent).toBe(false);
+      gate.resolve();
+      await answer;
+      await settled(app);
 
-    expect(journal).toEqual(['early opened', 'early committed', 'early released']);
-  });
+      expect(journal).toEqual(['early opened', 'early committed', 'early released']);
+    },
+  );
 
   it.each([
     ['an error', new Error('commit failed'), 500],
@@ -57,7 +60,12 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     await settled(app);
 
     expect(status).toBe(expected);
-    expect(journal).toEqual(['early opened', `early rolled back: ${error.message}`, 'early released', 'task on failure']);
+    expect(journal).toEqual([
+      'early opened',
+      `early rolled back: ${error.message}`,
+      'early released',
+      'task on failure',
+    ]);
   });
 
   it('roll back with the error of a failed commit where they are still open', async () => {
@@ -102,7 +110,11 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     await settled(app);
 
     expect(status).toBe(409);
-    expect(journal.filter((entry) => entry.startsWith('early'))).toEqual(['early opened', 'early committed', 'early released']);
+    expect(journal.filter((entry) => entry.startsWith('early'))).toEqual([
+      'early opened',
+      'early committed',
+      'early released',
+    ]);
   });
 
   it('that hang in their commit are answered with 500 after disposeTimeoutMs', async () => {

@@ -81,19 +81,22 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     ]);
   });
 
-  it.each(['before-response', 'after-tasks'] as const)('answers an error that a resource swallows (%s)', async (release) => {
-    const { url, app, logs } = await startApp(platform, {
-      controllers: [ChainController],
-      providers: [resource({ provide: 'top', release, rollback: () => 'swallow' })],
-    });
+  it.each(['before-response', 'after-tasks'] as const)(
+    'answers an error that a resource swallows (%s)',
+    async (release) => {
+      const { url, app, logs } = await startApp(platform, {
+        controllers: [ChainController],
+        providers: [resource({ provide: 'top', release, rollback: () => 'swallow' })],
+      });
 
-    const { status, body } = await fetchText(`${url}/chain`);
-    await settled(app);
+      const { status, body } = await fetchText(`${url}/chain`);
+      await settled(app);
 
-    expect(status).toBe(403);
-    expect(body).toContain('denied');
-    expect(logs.errors).toEqual([]);
-  });
+      expect(status).toBe(403);
+      expect(body).toContain('denied');
+      expect(logs.errors).toEqual([]);
+    },
+  );
 
   it('answers the different error that a resource throws before the response, and throws that into the others', async () => {
     const { url, app, logs } = await startApp(platform, {
@@ -101,7 +104,12 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
       providers: [
         resource({ provide: 'lasting' }),
         resource({ provide: 'middle', release: 'before-response', inject: ['lasting'] }),
-        resource({ provide: 'top', release: 'before-response', inject: ['middle'], rollback: () => Promise.reject(gone) }),
+        resource({
+          provide: 'top',
+          release: 'before-response',
+          inject: ['middle'],
+          rollback: () => Promise.reject(gone),
+        }),
       ],
     });
 

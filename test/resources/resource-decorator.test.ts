@@ -48,7 +48,9 @@ describe.each(platforms)('B22 @Resource() on $name', (platform) => {
     );
     await settled(app);
 
-    expect(bodies.map(({ body }) => body)).toEqual(['ada', 'bob', 'cyd'].map((user) => `files of ${user} in the store`));
+    expect(bodies.map(({ body }) => body)).toEqual(
+      ['ada', 'bob', 'cyd'].map((user) => `files of ${user} in the store`),
+    );
   });
 
   it('gives the instance that constructor injection of the token gives', async () => {
@@ -226,7 +228,11 @@ async function* optionalOnly(missing: unknown) {
 @Controller('concurrent')
 class ConcurrentController {
   @Get()
-  get(@Resource('left') left: { base: unknown }, @Resource('base') base: unknown, @Resource('right') right: { base: unknown }) {
+  get(
+    @Resource('left') left: { base: unknown },
+    @Resource('base') base: unknown,
+    @Resource('right') right: { base: unknown },
+  ) {
     return left.base === base && base === right.base ? 'the same' : 'different';
   }
 }

@@ -5,7 +5,8 @@ import { BackgroundTasksModule, provideResource, Resource, TaskScopes } from '..
 import { type Platform, platforms } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
 
-const lasting = (provide: string, inject: string[] = []) => provideResource({ provide, inject, useFactory: emptyResource });
+const lasting = (provide: string, inject: string[] = []) =>
+  provideResource({ provide, inject, useFactory: emptyResource });
 const early = (provide: string, inject: string[] = []) =>
   provideResource({ provide, inject, useFactory: emptyResource, release: 'before-response' });
 
@@ -68,7 +69,12 @@ describe.each(platforms)('B22 mistakes that stop the start-up on $name', (platfo
       @Inject('inner') readonly inner!: unknown;
     }
     const starting = start(platform, {
-      providers: [provideResource({ provide: 'outer', inject: [Left], useFactory: emptyResource }), Left, Right, early('inner')],
+      providers: [
+        provideResource({ provide: 'outer', inject: [Left], useFactory: emptyResource }),
+        Left,
+        Right,
+        early('inner'),
+      ],
     });
 
     await expect(starting).rejects.toMatchObject({ code: 'RESOURCE_RELEASE_ORDER' });

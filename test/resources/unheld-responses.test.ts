@@ -12,7 +12,8 @@ import { RawClient } from '../support/raw-client.js';
 import { recordedResource, type RecordedResourceSettings } from '../support/recorded-resource.js';
 
 const journal = useJournal();
-const resource = (settings: RecordedResourceSettings) => recordedResource(journal, { release: 'before-response', ...settings });
+const resource = (settings: RecordedResourceSettings) =>
+  recordedResource(journal, { release: 'before-response', ...settings });
 const failing = () => Promise.reject(new Error('commit failed'));
 
 describe.each(platforms)('B22 before-response resources where the bytes leave by themselves on $name', (platform) => {

@@ -76,8 +76,12 @@ describe('B22 the number of yields', () => {
   it('refuses a provider without a token or a factory when it is made', () => {
     expect(() => provideResource({ useFactory } as never)).toThrow(/provideResource\.provide/);
     expect(() => provideResource({ provide: 'x' } as never)).toThrow(/provideResource\.useFactory/);
-    expect(() => provideResource({ provide: 'x', useFactory, release: 'never' } as never)).toThrow(/provideResource\.release/);
-    expect(() => provideResource({ provide: 'x', useFactory, dispose: 1 } as never)).toThrow(/provideResource\.dispose/);
+    expect(() => provideResource({ provide: 'x', useFactory, release: 'never' } as never)).toThrow(
+      /provideResource\.release/,
+    );
+    expect(() => provideResource({ provide: 'x', useFactory, dispose: 1 } as never)).toThrow(
+      /provideResource\.dispose/,
+    );
     expect(() => provideResource({ provide: 'x', useFactory, scope: 2 } as never)).toThrow(/There is no such option/);
   });
 });

@@ -27,9 +27,9 @@ describe('The BullMQ sample, with a Redis that is there', () => {
     expect([answer.status, await answer.json()]).toEqual([202, { message: 'The orders of 2025 will be exported.' }]);
     expect(worker).not.toBe(sample.processOf('web'));
     expect(logAtAnswer).not.toContain('Attempt');
-    expect((await readFile(join(sample.folder, 'orders-2025.csv'), 'utf8')).match(/^2025-\d\d-\d\d,\d+\.00$/gm)).toHaveLength(
-      336,
-    );
+    expect(
+      (await readFile(join(sample.folder, 'orders-2025.csv'), 'utf8')).match(/^2025-\d\d-\d\d,\d+\.00$/gm),
+    ).toHaveLength(336);
     expect(await readdir(sample.folder)).toEqual(['orders-2025.csv']);
     expect(await sampleJobs(redisUrl)).toMatchObject([{ name: 'export-orders', progress: 100 }]);
   });
@@ -38,7 +38,11 @@ describe('The BullMQ sample, with a Redis that is there', () => {
     const redisUrl = ownDatabase();
     const sample = await startBullMqSample({ REDIS_URL: redisUrl });
 
-    const answers = [await sample.order(2024, 'once'), await sample.order(2024, 'once'), await sample.order(2023, 'another')];
+    const answers = [
+      await sample.order(2024, 'once'),
+      await sample.order(2024, 'once'),
+      await sample.order(2023, 'another'),
+    ];
     await Promise.all([sample.printed(/orders-2024\.csv written/), sample.printed(/orders-2023\.csv written/)]);
     await sample.stop();
 
@@ -97,7 +101,10 @@ describe('The BullMQ sample, with a Redis that is there', () => {
     const refused = await sample.order(2025);
 
     expect([healthy.status, await healthy.json()]).toEqual([200, { status: 'up', reasons: [] }]);
-    expect([ill.status, await ill.json()]).toEqual([503, { status: 'down', reasons: [expect.stringMatching(/^Redis: /)] }]);
+    expect([ill.status, await ill.json()]).toEqual([
+      503,
+      { status: 'down', reasons: [expect.stringMatching(/^Redis: /)] },
+    ]);
     expect(refused.status).toBe(503);
     expect(refused.headers.has('retry-after')).toBe(true);
   });

@@ -7,7 +7,12 @@ describe.each(samplePlatforms)('The quick start on %s, given something wrong', (
   it.each([
     ['no token', {}, 401, 'Send a token, as in "Authorization: Bearer ada-token".'],
     ['a bad token', { authorization: 'Bearer nonsense' }, 401, 'Nobody has this token.'],
-    ['a user without a settings file', { authorization: 'Bearer bob-token' }, 404, "Bob's tenant has no settings file."],
+    [
+      'a user without a settings file',
+      { authorization: 'Bearer bob-token' },
+      404,
+      "Bob's tenant has no settings file.",
+    ],
   ])('refuses a report for %s, and runs no task', async (_, headers: Record<string, string>, status, message) => {
     const answer = await sample().post('/report', undefined, headers);
 
@@ -30,7 +35,9 @@ describe.each(samplePlatforms)('The quick start on %s, given something wrong', (
     const refused = await sample().post('/items/7', {});
     const accepted = await sample().post('/items/7', { name: 'lamp' });
 
-    expect((await refused.timeline()).map(({ text }) => text)).toContainEqual(expect.stringMatching(/^Session \S+ released$/));
+    expect((await refused.timeline()).map(({ text }) => text)).toContainEqual(
+      expect.stringMatching(/^Session \S+ released$/),
+    );
     expect(accepted.status).toBe(201);
   });
 });

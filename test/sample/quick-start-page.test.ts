@@ -19,20 +19,30 @@ describe.each(samplePlatforms)('The page of the quick start on %s', (PLATFORM) =
 
   it.each([
     ['users', 'Create user', '201', ['request', 'response', 'task', 'disposal']],
-    ['items', 'Create item', '201', ['request', 'handler', 'handler', 'handler', 'response', 'task', 'disposal', 'disposal']],
+    [
+      'items',
+      'Create item',
+      '201',
+      ['request', 'handler', 'handler', 'handler', 'response', 'task', 'disposal', 'disposal'],
+    ],
     ['orders', 'Notify', '202', ['request', 'handler', 'response', 'task', 'task', 'disposal', 'disposal']],
     ['report', 'Write report', '202', ['request', 'handler', 'response', 'task', 'disposal', 'disposal']],
-  ])('shows response, task and disposal of %s in this order when "%s" is pressed', async (id, button, status, stages) => {
-    const page = await open(sample().url);
+  ])(
+    'shows response, task and disposal of %s in this order when "%s" is pressed',
+    async (id, button, status, stages) => {
+      const page = await open(sample().url);
 
-    await page.getByRole('button', { name: button }).click();
-    await page.waitForSelector(`#${id}[data-done]`);
+      await page.getByRole('button', { name: button }).click();
+      await page.waitForSelector(`#${id}[data-done]`);
 
-    expect(await page.locator(`#${id} [role=status]`).textContent()).toMatch(new RegExp(`^${status} after \\d+ ms`));
-    expect(await stagesOf(page, id)).toEqual(stages);
-    const times = (await page.locator(`#${id} time`).allTextContents()).map((text) => Number.parseFloat(text.slice(1)));
-    expect(times).toEqual([...times].sort((a, b) => a - b));
-  });
+      expect(await page.locator(`#${id} [role=status]`).textContent()).toMatch(new RegExp(`^${status} after \\d+ ms`));
+      expect(await stagesOf(page, id)).toEqual(stages);
+      const times = (await page.locator(`#${id} time`).allTextContents()).map((text) =>
+        Number.parseFloat(text.slice(1)),
+      );
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+    },
+  );
 
   it('shows the answer while the task still runs', async () => {
     const webhook = await startHeldServer(204);

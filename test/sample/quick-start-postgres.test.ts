@@ -40,7 +40,9 @@ describe.each(samplePlatforms)('The quick start on %s, with PostgreSQL', (PLATFO
     });
 
     const answer = await sample.post('/items/7', { name: 'refused' });
-    const texts = (await answer.timeline()).map(({ stage, text }) => `${stage}: ${text.replace(/session \S+/i, 'session')}`);
+    const texts = (await answer.timeline()).map(
+      ({ stage, text }) => `${stage}: ${text.replace(/session \S+/i, 'session')}`,
+    );
 
     expect(answer.status).toBe(500);
     expect(texts.slice(-4)).toEqual([

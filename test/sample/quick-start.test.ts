@@ -63,7 +63,9 @@ describe.each(samplePlatforms)('The quick start on %s', (PLATFORM) => {
 
     const logged = timelines.map((_, index) => linesOf(ownSample.log, index + 1));
     expect(logged).toEqual(timelines.map((timeline) => timeline.map(({ stage, text }) => `${stage}: ${text}`)));
-    expect(ownSample.log).toMatch(/\[Inbox\] Received a mail \(To: ada@example\.com, Subject: Please verify your address\)/);
+    expect(ownSample.log).toMatch(
+      /\[Inbox\] Received a mail \(To: ada@example\.com, Subject: Please verify your address\)/,
+    );
   });
 
   it('writes the item and its audit row through one session, and gives each request a session of its own', async () => {

@@ -76,13 +76,22 @@ describe('B26 resources in a unit of work', () => {
     });
 
     await expect(running).rejects.toThrow('taken');
-    expect(journal.slice(2)).toEqual(['top rolled back: taken', 'top released', 'base rolled back: taken', 'base released']);
+    expect(journal.slice(2)).toEqual([
+      'top rolled back: taken',
+      'top released',
+      'base rolled back: taken',
+      'base released',
+    ]);
   });
 
   it('replace the error of the work when a before-response exit throws a different one', async () => {
     const { app } = await startContext({
       providers: [
-        resource({ provide: 'top', release: 'before-response', rollback: () => Promise.reject(new Error('a different one')) }),
+        resource({
+          provide: 'top',
+          release: 'before-response',
+          rollback: () => Promise.reject(new Error('a different one')),
+        }),
       ],
     });
 

@@ -2,7 +2,13 @@ import { Inject, Injectable, type Provider, Scope } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef, REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksModule, BackgroundTasksRef, TaskScopes } from '../../src/index.js';
+import {
+  BackgroundTasks,
+  BackgroundTasksHost,
+  BackgroundTasksModule,
+  BackgroundTasksRef,
+  TaskScopes,
+} from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { useJournal } from '../support/journal.js';
 import { platforms } from '../support/platforms.js';
@@ -11,21 +17,25 @@ import { startContext } from '../support/start-context.js';
 const journal = useJournal();
 
 /** Where a unit of work can be run: every way to have an application, or only a module. */
-const places: readonly { readonly name: string; readonly scopesOf: (providers: Provider[]) => Promise<TaskScopes> }[] = [
-  { name: 'an application context', scopesOf: async (providers) => (await startContext({ providers })).app.get(TaskScopes) },
-  {
-    name: 'a testing module that was not initialised',
-    scopesOf: async (providers) => (await compile(providers)).get(TaskScopes),
-  },
-  ...platforms.map((platform) => ({
-    name: `an application on ${platform.name} that does not listen`,
-    scopesOf: async (providers: Provider[]) => {
-      const app = (await compile(providers)).createNestApplication(platform.adapter());
-      onTestFinished(() => app.close());
-      return (await app.init()).get(TaskScopes);
+const places: readonly { readonly name: string; readonly scopesOf: (providers: Provider[]) => Promise<TaskScopes> }[] =
+  [
+    {
+      name: 'an application context',
+      scopesOf: async (providers) => (await startContext({ providers })).app.get(TaskScopes),
     },
-  })),
-];
+    {
+      name: 'a testing module that was not initialised',
+      scopesOf: async (providers) => (await compile(providers)).get(TaskScopes),
+    },
+    ...platforms.map((platform) => ({
+      name: `an application on ${platform.name} that does not listen`,
+      scopesOf: async (providers: Provider[]) => {
+        const app = (await compile(providers)).createNestApplication(platform.adapter());
+        onTestFinished(() => app.close());
+        return (await app.init()).get(TaskScopes);
+      },
+    })),
+  ];
 
 describe.each(places)('B26 TaskScopes.run in $name', ({ scopesOf }) => {
   it('runs the work, then its tasks, then disposes, then resolves with what the work returned', async () => {
@@ -33,7 +43,9 @@ describe.each(places)('B26 TaskScopes.run in $name', ({ scopesOf }) => {
 
     const result = await scopes.run(async (scope) => {
       const report = await scope.resolve(Report);
-      scope.tasks.addTask(() => journal.push(`task with ${report.connection.isOpen ? 'an open' : 'a closed'} connection`));
+      scope.tasks.addTask(() =>
+        journal.push(`task with ${report.connection.isOpen ? 'an open' : 'a closed'} connection`),
+      );
       journal.push('work');
       return 'result';
     });

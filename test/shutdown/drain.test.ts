@@ -51,7 +51,9 @@ describe.each(platforms)('B18 draining on $name', (platform) => {
     await drained;
 
     await expect(duringDrain.settled).resolves.toMatchObject({ state: 'succeeded' });
-    expect(() => work.tasks!.addTask(() => undefined)).toThrow(expect.objectContaining({ code: 'SHUTTING_DOWN', status: 503 }));
+    expect(() => work.tasks!.addTask(() => undefined)).toThrow(
+      expect.objectContaining({ code: 'SHUTTING_DOWN', status: 503 }),
+    );
     await expect(app.get(TaskScopes).run(() => 1)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     expect(host.stats()).toMatchObject({ accepted: 3, succeeded: 3 });
   });

@@ -47,7 +47,9 @@ describe('B18 HTTP/2 on Fastify', () => {
   });
 });
 
-async function start(shutdownTimeoutMs = 60_000): Promise<{ app: INestApplication; session: ClientHttp2Session; routes: Held }> {
+async function start(
+  shutdownTimeoutMs = 60_000,
+): Promise<{ app: INestApplication; session: ClientHttp2Session; routes: Held }> {
   const routes = new Held();
 
   @Controller()

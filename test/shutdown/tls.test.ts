@@ -52,7 +52,10 @@ async function start(adapter: AbstractHttpAdapter) {
       return 'held';
     }
   }
-  const module = await Test.createTestingModule({ imports: [BackgroundTasksModule.forRoot()], controllers: [Routes] }).compile();
+  const module = await Test.createTestingModule({
+    imports: [BackgroundTasksModule.forRoot()],
+    controllers: [Routes],
+  }).compile();
   const app = module.createNestApplication(adapter, { logger: false, httpsOptions: certificate });
   await app.listen(0, '127.0.0.1');
   onTestFinished(() => app.close());

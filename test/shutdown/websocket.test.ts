@@ -62,7 +62,9 @@ class Gateway implements OnModuleDestroy {
   onApplicationBootstrap(): void {
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
     this.#server = new WebSocketServer({ server });
-    this.#server.on('connection', (socket: WebSocket) => socket.on('message', (message: Buffer) => socket.send(message)));
+    this.#server.on('connection', (socket: WebSocket) =>
+      socket.on('message', (message: Buffer) => socket.send(message)),
+    );
   }
 
   onModuleDestroy(): void {

@@ -53,13 +53,15 @@ export class Accounts implements TaskObserver {
       waiting: tasks.filter(({ started, settled }) => started === 0 && settled.length === 0).length,
       running: tasks.filter(({ started, settled }) => started > 0 && settled.length === 0).length,
     };
-    for (const state of terminalStates) expected[state] = tasks.filter(({ settled }) => settled[0]?.state === state).length;
+    for (const state of terminalStates)
+      expected[state] = tasks.filter(({ settled }) => settled[0]?.state === state).length;
     for (const [state, count] of Object.entries(expected)) {
       const counted = stats[state as keyof TaskStats];
       if (counted !== count) this.violations.push(`${when}: ${counted} ${state}, should be ${count}`);
     }
     const ends = terminalStates.reduce((sum, state) => sum + stats[state], 0);
-    if (stats.accepted !== stats.waiting + stats.running + ends) this.violations.push(`${when}: ${JSON.stringify(stats)}`);
+    if (stats.accepted !== stats.waiting + stats.running + ends)
+      this.violations.push(`${when}: ${JSON.stringify(stats)}`);
   }
 
   /** Compares the handles with the events, when everything has ended. */
@@ -71,7 +73,8 @@ export class Accounts implements TaskObserver {
       const reports = this.#tasks.get(id)?.settled ?? [];
       const report = await handle.settled;
       if (reports.length !== 1) this.violations.push(`${id} has ${reports.length} ends`);
-      if (report.state !== handle.state || report.state !== reports[0]?.state) this.violations.push(`${id} has two states`);
+      if (report.state !== handle.state || report.state !== reports[0]?.state)
+        this.violations.push(`${id} has two states`);
     }
   }
 }

@@ -19,7 +19,10 @@ export class BullMqSample extends SampleProcess {
     return fetch(`${this.url}/exports`, {
       method: 'POST',
       body: JSON.stringify({ year }),
-      headers: { 'content-type': 'application/json', ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }) },
+      headers: {
+        'content-type': 'application/json',
+        ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+      },
     });
   }
 

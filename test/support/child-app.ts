@@ -22,7 +22,9 @@ export class Journal {
 
   /** What follows the kind in each line of that kind. */
   of(kind: string): string[] {
-    return this.lines.filter((line) => line === kind || line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
+    return this.lines
+      .filter((line) => line === kind || line.startsWith(`${kind} `))
+      .map((line) => line.slice(kind.length + 1));
   }
 
   get accepted(): string[] {
@@ -126,7 +128,13 @@ export function startChild(name: string, { platform, env, nodeArgs = [] }: Child
   const fixture = fileURLToPath(new URL(`../faults/fixtures/${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [...nodeArgs, fixture], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_ENV: 'production', PLATFORM: platform?.name ?? 'Express', JOURNAL: journalFile, ...env },
+    env: {
+      ...process.env,
+      NODE_ENV: 'production',
+      PLATFORM: platform?.name ?? 'Express',
+      JOURNAL: journalFile,
+      ...env,
+    },
   });
   const running = new Child(child, journalFile);
   onTestFinished(async () => {

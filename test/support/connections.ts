@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 
 /** The port that an application listens on. */
-export const portOf = (app: INestApplication): number => ((app.getHttpServer() as Server).address() as AddressInfo).port;
+export const portOf = (app: INestApplication): number =>
+  ((app.getHttpServer() as Server).address() as AddressInfo).port;
 
 /** A raw connection that has sent this much, be it nothing or half a request. */
 export async function openConnection(port: number, sent = ''): Promise<Socket> {

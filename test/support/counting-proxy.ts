@@ -3,7 +3,9 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /** Stands between a client and its server, and counts how often the client waits for an answer. */
-export async function countRoundTrips(targetPort: number): Promise<{ readonly port: number; readonly roundTrips: number }> {
+export async function countRoundTrips(
+  targetPort: number,
+): Promise<{ readonly port: number; readonly roundTrips: number }> {
   let roundTrips = 0;
   let isAsking = false;
   const proxy = createServer((client) => {

@@ -94,9 +94,16 @@ export async function startDurable({
   imports = [],
 }: DurableOptions): Promise<DurableApp> {
   const backends: TaskBackend[] = [];
-  @Module({ providers: [{ provide: TaskBackends, useValue: { use: (backend: TaskBackend) => backends.push(backend) } }] })
+  @Module({
+    providers: [{ provide: TaskBackends, useValue: { use: (backend: TaskBackend) => backends.push(backend) } }],
+  })
   class CoreModule {}
-  const bullMq = BullMqBackgroundTasksModule.forRoot({ ...server.options, queueName, worker, ...options } as BullMqOptions);
+  const bullMq = BullMqBackgroundTasksModule.forRoot({
+    ...server.options,
+    queueName,
+    worker,
+    ...options,
+  } as BullMqOptions);
   @Module({ imports: [CoreModule, bullMq, ...imports] })
   class AppModule {}
   const logs = new RecordedLogs();

@@ -36,7 +36,11 @@ export function loadController() {
 
     /** Adds two tasks, the second when its gate 'second' opens. */
     @Get('pair/:name')
-    async pair(@Param('name') name: string, @Query('cancels') cancels: string | undefined, @Tasks() tasks: BackgroundTasks) {
+    async pair(
+      @Param('name') name: string,
+      @Query('cancels') cancels: string | undefined,
+      @Tasks() tasks: BackgroundTasks,
+    ) {
       addTo(tasks, name, 1);
       await gate('second').promise;
       addTo(tasks, `second ${name}`, 1);
@@ -63,7 +67,11 @@ export function loadController() {
     }
 
     @Get('manual/:name')
-    manual(@Param('name') name: string, @Tasks() tasks: BackgroundTasks, @Res() response: { send(body: string): void }) {
+    manual(
+      @Param('name') name: string,
+      @Tasks() tasks: BackgroundTasks,
+      @Res() response: { send(body: string): void },
+    ) {
       response.send(codeOf(() => addTo(tasks, name, 1)));
     }
 

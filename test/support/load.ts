@@ -13,7 +13,11 @@ export interface Call {
 }
 
 /** Sends one request. `undefined` when the connection was refused, reset or left. */
-export function send(port: number, agent: Agent, { path, method = 'POST', leaves = false }: Call): Promise<Answer | undefined> {
+export function send(
+  port: number,
+  agent: Agent,
+  { path, method = 'POST', leaves = false }: Call,
+): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const sent = request({ host: '127.0.0.1', port, agent, path, method }, (response) => {
       let body = '';

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
-import { BackendUnavailableError, type EnqueuedTask, type NamedTaskRunner, TaskBackend, TaskBackends } from '../../src/index.js';
+import { type EnqueuedTask, type NamedTaskRunner, TaskBackend, TaskBackends } from '../../src/backend/index.js';
+import { BackendUnavailableError } from '../../src/index.js';
 
 /** A backend that keeps what it is given, for tests of when that happens. What a durable one does is tested on real ones. */
 export class MemoryBackend extends TaskBackend {

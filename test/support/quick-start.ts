@@ -35,7 +35,8 @@ export class QuickStart extends SampleProcess {
   }
 
   async post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answered> {
-    const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+    const json =
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
     return this.send({
       path,
       url: `${this.url}${path}`,
@@ -80,7 +81,9 @@ export async function startQuickStart(
 
 function parseCurl(line: string): CurlLine {
   const [, method, url] = /curl -X (\S+) (\S+)/.exec(line)!;
-  const headers = Object.fromEntries([...line.matchAll(/-H '([^:]+): ([^']+)'/g)].map(([, name, value]) => [name!, value!]));
+  const headers = Object.fromEntries(
+    [...line.matchAll(/-H '([^:]+): ([^']+)'/g)].map(([, name, value]) => [name!, value!]),
+  );
   const body = /-d '([^']+)'/.exec(line)?.[1];
   return { path: new URL(url!).pathname, url: url!, init: { method: method!, headers, ...(body && { body }) } };
 }

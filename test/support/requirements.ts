@@ -41,7 +41,9 @@ async function provided({ name, aptPackage, find }: Requirement): Promise<string
   const reason = await install(aptPackage);
   const installed = find();
   if (installed) return installed;
-  throw new Error(`This test needs ${name}, and installing it failed (${reason}): run "apt-get install ${aptPackage}" as root.`);
+  throw new Error(
+    `This test needs ${name}, and installing it failed (${reason}): run "apt-get install ${aptPackage}" as root.`,
+  );
 }
 
 /** Returns why it did not work; several test files may ask at once, and apt takes one at a time. */

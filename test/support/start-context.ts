@@ -16,7 +16,11 @@ export async function startContext({
 }: ModuleMetadata & { readonly options?: BackgroundTasksModuleOptions }): Promise<RunningContext> {
   class Root {}
   const logs = new RecordedLogs();
-  const module = { module: Root, ...metadata, imports: [BackgroundTasksModule.forRoot(options), ...(metadata.imports ?? [])] };
+  const module = {
+    module: Root,
+    ...metadata,
+    imports: [BackgroundTasksModule.forRoot(options), ...(metadata.imports ?? [])],
+  };
   const app = await NestFactory.createApplicationContext(module, { logger: logs, abortOnError: false });
   onTestFinished(() => app.close());
   return { app, logs };

@@ -28,7 +28,10 @@ export async function startUnits(options?: BackgroundTasksModuleOptions, metadat
 }
 
 /** Starts the application; whoever calls this closes it. */
-export async function createUnits(options?: BackgroundTasksModuleOptions, metadata: ModuleMetadata = {}): Promise<Units> {
+export async function createUnits(
+  options?: BackgroundTasksModuleOptions,
+  metadata: ModuleMetadata = {},
+): Promise<Units> {
   const logs = new RecordedLogs();
   const app = await Test.createTestingModule({
     ...metadata,

@@ -25,7 +25,8 @@ const libraries: readonly Library[] = [
   {
     library: 'AsyncLocalStorage',
     metadata: { providers: [{ provide: RequestContext, useValue: { read: () => storage.getStore() } }] },
-    configure: (app) => void app.use((request: IncomingMessage, _: unknown, next: Next) => storage.run(idOf(request), next)),
+    configure: (app) =>
+      void app.use((request: IncomingMessage, _: unknown, next: Next) => storage.run(idOf(request), next)),
   },
   {
     library: 'nestjs-cls',

@@ -85,7 +85,11 @@ describe('currentTask()', () => {
   });
 
   it('works after an await without having asked before where BackgroundTasksRef is injected', async () => {
-    const injector = { provide: 'injector', inject: [BackgroundTasksRef], useFactory: (ref: BackgroundTasksRef) => ref };
+    const injector = {
+      provide: 'injector',
+      inject: [BackgroundTasksRef],
+      useFactory: (ref: BackgroundTasksRef) => ref,
+    };
     const { run } = await startUnits({}, { providers: [injector] });
     let name: string | undefined;
     await run((tasks) =>

@@ -15,7 +15,10 @@ describe('B6 what cannot be a task', () => {
     const { run, host } = await startUnits();
     await run((tasks) => {
       expect(() => tasks.addTask(given as () => void)).toThrow(
-        expect.objectContaining({ code: 'NOT_A_FUNCTION', message: expect.stringContaining(`received ${received}`) as string }),
+        expect.objectContaining({
+          code: 'NOT_A_FUNCTION',
+          message: expect.stringContaining(`received ${received}`) as string,
+        }),
       );
       expect(() => tasks.addTask(given as () => void)).toThrow('Pass the function itself, addTask(send, id)');
       expect(() => tasks.addTask(given as () => void)).toThrow(BackgroundTasksError);
@@ -31,7 +34,12 @@ describe('B6 what cannot be a task', () => {
       received: 'no method "send" on an instance of Mailer',
     },
     { what: 'a member that is a value', target: { send: 'later' }, member: 'send', received: 'no method "send"' },
-    { what: 'a method name that is undefined', target: { send() {} }, member: undefined, received: 'no method undefined' },
+    {
+      what: 'a method name that is undefined',
+      target: { send() {} },
+      member: undefined,
+      received: 'no method undefined',
+    },
   ])('refuses $what at once and names the fix', async ({ target, member, received }) => {
     const { run, host } = await startUnits();
     await run((tasks) => {
@@ -75,7 +83,8 @@ describe('B6 what cannot be a task', () => {
   it('never prints the arguments', async () => {
     const { run } = await startUnits();
     await run((tasks) => {
-      const send = () => tasks.addTask({ other() {} } as unknown as { send(card: string): void }, 'send', 'canary-4711');
+      const send = () =>
+        tasks.addTask({ other() {} } as unknown as { send(card: string): void }, 'send', 'canary-4711');
       expect(send).toThrow(
         expect.objectContaining({ code: 'UNKNOWN_METHOD', message: expect.not.stringContaining('canary') as string }),
       );

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type BackgroundTasks, BackgroundTasks as Token, type RetryOptions, type TaskOptions } from '../../src/index.js';
+import {
+  type BackgroundTasks,
+  BackgroundTasks as Token,
+  type RetryOptions,
+  type TaskOptions,
+} from '../../src/index.js';
 import { RecordingBackgroundTasks } from '../../src/testing/index.js';
 import { startUnits } from '../support/units.js';
 

@@ -42,7 +42,11 @@ describe('RecordingBackgroundTasks keeps named tasks', () => {
 
   it('until they are cancelled or cleared', async () => {
     const tasks = new RecordingBackgroundTasks();
-    const handles = [tasks.enqueue(SendInvoice, order), tasks.enqueue(Reindex, { shard: 1 }), tasks.enqueue(SendInvoice, order)];
+    const handles = [
+      tasks.enqueue(SendInvoice, order),
+      tasks.enqueue(Reindex, { shard: 1 }),
+      tasks.enqueue(SendInvoice, order),
+    ];
 
     expect(handles[0]!.cancel()).toBe(true);
     expect(tasks.with({}).cancel('reindex')).toBe(true);
@@ -139,8 +143,12 @@ describe('RecordingBackgroundTasks asserts what was enqueued', () => {
     const tasks = new RecordingBackgroundTasks();
     tasks.with({ timeoutMs: 5 }).enqueue(Reindex, { shard: 1 });
 
-    expect(() => tasks.with({ timeoutMs: 5 }).with({ runOn: 'always' }).assertEnqueued(Reindex, { shard: 1 })).not.toThrow();
-    expect(() => tasks.with({ runOn: 'failure' }).assertEnqueued(Reindex)).toThrow(/"reindex" with these arguments, runOn,/);
+    expect(() =>
+      tasks.with({ timeoutMs: 5 }).with({ runOn: 'always' }).assertEnqueued(Reindex, { shard: 1 }),
+    ).not.toThrow();
+    expect(() => tasks.with({ runOn: 'failure' }).assertEnqueued(Reindex)).toThrow(
+      /"reindex" with these arguments, runOn,/,
+    );
   });
 });
 

@@ -74,7 +74,10 @@ describe('RecordingBackgroundTasks keeps tasks', () => {
     const mailer = new Mailer('us');
 
     const first = tasks.addTask(send, 'ada', 'hello');
-    const second = tasks.with({ name: 'deliver', runOn: 'always' }).with({ timeoutMs: 5 }).addTask(mailer, 'deliver', 'bob');
+    const second = tasks
+      .with({ name: 'deliver', runOn: 'always' })
+      .with({ timeoutMs: 5 })
+      .addTask(mailer, 'deliver', 'bob');
 
     expect(tasks.added).toEqual([
       { name: 'send', fn: send, args: ['ada', 'hello'], options: {}, task: first },
@@ -128,9 +131,13 @@ describe('RecordingBackgroundTasks keeps tasks', () => {
     const tasks = new RecordingBackgroundTasks();
 
     expect(() => tasks.addTask('send')).toThrow(expect.objectContaining({ code: 'NOT_A_FUNCTION' }));
-    expect(() => tasks.addTask(new Mailer('us'), 'delivre')).toThrow(expect.objectContaining({ code: 'UNKNOWN_METHOD' }));
+    expect(() => tasks.addTask(new Mailer('us'), 'delivre')).toThrow(
+      expect.objectContaining({ code: 'UNKNOWN_METHOD' }),
+    );
     expect(() => tasks.with({ timeoutMs: -1 })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
-    expect(() => tasks.addTask(inThread, () => 5)).toThrow(expect.objectContaining({ code: 'THREAD_VALUE_NOT_CLONEABLE' }));
+    expect(() => tasks.addTask(inThread, () => 5)).toThrow(
+      expect.objectContaining({ code: 'THREAD_VALUE_NOT_CLONEABLE' }),
+    );
     expect(() => tasks.with({}).addTask(inThread, () => 5)).toThrow(/Argument 1 of thread function "echo"/);
     expect(tasks.added).toEqual([]);
   });
@@ -254,7 +261,9 @@ describe('RecordingBackgroundTasks runs tasks when it is told to', () => {
     const tasks = new RecordingBackgroundTasks();
     const add = () => {
       tasks.addTask(() => journal.push('on success'));
-      tasks.with({ runOn: 'failure' }).addTask(() => journal.push(`on failure: ${String(currentTask().outcome.error)}`));
+      tasks
+        .with({ runOn: 'failure' })
+        .addTask(() => journal.push(`on failure: ${String(currentTask().outcome.error)}`));
       tasks.with({ runOn: 'always', onAbort: 'skip' }).addTask(() => journal.push('unless aborted'));
     };
 

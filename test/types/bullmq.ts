@@ -1,4 +1,9 @@
-import { BullMqBackgroundTasksModule, type BullMqHealth, type BullMqSchedules, migrateBullMq } from '../../src/bullmq/index.js';
+import {
+  BullMqBackgroundTasksModule,
+  type BullMqHealth,
+  type BullMqSchedules,
+  migrateBullMq,
+} from '../../src/bullmq/index.js';
 import { type BackendSettings, defineTask } from '../../src/index.js';
 
 const Report = defineTask<{ kind: string }>({ name: 'report', bullmq: { priority: 5 } });
@@ -8,10 +13,20 @@ declare const schedules: BullMqSchedules;
 
 export const correct = () => [
   BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', queueName: 'tasks', worker: false }),
-  BullMqBackgroundTasksModule.forRoot({ connection: { host: 'localhost', port: 6379 }, prefix: 'shop', isGlobal: false }),
-  BullMqBackgroundTasksModule.forRoot({ postgres: 'postgresql://localhost/tasks', migrate: true, worker: { concurrency: 5 } }),
+  BullMqBackgroundTasksModule.forRoot({
+    connection: { host: 'localhost', port: 6379 },
+    prefix: 'shop',
+    isGlobal: false,
+  }),
+  BullMqBackgroundTasksModule.forRoot({
+    postgres: 'postgresql://localhost/tasks',
+    migrate: true,
+    worker: { concurrency: 5 },
+  }),
   BullMqBackgroundTasksModule.forRootAsync({ useFactory: () => ({ connection: 'redis://localhost' }) }),
-  { bullmq: { delay: 1_000, priority: 1, attempts: 5, backoff: { type: 'fixed', delay: 10 } } } satisfies BackendSettings,
+  {
+    bullmq: { delay: 1_000, priority: 1, attempts: 5, backoff: { type: 'fixed', delay: 10 } },
+  } satisfies BackendSettings,
 ];
 
 export async function correctCalls(): Promise<void> {

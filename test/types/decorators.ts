@@ -8,7 +8,11 @@ class Session {
 @Controller()
 export class Correct {
   @Get()
-  both(@Tasks() _tasks: BackgroundTasks, @Resource(Session) _session: Session, @Resource('TOKEN') _value: string): void {}
+  both(
+    @Tasks() _tasks: BackgroundTasks,
+    @Resource(Session) _session: Session,
+    @Resource('TOKEN') _value: string,
+  ): void {}
 }
 
 @Controller()

@@ -19,7 +19,8 @@ export const correct = () => [
   provideResource({
     provide: Session,
     inject: [DataSource, BackgroundTasks, REQUEST, 'LIMIT'],
-    useFactory: async (source: DataSource, _tasks: BackgroundTasks, _request: { url: string }, _limit: number) => source.begin(),
+    useFactory: async (source: DataSource, _tasks: BackgroundTasks, _request: { url: string }, _limit: number) =>
+      source.begin(),
     dispose: (session, outcome) => session.release(outcome.error),
   }),
   provideResource({

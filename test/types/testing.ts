@@ -22,7 +22,10 @@ export async function correct(app: INestApplication): Promise<readonly unknown[]
   recorded.with({ runOn: 'always' }).with({ timeoutMs: 5 }).assertAdded(sendMail);
   await settled(app);
   await settled(app, { throwOnFailure: false });
-  return recorded.runAll({ throwOnFailure: false, outcome: { succeeded: false, aborted: false, error: new Error('no') } });
+  return recorded.runAll({
+    throwOnFailure: false,
+    outcome: { succeeded: false, aborted: false, error: new Error('no') },
+  });
 }
 
 export async function wrong(app: INestApplication): Promise<void> {

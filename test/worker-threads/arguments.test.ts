@@ -20,7 +20,11 @@ const refused: readonly { readonly what: string; readonly value: unknown; readon
     value: [Buffer.alloc(600_000), Buffer.alloc(600_000)],
     code: 'THREAD_ARGUMENTS_TOO_LARGE',
   },
-  { what: 'an ArrayBuffer that is too large', value: new ArrayBuffer(MAX_BYTES + 1), code: 'THREAD_ARGUMENTS_TOO_LARGE' },
+  {
+    what: 'an ArrayBuffer that is too large',
+    value: new ArrayBuffer(MAX_BYTES + 1),
+    code: 'THREAD_ARGUMENTS_TOO_LARGE',
+  },
 ];
 
 describe('B37 an argument that cannot go to a thread', () => {
@@ -49,7 +53,9 @@ describe('B37 an argument that cannot go to a thread', () => {
     await startThreads({ maxThreads: 1, maxArgumentBytes: MAX_BYTES });
     const busy = inThread('busy')(50);
 
-    await expect(inThread('echo')(Buffer.alloc(MAX_BYTES))).rejects.toMatchObject({ code: 'THREAD_ARGUMENTS_TOO_LARGE' });
+    await expect(inThread('echo')(Buffer.alloc(MAX_BYTES))).rejects.toMatchObject({
+      code: 'THREAD_ARGUMENTS_TOO_LARGE',
+    });
     expect(await busy).toBe(50);
   });
 

@@ -82,23 +82,28 @@ describe('B36 functions that take their thread with them', () => {
     scaled(60_000, 300_000),
   );
 
-  it.each(faults.filter(({ code }) => code))('leaves a thread for the next call when it $name', async ({ name, code }) => {
-    await startThreads({ maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } });
-    const watch = new ThreadWatch();
-    const begun = name === 'waits' ? nextThread() : undefined;
+  it.each(faults.filter(({ code }) => code))(
+    'leaves a thread for the next call when it $name',
+    async ({ name, code }) => {
+      await startThreads({ maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } });
+      const watch = new ThreadWatch();
+      const begun = name === 'waits' ? nextThread() : undefined;
 
-    const call = inThread(name)();
-    const next = inThread('add')(1, 2);
-    if (begun) void begun.then((threadId) => watch.terminate(threadId));
+      const call = inThread(name)();
+      const next = inThread('add')(1, 2);
+      if (begun) void begun.then((threadId) => watch.terminate(threadId));
 
-    await expect(call).rejects.toMatchObject({ code, message: expect.stringContaining(`"${name}"`) as string });
-    expect(await next).toBe(3);
-  });
+      await expect(call).rejects.toMatchObject({ code, message: expect.stringContaining(`"${name}"`) as string });
+      expect(await next).toBe(3);
+    },
+  );
 
   it('keeps the error that nobody caught as the cause', async () => {
     await startThreads();
 
-    await expect(inThread('throwsInTimer')()).rejects.toMatchObject({ cause: { name: 'RangeError', message: 'left alone' } });
+    await expect(inThread('throwsInTimer')()).rejects.toMatchObject({
+      cause: { name: 'RangeError', message: 'left alone' },
+    });
     await expect(inThread('rejectsUnheard')()).rejects.toMatchObject({
       cause: { name: 'TypeError', message: 'nobody awaits me' },
     });

@@ -81,37 +81,49 @@ describe('B36 an error that the function throws', () => {
 });
 
 describe('B35 an export name', () => {
-  it.each(['constructor', '__proto__', 'toLocaleString', 'hasOwnProperty', 'then', 'default', 'notAFunction', 'missing', ' add'])(
-    'is refused where the module has no function of its own by it: %s',
-    async (name) => {
-      await startThreads();
+  it.each([
+    'constructor',
+    '__proto__',
+    'toLocaleString',
+    'hasOwnProperty',
+    'then',
+    'default',
+    'notAFunction',
+    'missing',
+    ' add',
+  ])('is refused where the module has no function of its own by it: %s', async (name) => {
+    await startThreads();
 
-      await expect(threadTask(functions, name)()).rejects.toMatchObject({
-        code: 'UNKNOWN_THREAD_EXPORT',
-        message: expect.stringContaining('there are add, ') as string,
-      });
-    },
-  );
+    await expect(threadTask(functions, name)()).rejects.toMatchObject({
+      code: 'UNKNOWN_THREAD_EXPORT',
+      message: expect.stringContaining('there are add, ') as string,
+    });
+  });
 
   it.each([undefined, null, '', 5, Symbol('add'), ['add'], { toString: () => 'add' }])(
     'is refused at once where it is none: %o',
     (name) => {
-      expect(() => threadTask(functions, name as string)).toThrow(expect.objectContaining({ code: 'UNKNOWN_THREAD_EXPORT' }));
+      expect(() => threadTask(functions, name as string)).toThrow(
+        expect.objectContaining({ code: 'UNKNOWN_THREAD_EXPORT' }),
+      );
     },
   );
 });
 
 describe('B35 the module of a thread function', () => {
-  it.each(['./fixtures/missing.mjs', './fixtures/broken.mjs'])('is named when it cannot be loaded: %s', async (path) => {
-    await startThreads();
-    const module = new URL(path, import.meta.url);
+  it.each(['./fixtures/missing.mjs', './fixtures/broken.mjs'])(
+    'is named when it cannot be loaded: %s',
+    async (path) => {
+      await startThreads();
+      const module = new URL(path, import.meta.url);
 
-    await expect(threadTask(module, 'add')()).rejects.toMatchObject({
-      code: 'THREAD_MODULE_NOT_LOADED',
-      message: expect.stringContaining(module.href) as string,
-      cause: expect.any(Error) as Error,
-    });
-  });
+      await expect(threadTask(module, 'add')()).rejects.toMatchObject({
+        code: 'THREAD_MODULE_NOT_LOADED',
+        message: expect.stringContaining(module.href) as string,
+        cause: expect.any(Error) as Error,
+      });
+    },
+  );
 
   it.each([undefined, './functions.mjs', functions.href, new URL('data:text/javascript,export const add = 1'), {}])(
     'is refused at once unless it is the URL of a file: %o',
@@ -127,7 +139,9 @@ describe('B36 a result that cannot be copied', () => {
 
     await expect(inThread('returnsFunction')()).rejects.toMatchObject({
       code: 'THREAD_VALUE_NOT_CLONEABLE',
-      message: expect.stringMatching(/^The result of thread function "returnsFunction".*received a function\./) as string,
+      message: expect.stringMatching(
+        /^The result of thread function "returnsFunction".*received a function\./,
+      ) as string,
     });
     expect(await inThread('add')(1, 2)).toBe(3);
     expect(logs).toEqual(new RecordedLogs());

@@ -35,14 +35,19 @@ const bad: readonly BadOption[] = [
 describe('B37 the options of WorkerThreadsModule', () => {
   it.each<{ way: string; register: (options: WorkerThreadsModuleOptions) => unknown }>([
     { way: 'forRoot', register: (options) => WorkerThreadsModule.forRoot(options) },
-    { way: 'forRootAsync', register: (options) => WorkerThreadsModule.forRootAsync({ useFactory: async () => options }) },
+    {
+      way: 'forRootAsync',
+      register: (options) => WorkerThreadsModule.forRootAsync({ useFactory: async () => options }),
+    },
     {
       way: 'forRootAsync with useClass',
       register: (options) => WorkerThreadsModule.forRootAsync({ useClass: settingsWith(options) }),
     },
   ])('are INVALID_OPTION at start-up where they are bad, given to $way', async ({ register }) => {
     for (const option of bad) {
-      await expect(start(() => register(option.options as WorkerThreadsModuleOptions))).rejects.toEqual(invalidOption(option));
+      await expect(start(() => register(option.options as WorkerThreadsModuleOptions))).rejects.toEqual(
+        invalidOption(option),
+      );
     }
   });
 
@@ -93,7 +98,10 @@ describe('B38 the applications of one process', () => {
 
 describe('B38 closing the application', () => {
   it('runs the tasks first, and the hooks of other modules', async () => {
-    const { app } = await startContext({ imports: [WorkerThreadsModule.forRoot({ maxThreads: 1 })], providers: [AddsAtTheEnd] });
+    const { app } = await startContext({
+      imports: [WorkerThreadsModule.forRoot({ maxThreads: 1 })],
+      providers: [AddsAtTheEnd],
+    });
     const { add } = app.get(AddsAtTheEnd);
     const results: unknown[] = [];
     void app.get(TaskScopes).run(({ tasks }) => {
@@ -117,9 +125,14 @@ describe('B38 closing the application', () => {
     await app.close();
 
     for (const end of await ends) {
-      expect(end).toMatchObject({ status: 'rejected', reason: { code: 'THREAD_CANCELLED', cause: { name: 'AbortError' } } });
+      expect(end).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'THREAD_CANCELLED', cause: { name: 'AbortError' } },
+      });
     }
-    expect(logs.warnings).toEqual([expect.stringContaining('Shutdown stopped 2 thread function(s): "forever", "add".')]);
+    expect(logs.warnings).toEqual([
+      expect.stringContaining('Shutdown stopped 2 thread function(s): "forever", "add".'),
+    ]);
     await watch.gone(await begun);
     expect(watch.alive).toBe(0);
   });

@@ -28,7 +28,11 @@ describe('B36 a task whose thread function never ends', () => {
       delayMs = Math.min(delayMs, loop.maxDelayMs());
 
       const { state, name, error, durationMs } = await task.settled;
-      expect({ state, name, error }).toMatchObject({ state: 'timed-out', name: 'forever', error: { name: 'TimeoutError' } });
+      expect({ state, name, error }).toMatchObject({
+        state: 'timed-out',
+        name: 'forever',
+        error: { name: 'TimeoutError' },
+      });
       expect(durationMs).toBeGreaterThanOrEqual(TIMEOUT_MS - 2);
       expect(durationMs).toBeLessThan(TIMEOUT_MS + 500);
       lateMs = Math.max(lateMs, durationMs - TIMEOUT_MS);
@@ -107,7 +111,9 @@ describe('B36 a task whose thread function never ends', () => {
     const task = await app
       .get(TaskScopes)
       .run(({ tasks }) =>
-        tasks.with({ timeoutMs: 10_000 }).addTask(() => Promise.all(Array.from({ length: 50 }, (_, n) => inThread('square')(n)))),
+        tasks
+          .with({ timeoutMs: 10_000 })
+          .addTask(() => Promise.all(Array.from({ length: 50 }, (_, n) => inThread('square')(n)))),
       );
     process.off('warning', listener);
 

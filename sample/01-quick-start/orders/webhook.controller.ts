@@ -12,7 +12,10 @@ export class WebhookController {
 
   @Post()
   @HttpCode(204)
-  receive(@Body({ schema: Notice }) { orderId, status }: z.infer<typeof Notice>, @Headers(REQUEST_ID) id: string): void {
+  receive(
+    @Body({ schema: Notice }) { orderId, status }: z.infer<typeof Notice>,
+    @Headers(REQUEST_ID) id: string,
+  ): void {
     this.timelines.find(id)?.note('task', `Webhook received: order ${orderId} is ${status}`);
   }
 }

@@ -8,7 +8,11 @@ import { ReportFile } from './report-file.js';
 export class ReportController {
   @Post()
   @HttpCode(202)
-  create(@Tasks() tasks: BackgroundTasks, @Resource(CurrentUser) user: CurrentUser, @Resource(ReportFile) report: ReportFile) {
+  create(
+    @Tasks() tasks: BackgroundTasks,
+    @Resource(CurrentUser) user: CurrentUser,
+    @Resource(ReportFile) report: ReportFile,
+  ) {
     tasks.addTask(report, 'append', user.name);
     return { message: `The report for ${user.tenant} will be written.` };
   }

@@ -32,7 +32,12 @@ export class Timeline {
   }
 
   close(): void {
-    this.#add({ stage: 'disposal', atMs: this.#elapsedMs, text: 'Request closed, nothing of it is left open', isLast: true });
+    this.#add({
+      stage: 'disposal',
+      atMs: this.#elapsedMs,
+      text: 'Request closed, nothing of it is left open',
+      isLast: true,
+    });
     this.#events.complete();
   }
 

@@ -28,7 +28,8 @@ export class Timelines {
   /** The timeline of a request that has passed TimelineMiddleware. */
   of(request: { readonly headers: IncomingHttpHeaders }): Timeline {
     const timeline = this.find(String(request.headers[REQUEST_ID]));
-    if (!timeline) throw new Error('This route has no timeline. Name its controller where AppModule applies TimelineMiddleware.');
+    if (!timeline)
+      throw new Error('This route has no timeline. Name its controller where AppModule applies TimelineMiddleware.');
     return timeline;
   }
 

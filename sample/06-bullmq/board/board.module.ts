@@ -13,7 +13,11 @@ import { boardGuard } from './board-guard.js';
     BullBoardModule.forRootAsync({
       imports: [SettingsModule],
       inject: [Settings],
-      useFactory: (settings: Settings) => ({ route: '/queues', adapter: ExpressAdapter, middleware: boardGuard(settings) }),
+      useFactory: (settings: Settings) => ({
+        route: '/queues',
+        adapter: ExpressAdapter,
+        middleware: boardGuard(settings),
+      }),
     }),
   ],
 })

@@ -50,7 +50,10 @@ class UsersController {
 }
 
 @Module({
-  imports: [BackgroundTasksModule.forRoot({ shutdownTimeoutMs: 1_000 }), WorkerThreadsModule.forRoot({ maxThreads: 1 })],
+  imports: [
+    BackgroundTasksModule.forRoot({ shutdownTimeoutMs: 1_000 }),
+    WorkerThreadsModule.forRoot({ maxThreads: 1 }),
+  ],
   controllers: [UsersController],
   providers: [
     Mailer,
@@ -72,7 +75,9 @@ async function main(): Promise<void> {
   const recorded = new RecordingBackgroundTasks();
   recorded.addTask(main);
   recorded.assertAdded(main);
-  process.stdout.write(JSON.stringify({ body, events, succeeded, doubled, recorded: recorded.added.map(({ name }) => name) }));
+  process.stdout.write(
+    JSON.stringify({ body, events, succeeded, doubled, recorded: recorded.added.map(({ name }) => name) }),
+  );
 }
 
 void main();

@@ -1,5 +1,5 @@
-import { BackgroundTasksError, UnavailableError } from './background-tasks-error.js';
-import { describeKind, describeValue } from './describe-value.js';
+import { BackgroundTasksError, UnavailableError } from '../errors/background-tasks-error.js';
+import { describeKind, describeValue } from '../errors/describe-value.js';
 
 /** `THREAD_CRASHED`: the thread ended while it ran the function. The next call gets a new one. */
 export class ThreadCrashedError extends BackgroundTasksError {
@@ -98,5 +98,18 @@ export class ThreadOptionsDifferError extends BackgroundTasksError {
       `WorkerThreadsModule was registered with another ${options.join(', ')} than before, and the applications of a process ` +
         'share its threads. Give both the same options, or close the one before the other starts.',
     );
+  }
+}
+
+declare module '../errors/background-tasks-error.js' {
+  interface BackgroundTasksErrorCodes {
+    THREAD_CRASHED: true;
+    THREAD_CANCELLED: true;
+    THREAD_QUEUE_FULL: true;
+    THREAD_VALUE_NOT_CLONEABLE: true;
+    THREAD_ARGUMENTS_TOO_LARGE: true;
+    THREAD_MODULE_NOT_LOADED: true;
+    UNKNOWN_THREAD_EXPORT: true;
+    THREAD_OPTIONS_DIFFER: true;
   }
 }

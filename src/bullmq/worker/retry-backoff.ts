@@ -1,6 +1,6 @@
 import type { BackoffOptions, JobsOptions } from 'bullmq';
-import { backoffMs } from '../execution/backoff.js';
-import type { ResolvedRetry } from '../options/task-options.js';
+import { backoffMs } from '../../execution/backoff.js';
+import type { ResolvedRetry } from '../../options/task-options.js';
 
 /** The type of backoff that only our workers know, for what BullMQ's own two cannot say. */
 const OWN_TYPE = 'nestjs-background-tasks';
@@ -15,7 +15,8 @@ export function retryToBullMq(retry: ResolvedRetry): Pick<JobsOptions, 'attempts
   const longestMs = delayMs * factor ** Math.max(attempts - 2, 0);
   // JSON has no Infinity.
   const finite = Number.isFinite(attempts) ? attempts : Number.MAX_SAFE_INTEGER;
-  if (factor === 1) return { attempts: finite, backoff: { type: 'fixed', delay: Math.min(delayMs, maxDelayMs), jitter } };
+  if (factor === 1)
+    return { attempts: finite, backoff: { type: 'fixed', delay: Math.min(delayMs, maxDelayMs), jitter } };
   if (factor === 2 && longestMs <= maxDelayMs) {
     return { attempts: finite, backoff: { type: 'exponential', delay: delayMs, jitter } };
   }

@@ -1,5 +1,5 @@
 import type { Job, JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq';
-import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 
 export type TaskQueue = Queue<unknown, unknown>;
 export type TaskJob = Job<unknown, unknown>;

@@ -99,7 +99,9 @@ export class ShuttingDownError extends UnavailableError {
   readonly code = 'SHUTTING_DOWN';
 
   constructor(what: string) {
-    super(`${what} was refused: the application is shutting down. Stop what starts new work in beforeApplicationShutdown().`);
+    super(
+      `${what} was refused: the application is shutting down. Stop what starts new work in beforeApplicationShutdown().`,
+    );
   }
 }
 
@@ -183,36 +185,6 @@ export class DisposeTimeoutError extends BackgroundTasksError {
     super(
       `Disposing ${name} took longer than ${timeoutMs} ms and is no longer waited for. ` +
         'Bound what it waits on, or raise disposeTimeoutMs.',
-    );
-  }
-}
-
-/** `TASKS_FAILED`: thrown by the testing helpers when tasks failed; `errors` holds what they threw. */
-export class TasksFailedError extends BackgroundTasksError {
-  readonly code = 'TASKS_FAILED';
-  /** What the tasks threw, in the order in which they failed. */
-  readonly errors: readonly unknown[];
-
-  constructor(failed: readonly { readonly name: string; readonly error?: unknown }[]) {
-    super(
-      `${failed.length} background task(s) failed: ${failed.map(({ name }) => name).join(', ')}. Look at "cause" and "errors" ` +
-        'for what they threw, or pass { throwOnFailure: false } where a failure is what the test is about.',
-      { cause: failed[0]?.error },
-    );
-    this.errors = failed.map(({ error }) => error);
-  }
-}
-
-/** `TASK_NOT_RECORDED`: thrown by the assertions of RecordingBackgroundTasks. */
-export class TaskNotRecordedError extends BackgroundTasksError {
-  readonly code = 'TASK_NOT_RECORDED';
-
-  constructor(wanted: string | undefined, added: readonly string[], options: readonly string[] = []) {
-    const list = added.length > 0 ? `added: ${added.join(', ')}` : 'nothing was added';
-    super(
-      wanted === undefined
-        ? `Expected no background task, but ${list}.`
-        : `Expected background task "${wanted}" with ${['these arguments', ...options].join(', ')}, but ${list}. Compare the function, the object, the arguments and the options.`,
     );
   }
 }

@@ -1,6 +1,14 @@
 import type { JobsOptions, KeepJobs } from 'bullmq';
-import { InvalidOptionError } from '../errors.js';
-import { type Check, checkAll, flag, fraction, milliseconds, nonEmptyString, wholeNumber } from '../options/checks.js';
+import { InvalidOptionError } from '../../errors/errors.js';
+import {
+  type Check,
+  checkAll,
+  flag,
+  fraction,
+  milliseconds,
+  nonEmptyString,
+  wholeNumber,
+} from '../../options/checks.js';
 
 /** When BullMQ makes a failed attempt again: a number is the milliseconds of every wait. */
 export type BullMqBackoff = NonNullable<JobsOptions['backoff']>;
@@ -31,7 +39,7 @@ export interface BullMqTaskSettings {
   readonly deduplication?: NonNullable<JobsOptions['deduplication']>;
 }
 
-declare module '../tasks/backend-settings.js' {
+declare module '../../tasks/backend-settings.js' {
   interface BackendSettings {
     /** What BullMQ is to do with it. */
     readonly bullmq?: BullMqTaskSettings;

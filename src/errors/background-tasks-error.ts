@@ -1,35 +1,28 @@
-/** The permanent codes of every error this package throws. */
-export type BackgroundTasksErrorCode =
-  | 'INVALID_OPTION'
-  | 'ALREADY_REGISTERED'
-  | 'UNSUPPORTED_NEST'
-  | 'NOT_A_FUNCTION'
-  | 'UNKNOWN_METHOD'
-  | 'OUTSIDE_SCOPE'
-  | 'OUTSIDE_TASK'
-  | 'SCOPE_CLOSED'
-  | 'SHUTTING_DOWN'
-  | 'QUEUE_FULL'
-  | 'TASK_CHAIN_TOO_LONG'
-  | 'UNKNOWN_RESOURCE'
-  | 'RESOURCE_YIELDED_NOTHING'
-  | 'RESOURCE_YIELDED_TWICE'
-  | 'RESOURCE_RELEASE_ORDER'
-  | 'DISPOSE_TIMEOUT'
-  | 'UNKNOWN_TASK'
-  | 'DUPLICATE_TASK'
-  | 'INVALID_PAYLOAD'
-  | 'BACKEND_UNAVAILABLE'
-  | 'TASKS_FAILED'
-  | 'TASK_NOT_RECORDED'
-  | 'THREAD_CRASHED'
-  | 'THREAD_CANCELLED'
-  | 'THREAD_QUEUE_FULL'
-  | 'THREAD_VALUE_NOT_CLONEABLE'
-  | 'THREAD_ARGUMENTS_TOO_LARGE'
-  | 'THREAD_MODULE_NOT_LOADED'
-  | 'UNKNOWN_THREAD_EXPORT'
-  | 'THREAD_OPTIONS_DIFFER';
+/** The permanent codes of the errors that this package throws. The other entry points add theirs. */
+export interface BackgroundTasksErrorCodes {
+  INVALID_OPTION: true;
+  ALREADY_REGISTERED: true;
+  UNSUPPORTED_NEST: true;
+  NOT_A_FUNCTION: true;
+  UNKNOWN_METHOD: true;
+  OUTSIDE_SCOPE: true;
+  OUTSIDE_TASK: true;
+  SCOPE_CLOSED: true;
+  SHUTTING_DOWN: true;
+  QUEUE_FULL: true;
+  TASK_CHAIN_TOO_LONG: true;
+  UNKNOWN_RESOURCE: true;
+  RESOURCE_YIELDED_NOTHING: true;
+  RESOURCE_YIELDED_TWICE: true;
+  RESOURCE_RELEASE_ORDER: true;
+  DISPOSE_TIMEOUT: true;
+  UNKNOWN_TASK: true;
+  DUPLICATE_TASK: true;
+  INVALID_PAYLOAD: true;
+  BACKEND_UNAVAILABLE: true;
+}
+
+export type BackgroundTasksErrorCode = keyof BackgroundTasksErrorCodes;
 
 /** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
 export abstract class BackgroundTasksError extends Error {

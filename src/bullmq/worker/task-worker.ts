@@ -1,17 +1,17 @@
 import { DelayedError, type KeepJobs, UnrecoverableError, WaitingError } from 'bullmq';
-import type { TaskEnvelope } from '../contracts/task-envelope.js';
-import type { NamedTaskRunner } from '../tasks/task-backend.js';
-import type { BullMqLog } from './bullmq-log.js';
-import type { ResolvedBullMqOptions, ResolvedWorkerOptions } from './bullmq-options.js';
-import type { BullMqRetention } from './bullmq-task-settings.js';
-import { endsWithin } from './time-limit.js';
+import type { TaskEnvelope } from '../../contracts/task-envelope.js';
+import type { NamedTaskRunner } from '../../tasks/task-backend.js';
+import type { BullMqLog } from '../bullmq-log.js';
+import type { ResolvedBullMqOptions, ResolvedWorkerOptions } from '../options/bullmq-options.js';
+import type { BullMqRetention } from '../options/bullmq-task-settings.js';
+import { endsWithin } from '../server/time-limit.js';
 import { readEnvelope } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
-import type { JobServer, TaskJob, TaskJobWorker } from './job-server.js';
+import type { JobServer, TaskJob, TaskJobWorker } from '../server/job-server.js';
 import { LockLostError } from './lock-lost.js';
 import { LoopWatch } from './loop-watch.js';
 import { ownBackoff } from './retry-backoff.js';
-import type { ServerLink } from './server-link.js';
+import type { ServerLink } from '../server/server-link.js';
 
 /** How long a task waits for a worker that knows it, at first and at most. */
 const POSTPONE_MS = 1_000;
@@ -50,7 +50,9 @@ export class TaskWorker {
       removeOnFail: keepJobs(options.removeOnFail),
       // Its default of 15 s would be the time to find a server that is back.
       runRetryDelay: 500,
-      settings: { backoffStrategy: (attemptsMade, type, _error, job) => ownBackoff(attemptsMade, type, job?.opts.backoff) },
+      settings: {
+        backoffStrategy: (attemptsMade, type, _error, job) => ownBackoff(attemptsMade, type, job?.opts.backoff),
+      },
       ...(limiter && { limiter: { max: limiter.max, duration: limiter.durationMs } }),
     });
     // Without a listener an error would end the process.

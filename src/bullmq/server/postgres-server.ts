@@ -12,7 +12,7 @@ import {
   type TaskQueue,
 } from './job-server.js';
 import { PostgresWatch } from './postgres-watch.js';
-import { LenientWorker } from './lenient-worker.js';
+import { LenientWorker } from '../worker/lenient-worker.js';
 
 /** Where the database is, and how long it may take to answer. */
 interface PostgresServerOptions {

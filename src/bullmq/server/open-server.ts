@@ -1,4 +1,4 @@
-import type { ResolvedBullMqOptions } from './bullmq-options.js';
+import type { ResolvedBullMqOptions } from '../options/bullmq-options.js';
 import type { JobServer } from './job-server.js';
 
 /** Loads the client of the server that the options name, and only that one: the other need not be installed. */

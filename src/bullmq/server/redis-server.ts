@@ -9,7 +9,7 @@ import {
   type TaskProcessor,
   type TaskQueue,
 } from './job-server.js';
-import { LenientWorker } from './lenient-worker.js';
+import { LenientWorker } from '../worker/lenient-worker.js';
 import { answeredWithin } from './time-limit.js';
 
 /** Where the Redis is, and how long it may take to answer. */

@@ -1,5 +1,5 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError } from '../../errors/errors.js';
 import {
   type Check,
   checkAll,
@@ -9,7 +9,7 @@ import {
   oneOf,
   wholeMilliseconds,
   wholeNumber,
-} from '../options/checks.js';
+} from '../../options/checks.js';
 import { backoffRule, type BullMqBackoff, type BullMqRetention, retentionRule } from './bullmq-task-settings.js';
 import { connectionRule, postgresRule } from './server-address.js';
 
@@ -210,7 +210,11 @@ function serverOf({ connection, prefix, postgres, migrate }: ServerOptions): Res
     return { kind: 'PostgreSQL', url: postgres, migrate: migrate ?? false };
   }
   if (connection === undefined) {
-    throw new InvalidOptionError('connection', connection, 'Give the Redis in connection, or the PostgreSQL in postgres.');
+    throw new InvalidOptionError(
+      'connection',
+      connection,
+      'Give the Redis in connection, or the PostgreSQL in postgres.',
+    );
   }
   if (migrate !== undefined) throw new InvalidOptionError('migrate', migrate, 'Redis has no schema: leave it out.');
   return { kind: 'Redis', connection, prefix: prefix ?? 'bull' };

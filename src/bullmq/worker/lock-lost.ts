@@ -1,5 +1,5 @@
 import { ErrorCode } from 'bullmq';
-import type { TaskJob } from './job-server.js';
+import type { TaskJob } from '../server/job-server.js';
 
 /** A job has ended here, and was no longer this worker's. */
 export class LockLostError extends Error {

@@ -45,7 +45,11 @@ export class InvalidPayloadError extends BackgroundTasksError {
 export class BackendUnavailableError extends UnavailableError {
   readonly code = 'BACKEND_UNAVAILABLE';
 
-  constructor(what: string, reason: string, { cause, fix = 'Try again later, with the same idempotency key.' }: Details = {}) {
+  constructor(
+    what: string,
+    reason: string,
+    { cause, fix = 'Try again later, with the same idempotency key.' }: Details = {},
+  ) {
     super(`${what} could not be handed over: ${reason}. ${fix}`, { cause });
   }
 }

@@ -1,7 +1,7 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { describeKind } from '../describe-value.js';
-import { InvalidOptionError } from '../errors.js';
-import { type Check, group } from '../options/checks.js';
+import { describeKind } from '../../errors/describe-value.js';
+import { InvalidOptionError } from '../../errors/errors.js';
+import { type Check, group } from '../../options/checks.js';
 
 /** In lower case: ioredis would take `REDISS:` for one without TLS. */
 const REDIS_URL = /^rediss?:\/\//;
@@ -16,10 +16,15 @@ const HOST = /^[^\s/@]+$/;
 export const connectionRule: Check<string | RedisOptions | Redis> = (option, value) => {
   if (typeof value === 'string') {
     if (isRedisAddress(value)) return value;
-    throw wrong(option, value, 'Give a URL, such as redis://host:6379 or rediss://user:password@host, or the path of a socket.');
+    throw wrong(
+      option,
+      value,
+      'Give a URL, such as redis://host:6379 or rediss://user:password@host, or the path of a socket.',
+    );
   }
   const given: Client = group(option, value);
-  if (given.isCluster === true) throw wrong(option, value, 'BullMQ keeps a queue on one Redis: give a client of that one.');
+  if (given.isCluster === true)
+    throw wrong(option, value, 'BullMQ keeps a queue on one Redis: give a client of that one.');
   const { host, port, keyPrefix } = typeof given.duplicate === 'function' ? (given.options ?? {}) : given;
   if (keyPrefix) throw wrong(`${option}.keyPrefix`, keyPrefix, 'BullMQ refuses it: say it in "prefix".');
   if (host !== undefined && !(typeof host === 'string' && HOST.test(host))) {
@@ -32,7 +37,8 @@ export const connectionRule: Check<string | RedisOptions | Redis> = (option, val
 /** Where a PostgreSQL is; never shown either. */
 export const postgresRule: Check<string> = (option, value) => {
   // pg takes a user without a host, for a socket.
-  if (typeof value === 'string' && POSTGRES_URL.test(value) && URL.canParse(value.replace('@/', '@host/'))) return value;
+  if (typeof value === 'string' && POSTGRES_URL.test(value) && URL.canParse(value.replace('@/', '@host/')))
+    return value;
   throw wrong(option, value, 'Give a URL, such as postgresql://user@host:5432/db.');
 };
 

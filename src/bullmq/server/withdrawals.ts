@@ -1,5 +1,5 @@
 import type { NewJob, TaskJob, TaskQueue } from './job-server.js';
-import type { BullMqLog } from './bullmq-log.js';
+import type { BullMqLog } from '../bullmq-log.js';
 
 type Fate = 'absent' | 'withdrawn' | 'started';
 

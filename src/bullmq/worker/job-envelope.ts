@@ -1,7 +1,7 @@
-import type { TaskEnvelope } from '../contracts/task-envelope.js';
-import { describeKind } from '../describe-value.js';
-import { MAX_TIMER_MS } from '../options/checks.js';
-import { isTaskName } from '../tasks/task-name.js';
+import type { TaskEnvelope } from '../../contracts/task-envelope.js';
+import { describeKind } from '../../errors/describe-value.js';
+import { MAX_TIMER_MS } from '../../options/checks.js';
+import { isTaskName } from '../../tasks/task-name.js';
 
 /** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
 type JobContent =
@@ -46,7 +46,8 @@ function hasOwnProto(data: object): boolean {
   const open: object[] = [data];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (Object.hasOwn(value, '__proto__')) return true;
-    for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) open.push(member as object);
+    for (const member of Object.values(value))
+      if (typeof member === 'object' && member !== null) open.push(member as object);
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import { RATE_LIMIT_ERROR, UnrecoverableError } from 'bullmq';
-import { errorText } from '../execution/error-text.js';
+import { errorText } from '../../execution/error-text.js';
 
 /** What is kept of an error, with each of up to ten attempts: enough to find it in the log. */
 const MAX_CHARACTERS = 2_048;

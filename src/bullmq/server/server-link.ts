@@ -1,5 +1,5 @@
-import { BackendUnavailableError } from '../named-task-errors.js';
-import type { BullMqLog } from './bullmq-log.js';
+import { BackendUnavailableError } from '../../errors/named-task-errors.js';
+import type { BullMqLog } from '../bullmq-log.js';
 import { failureReason } from './failure-reason.js';
 import type { JobServer, NewJob, ServerListener } from './job-server.js';
 import { Withdrawals } from './withdrawals.js';
@@ -28,7 +28,8 @@ export class ServerLink implements ServerListener {
 
   /** @throws BACKEND_UNAVAILABLE */
   assertOpen(what: string): void {
-    if (this.#closedBecause !== undefined) throw new BackendUnavailableError(what, `${this.server.kind}: ${this.#closedBecause}`);
+    if (this.#closedBecause !== undefined)
+      throw new BackendUnavailableError(what, `${this.server.kind}: ${this.#closedBecause}`);
   }
 
   /** Begins to connect. Resolves when it is known for the first time whether the server takes tasks. */

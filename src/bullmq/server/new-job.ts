@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { EnqueuedTask } from '../tasks/task-backend.js';
-import type { ResolvedBullMqOptions } from './bullmq-options.js';
-import type { BullMqTaskSettings } from './bullmq-task-settings.js';
+import type { EnqueuedTask } from '../../tasks/task-backend.js';
+import type { ResolvedBullMqOptions } from '../options/bullmq-options.js';
+import type { BullMqTaskSettings } from '../options/bullmq-task-settings.js';
 import type { NewJob } from './job-server.js';
-import { retryToBullMq } from './retry-backoff.js';
+import { retryToBullMq } from '../worker/retry-backoff.js';
 
 /** What BullMQ is given for a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
@@ -12,7 +12,10 @@ export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJ
 }
 
 /** From what the module says to what the call says, each before the one that it overrules. */
-export function jobOptions({ retry, settings }: Pick<EnqueuedTask, 'retry' | 'settings'>, options: ResolvedBullMqOptions) {
+export function jobOptions(
+  { retry, settings }: Pick<EnqueuedTask, 'retry' | 'settings'>,
+  options: ResolvedBullMqOptions,
+) {
   const { attempts, backoff } = options;
   return {
     attempts,

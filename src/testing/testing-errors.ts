@@ -1,0 +1,38 @@
+import { BackgroundTasksError } from '../errors/background-tasks-error.js';
+
+/** `TASKS_FAILED`: thrown by the testing helpers when tasks failed; `errors` holds what they threw. */
+export class TasksFailedError extends BackgroundTasksError {
+  readonly code = 'TASKS_FAILED';
+  /** What the tasks threw, in the order in which they failed. */
+  readonly errors: readonly unknown[];
+
+  constructor(failed: readonly { readonly name: string; readonly error?: unknown }[]) {
+    super(
+      `${failed.length} background task(s) failed: ${failed.map(({ name }) => name).join(', ')}. Look at "cause" and "errors" ` +
+        'for what they threw, or pass { throwOnFailure: false } where a failure is what the test is about.',
+      { cause: failed[0]?.error },
+    );
+    this.errors = failed.map(({ error }) => error);
+  }
+}
+
+/** `TASK_NOT_RECORDED`: thrown by the assertions of RecordingBackgroundTasks. */
+export class TaskNotRecordedError extends BackgroundTasksError {
+  readonly code = 'TASK_NOT_RECORDED';
+
+  constructor(wanted: string | undefined, added: readonly string[], options: readonly string[] = []) {
+    const list = added.length > 0 ? `added: ${added.join(', ')}` : 'nothing was added';
+    super(
+      wanted === undefined
+        ? `Expected no background task, but ${list}.`
+        : `Expected background task "${wanted}" with ${['these arguments', ...options].join(', ')}, but ${list}. Compare the function, the object, the arguments and the options.`,
+    );
+  }
+}
+
+declare module '../errors/background-tasks-error.js' {
+  interface BackgroundTasksErrorCodes {
+    TASKS_FAILED: true;
+    TASK_NOT_RECORDED: true;
+  }
+}
