@@ -1,5 +1,6 @@
-import type { TaskStats } from '../execution/in-flight.js';
+import type { TaskStats } from '../execution/task-ledger.js';
 import { milliseconds } from '../options/checks.js';
+import type { NamedTasks } from '../named/named-tasks.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import type { HttpConnections } from './http-connections.js';
 
@@ -12,11 +13,14 @@ export class BackgroundTasksHost {
   #drain: Promise<void> | undefined;
   #connections: HttpConnections | undefined;
 
-  constructor(private readonly scopes: RequestScopes) {}
+  constructor(
+    private readonly scopes: RequestScopes,
+    private readonly named: NamedTasks,
+  ) {}
 
   /** How many tasks there are in which state, since the start of the application. */
   stats(): TaskStats {
-    return this.scopes.engine.inFlight.stats();
+    return this.scopes.engine.ledger.stats();
   }
 
   /** Resolves once no request has tasks to run or resources to give back. */
@@ -50,7 +54,7 @@ export class BackgroundTasksHost {
   }
 
   async #drainWithin(timeoutMs: number): Promise<void> {
-    this.scopes.named.backend?.stopTaking();
+    this.named.backend.pause();
     const graceMs = Math.min(timeoutMs * GRACE_SHARE, MAX_GRACE_MS);
     const abort = setTimeout(() => this.#abortRunning(), timeoutMs - graceMs);
     let deadline: NodeJS.Timeout | undefined;
@@ -61,7 +65,8 @@ export class BackgroundTasksHost {
     clearTimeout(abort);
     clearTimeout(deadline);
     if (!isFinished) this.#abandon(timeoutMs);
-    this.scopes.shutDown();
+    this.scopes.engine.isAborting = true;
+    this.scopes.isShutDown = true;
   }
 
   /** A request that finishes may leave tasks, and a task may use the server: so until both are quiet. */
@@ -71,21 +76,20 @@ export class BackgroundTasksHost {
   }
 
   #abortRunning(): void {
-    this.scopes.engine.isStopping = true;
+    this.scopes.engine.isAborting = true;
     const reason = new DOMException('The application is shutting down.', 'AbortError');
-    for (const scope of this.scopes.open.members()) scope.queue.abortRunning(reason);
+    for (const queue of this.scopes.queues) queue.abortRunning(reason);
   }
 
   #abandon(timeoutMs: number): void {
-    const { engine } = this.scopes;
-    engine.isStopping = true;
-    const open = this.scopes.open.members();
-    const left = open.flatMap((scope) => [...scope.queue.running, ...scope.waiting]);
-    const disposing = open.flatMap((scope) => scope.disposing ?? []);
+    const { engine, open, queues } = this.scopes;
+    engine.isAborting = true;
+    const left = queues.flatMap((queue) => [...queue.running, ...queue.waiting]);
+    const disposing = open.toArray().flatMap((scope) => scope.disposing ?? []);
     if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
     engine.isPastDeadline = true;
-    for (const scope of open) scope.abandon();
-    engine.room.openDoors();
+    for (const queue of queues) queue.abandon();
+    engine.limits.pending.open();
     this.#connections?.destroy();
   }
 }
