@@ -48,9 +48,9 @@ export class RecordingScope extends RequestScope {
 
   /** Runs the tasks that wait, and what they add. Resolves with their reports, in the order in which they were added. */
   async run(outcome: TaskOutcome): Promise<TaskReport[]> {
-    const ended = [...this.#added.keys()].filter(({ isSettled }) => isSettled);
+    const ended = new Set([...this.#added.keys()].filter(({ isSettled }) => isSettled));
     await new Promise<void>((resolve) => this.queue.drain(outcome, resolve));
-    return [...this.#added.keys()].filter((task) => !ended.includes(task)).map((task) => task.report());
+    return [...this.#added.keys()].filter((task) => !ended.has(task)).map((task) => task.report());
   }
 
   /** Forgets everything. */
