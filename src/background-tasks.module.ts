@@ -12,7 +12,7 @@ import {
 import { HttpAdapterHost, LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
 import {
-  type ASYNC_OPTIONS_TYPE,
+  type BackgroundTasksModuleAsyncOptions,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
@@ -40,6 +40,7 @@ import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './optio
 import { RequestScopes } from './scope/request-scopes.js';
 import { TaskScopes } from './scope/task-scopes.js';
 import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
+import { Drain } from './shutdown/drain.js';
 import { HttpConnections } from './shutdown/http-connections.js';
 import { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
@@ -74,9 +75,14 @@ const suppliedTasks = (): never => {
     { provide: ResourceHolders, useExisting: RequestScopes },
     { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },
     {
-      provide: BackgroundTasksHost,
+      provide: Drain,
       inject: [RequestScopes, NamedTasks],
-      useFactory: (scopes: RequestScopes, named: NamedTasks) => new BackgroundTasksHost(scopes, named),
+      useFactory: (scopes: RequestScopes, named: NamedTasks) => new Drain(scopes, named),
+    },
+    {
+      provide: BackgroundTasksHost,
+      inject: [RequestScopes, Drain],
+      useFactory: (scopes: RequestScopes, drain: Drain) => new BackgroundTasksHost(scopes, drain),
     },
     BackgroundTasksRef,
     TaskScopes,
@@ -94,7 +100,7 @@ export class BackgroundTasksModule
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync(options: BackgroundTasksModuleAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }
 
@@ -104,7 +110,7 @@ export class BackgroundTasksModule
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RequestScopes) private readonly scopes: RequestScopes,
     @Inject(NamedTasks) private readonly named: NamedTasks,
-    @Inject(BackgroundTasksHost) private readonly host: BackgroundTasksHost,
+    @Inject(Drain) private readonly drain: Drain,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(LazyModuleLoader) private readonly lazyModules: LazyModuleLoader,
@@ -142,7 +148,7 @@ export class BackgroundTasksModule
       resources,
       overriddenTasks: this.#overriddenTasks(),
     });
-    this.host.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
+    this.drain.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
   }
 
   /** Runs after the same hook of all other modules, because of `closeFirst`. */
@@ -165,7 +171,7 @@ export class BackgroundTasksModule
 
   /** The first of all shutdown hooks, because of `closeFirst`: nothing that tasks use is closed yet. */
   onModuleDestroy(): Promise<void> {
-    return this.host.drain();
+    return this.drain.begin();
   }
 
   /** `overrideProvider(BackgroundTasks)` replaces the provider; the ways in that do not ask the injector must follow it. */

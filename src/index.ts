@@ -1,7 +1,11 @@
 export { BackgroundTasksError } from './errors/background-tasks-error.js';
 export type { BackgroundTasksErrorCode, BackgroundTasksErrorCodes } from './errors/background-tasks-error.js';
 export { BackgroundTasksModule } from './background-tasks.module.js';
-export type { BackgroundTasksModuleExtras } from './background-tasks.module-definition.js';
+export type {
+  BackgroundTasksModuleAsyncOptions,
+  BackgroundTasksModuleExtras,
+  BackgroundTasksOptionsFactory,
+} from './background-tasks.module-definition.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
 export type { JsonValue } from './contracts/json.js';
 export type { TaskContext } from './contracts/task-context.js';
