@@ -1,3 +1,5 @@
+import { beforeEach } from 'vitest';
+
 /** What happened, in order, for a test to wait on and to look at. */
 export class Timeline {
   readonly events: string[] = [];
@@ -24,4 +26,16 @@ export class Timeline {
   count(event: string): number {
     return this.events.filter((other) => other === event).length;
   }
+
+  /** Forgets what has happened. */
+  clear(): void {
+    this.events.length = 0;
+  }
+}
+
+/** A timeline for all tests of a file, empty at the start of each. */
+export function useTimeline(): Timeline {
+  const timeline = new Timeline();
+  beforeEach(() => timeline.clear());
+  return timeline;
 }
