@@ -86,7 +86,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
     it('runs tasks in this process after the response, once for each key, and says so', async () => {
       await server().stop();
       const { app, url, logs, backend } = await start();
-      await until(() => backend.unavailableBecause !== undefined);
+      await until('the server is known to be down', () => backend.unavailableBecause !== undefined);
 
       const response = await fetch(url, { method: 'POST' });
       expect(response.status).toBe(201);
@@ -111,7 +111,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
 
     it('runs in this process what a frozen server does not answer, and hands over again when it thaws', async () => {
       const { app, url, backend } = await start();
-      await until(() => backend.unavailableBecause === undefined);
+      await until('the server is ready', () => backend.unavailableBecause === undefined);
       server().freeze();
       onTestFinished(() => server().thaw());
 
@@ -120,7 +120,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
       expect(ran).toEqual(['by handler', 'keyed', 'by task']);
 
       server().thaw();
-      await until(() => backend.unavailableBecause === undefined);
+      await until('the server is ready', () => backend.unavailableBecause === undefined);
       expect(await backend.queue.getJobCountByTypes('wait', 'active', 'delayed')).toBe(0);
       expect((await fetch(url, { method: 'POST' })).status).toBe(201);
       await settled(app);
@@ -146,7 +146,7 @@ describe.each(express)('B31 with a fallback on $name, the key of a request whose
     ran = [];
     const client = new AbortController();
     const open = fetch(`${url}/open`, { method: 'POST', signal: client.signal });
-    await until(() => logs.warnings.length > 0);
+    await until('the fallback is logged', () => logs.warnings.length > 0);
 
     expect((await fetch(`${url}/shared`, { method: 'POST' })).status).toBe(201);
     client.abort();

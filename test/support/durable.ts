@@ -1,7 +1,6 @@
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import {
   BullMqBackend,
@@ -21,6 +20,7 @@ import {
 } from '../../src/tasks/task-backend.js';
 import { RecordedLogs } from './recorded-logs.js';
 import type { TestServer } from './test-server.js';
+import { Timeline } from './timeline.js';
 import { until } from './until.js';
 
 /** What a handler of a test returns: nothing for a success. */
@@ -31,7 +31,7 @@ type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | 
 export class RecordedRunner implements NamedTaskRunner {
   readonly runs: { readonly envelope: TaskEnvelope; readonly attempt: number }[] = [];
   readonly #handlers = new Map<string, Handler>();
-  readonly #events = new EventEmitter();
+  readonly #timeline = new Timeline();
 
   handle(name: string, handler: Handler = () => undefined): this {
     this.#handlers.set(name, handler);
@@ -45,7 +45,7 @@ export class RecordedRunner implements NamedTaskRunner {
   async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
     const startedAt = performance.now();
     this.runs.push({ envelope, attempt: attempt.number });
-    this.#events.emit('run');
+    this.#timeline.note('run');
     const { id, name } = envelope;
     const report = (rest: Pick<TaskReport, 'state'> & Partial<TaskReport>): TaskReport => ({
       id,
@@ -63,8 +63,8 @@ export class RecordedRunner implements NamedTaskRunner {
   }
 
   /** Resolves once so many runs have begun. */
-  async ran(count: number): Promise<void> {
-    while (this.runs.length < count) await once(this.#events, 'run');
+  ran(count: number): Promise<void> {
+    return this.#timeline.until('run', count);
   }
 }
 
@@ -116,7 +116,7 @@ export async function startDurable({
 }
 
 export function untilReady({ backend }: Pick<DurableApp, 'backend'>): Promise<void> {
-  return until(() => backend.unavailableBecause === undefined);
+  return until('the server is ready', () => backend.unavailableBecause === undefined);
 }
 
 /** A task as the core hands it over. */

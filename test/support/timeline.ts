@@ -1,4 +1,5 @@
 import { beforeEach } from 'vitest';
+import { inTime } from './until.js';
 
 /** What happened, in order, for a test to wait on and to look at. */
 export class Timeline {
@@ -12,7 +13,7 @@ export class Timeline {
 
   /** Resolves once the event has happened, that many times in all. */
   async until(event: string, times = 1): Promise<void> {
-    await new Promise<void>((resolve) => {
+    const happened = new Promise<void>((resolve) => {
       const look = () => {
         if (this.count(event) < times) return;
         this.#waiting.delete(look);
@@ -21,6 +22,7 @@ export class Timeline {
       this.#waiting.add(look);
       look();
     });
+    await inTime(() => `"${event}" has happened (${times}×); what has is ${JSON.stringify(this.events)}`, happened);
   }
 
   count(event: string): number {
