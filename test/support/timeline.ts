@@ -1,28 +1,20 @@
 import { beforeEach } from 'vitest';
-import { inTime } from './until.js';
+import { Changes } from './changes.js';
 
 /** What happened, in order, for a test to wait on and to look at. */
 export class Timeline {
   readonly events: string[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #changes = new Changes();
 
   readonly note = (event: string): void => {
     this.events.push(event);
-    for (const look of this.#waiting) look();
+    this.#changes.tell();
   };
 
   /** Resolves once the event has happened, that many times in all. */
   async until(event: string, times = 1): Promise<void> {
-    const happened = new Promise<void>((resolve) => {
-      const look = () => {
-        if (this.count(event) < times) return;
-        this.#waiting.delete(look);
-        resolve();
-      };
-      this.#waiting.add(look);
-      look();
-    });
-    await inTime(() => `"${event}" has happened (${times}×); what has is ${JSON.stringify(this.events)}`, happened);
+    const what = () => `"${event}" has happened (${times}×); what has is ${JSON.stringify(this.events)}`;
+    await this.#changes.until(what, () => this.count(event) >= times || undefined);
   }
 
   count(event: string): number {
