@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqHealth } from '../../src/bullmq/index.js';
-import { BackendUnavailableError } from '../../src/errors/named-task-errors.js';
+import { BackendUnavailableError } from '../../src/index.js';
 import { enqueued, startDurable, untilReady } from '../support/durable.js';
 import { prepareRedis } from '../support/redis.js';
 import { servers, useServer } from '../support/servers.js';

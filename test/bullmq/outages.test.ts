@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { BackendUnavailableError } from '../../src/errors/named-task-errors.js';
+import { BackendUnavailableError } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
