@@ -143,7 +143,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await durable.backend.accept([task]);
     await ended(durable, task.envelope.id, 'completed');
 
-    await until(async () => (await jobOf(durable, task.envelope.id))!.progress !== 0);
+    await until('the job has progress', async () => (await jobOf(durable, task.envelope.id))!.progress !== 0);
 
     expect((await jobOf(durable, task.envelope.id))!.progress).toEqual({ percent: 50 });
   });
@@ -153,7 +153,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     const durable = await started(old);
     const task = enqueued('new', { settings: { attempts: 1 } });
     await durable.backend.accept([task, enqueued('old')]);
-    await until(async () => (await durable.backend.queue.getDelayedCount()) === 1);
+    await until('the job is delayed', async () => (await durable.backend.queue.getDelayedCount()) === 1);
     await durable.app.close();
 
     const runner = new RecordedRunner().handle('new');
@@ -170,7 +170,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
 
     await durable.backend.queue.add('send', { ...enqueued('send').envelope, v: 2, more: true });
 
-    await until(async () => (await durable.backend.queue.getDelayedCount()) === 1);
+    await until('the job is delayed', async () => (await durable.backend.queue.getDelayedCount()) === 1);
     expect(await durable.backend.queue.getFailedCount()).toBe(0);
   });
 
@@ -202,7 +202,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     const durable = await started(runner);
 
     const { id } = await durable.backend.queue.add('send', data, { attempts: 5, jobId: `j${randomUUID()}` });
-    await until(async () => (await durable.backend.queue.getFailedCount()) === 1);
+    await until('the job has failed', async () => (await durable.backend.queue.getFailedCount()) === 1);
     await durable.backend.accept([enqueued('send')]);
     await runner.ran(1);
 
@@ -260,7 +260,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
 
     first.backend.pause();
     held.resolve();
-    await until(async () => (await (await jobOf(first, task.envelope.id))!.getState()) === 'waiting');
+    await until('the job waits', async () => (await (await jobOf(first, task.envelope.id))!.getState()) === 'waiting');
     await first.app.close();
     const other = new RecordedRunner().handle('hold');
     await startDurable({ server: server(), queueName: first.queueName, runner: other, worker: {} });
@@ -300,6 +300,6 @@ function jobOf({ backend }: DurableApp, id: string) {
 }
 
 async function ended(durable: DurableApp, id: string, state: 'completed' | 'failed') {
-  await until(async () => (await (await jobOf(durable, id))?.getState()) === state);
+  await until(`the job is ${state}`, async () => (await (await jobOf(durable, id))?.getState()) === state);
   return (await jobOf(durable, id))!;
 }

@@ -86,7 +86,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
     it('runs tasks in this process after the response, once for each key, and says so', async () => {
       await server().stop();
       const { app, url, logs, backend } = await start();
-      await until(() => backend.unavailableBecause !== undefined);
+      await until('the server is known to be down', () => backend.unavailableBecause !== undefined);
 
       const response = await fetch(url, { method: 'POST' });
       expect(response.status).toBe(201);
@@ -110,7 +110,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
 
     it('answers 503 while it is open whether the server is out, runs tasks in this process from then on, and hands over again', async () => {
       const { app, url, backend } = await start();
-      await until(() => backend.unavailableBecause === undefined);
+      await until('the server is ready', () => backend.unavailableBecause === undefined);
       server().freeze();
       onTestFinished(() => server().thaw());
 
@@ -121,7 +121,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
       expect(ran).toEqual(['by handler', 'keyed', 'by task']);
 
       server().thaw();
-      await until(() => backend.unavailableBecause === undefined);
+      await until('the server is ready', () => backend.unavailableBecause === undefined);
       expect((await fetch(url, { method: 'POST' })).status).toBe(201);
       await settled(app, { throwOnFailure: false });
 
@@ -141,7 +141,7 @@ describe.each(express)('B29 in this process on $name, the key of a request whose
     handles = [];
     const client = new AbortController();
     const open = fetch(`${url}/open`, { method: 'POST', signal: client.signal });
-    await until(() => handles.length > 0);
+    await until('the task is enqueued', () => handles.length > 0);
 
     expect((await fetch(`${url}/shared`, { method: 'POST' })).status).toBe(201);
     client.abort();

@@ -1,7 +1,6 @@
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import {
   BullMqBackend,
@@ -20,6 +19,7 @@ import type {
 } from '../../src/contracts/task-backend.js';
 import { RecordedLogs } from './recorded-logs.js';
 import type { TestServer } from './test-server.js';
+import { Timeline } from './timeline.js';
 import { until } from './until.js';
 
 /** What a handler of a test returns: nothing for a success. */
@@ -30,7 +30,7 @@ type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | 
 export class RecordedRunner implements NamedTaskRunner {
   readonly runs: { readonly envelope: TaskEnvelope; readonly attempt: number }[] = [];
   readonly #handlers = new Map<string, Handler>();
-  readonly #events = new EventEmitter();
+  readonly #timeline = new Timeline();
 
   handle(name: string, handler: Handler = () => undefined): this {
     this.#handlers.set(name, handler);
@@ -44,7 +44,7 @@ export class RecordedRunner implements NamedTaskRunner {
   async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
     const startedAt = performance.now();
     this.runs.push({ envelope, attempt: attempt.number });
-    this.#events.emit('run');
+    this.#timeline.note('run');
     const { id, name } = envelope;
     const report = (rest: Pick<TaskReport, 'state'> & Partial<TaskReport>): TaskReport => ({
       id,
@@ -62,8 +62,8 @@ export class RecordedRunner implements NamedTaskRunner {
   }
 
   /** Resolves once so many runs have begun. */
-  async ran(count: number): Promise<void> {
-    while (this.runs.length < count) await once(this.#events, 'run');
+  ran(count: number): Promise<void> {
+    return this.#timeline.until('run', count);
   }
 }
 
@@ -109,7 +109,7 @@ export async function startDurable({
 }
 
 export function untilReady({ backend }: Pick<DurableApp, 'backend'>): Promise<void> {
-  return until(() => backend.unavailableBecause === undefined);
+  return until('the server is ready', () => backend.unavailableBecause === undefined);
 }
 
 /** A task as the core hands it over. */

@@ -5,13 +5,13 @@ import { BackgroundTasks, provideResource, Resource, Tasks } from '../../src/ind
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { recordedResource, type RecordedResourceSettings } from '../support/recorded-resource.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 const early = (settings: Partial<RecordedResourceSettings> = {}) =>
-  recordedResource(journal, { provide: 'early', release: 'before-response', ...settings });
+  recordedResource(timeline, { provide: 'early', release: 'before-response', ...settings });
 
 describe.each(platforms)('B22 before-response resources on $name', (platform) => {
   it.each(['json', 'created', 'nothing', 'redirect', 'stream'])(
@@ -43,7 +43,7 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
       await answer;
       await settled(app);
 
-      expect(journal).toEqual(['early opened', 'early committed', 'early released']);
+      expect(timeline.events).toEqual(['early opened', 'early committed', 'early released']);
     },
   );
 
@@ -60,7 +60,7 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     await settled(app);
 
     expect(status).toBe(expected);
-    expect(journal).toEqual([
+    expect(timeline.events).toEqual([
       'early opened',
       `early rolled back: ${error.message}`,
       'early released',
@@ -72,8 +72,8 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     const { app, url } = await startApp(platform, {
       controllers: [TasksController],
       providers: [
-        recordedResource(journal, { provide: 'lasting' }),
-        recordedResource(journal, { provide: 'base', release: 'before-response', inject: ['lasting'] }),
+        recordedResource(timeline, { provide: 'lasting' }),
+        recordedResource(timeline, { provide: 'base', release: 'before-response', inject: ['lasting'] }),
         early({ inject: ['base'], commit: () => Promise.reject(new ConflictException('taken')) }),
       ],
     });
@@ -82,7 +82,7 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     await settled(app);
 
     expect(status).toBe(409);
-    expect(journal.filter((entry) => !entry.endsWith('opened'))).toEqual([
+    expect(timeline.events.filter((entry) => !entry.endsWith('opened'))).toEqual([
       'early rolled back: taken',
       'early released',
       'base rolled back: taken',
@@ -97,7 +97,7 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     const { app, url } = await startApp(platform, {
       controllers: [TasksController],
       providers: [
-        recordedResource(journal, {
+        recordedResource(timeline, {
           provide: 'base',
           release: 'before-response',
           commit: () => Promise.reject(new ConflictException('taken')),
@@ -110,7 +110,7 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     await settled(app);
 
     expect(status).toBe(409);
-    expect(journal.filter((entry) => entry.startsWith('early'))).toEqual([
+    expect(timeline.events.filter((entry) => entry.startsWith('early'))).toEqual([
       'early opened',
       'early committed',
       'early released',
@@ -154,10 +154,10 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
         try {
           yield 'slow';
         } catch (error) {
-          journal.push(`slow rolled back: ${(error as Error).message}`);
+          timeline.note(`slow rolled back: ${(error as Error).message}`);
           throw error;
         } finally {
-          journal.push('slow released');
+          timeline.note('slow released');
         }
       },
     });
@@ -181,7 +181,7 @@ describe.each(platforms)('B22 before-response resources on $name', (platform) =>
     await settled(app);
 
     expect(status).toBe(409);
-    expect(journal).toEqual(['slow rolled back: taken', 'slow released']);
+    expect(timeline.events).toEqual(['slow rolled back: taken', 'slow released']);
   });
 });
 
@@ -221,8 +221,8 @@ class ShapesController {
 class TasksController {
   @Post()
   post(@Resource('early') _early: unknown, @Tasks() tasks: BackgroundTasks) {
-    tasks.addTask(() => journal.push('task on success'));
-    tasks.with({ runOn: 'failure' }).addTask(() => journal.push('task on failure'));
+    tasks.addTask(() => timeline.note('task on success'));
+    tasks.with({ runOn: 'failure' }).addTask(() => timeline.note('task on failure'));
     return 'created';
   }
 }

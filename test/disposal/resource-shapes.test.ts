@@ -3,19 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, provideResource, type TaskOutcome, Tasks, Resource } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B22 the shapes of a resource on $name', (platform) => {
   it('exits an async generator after the tasks, unless told otherwise', async () => {
     const provider = provideResource({
       provide: Session,
       async *useFactory() {
-        journal.push('opened');
+        timeline.note('opened');
         yield new Session('async');
-        journal.push('exited');
+        timeline.note('exited');
       },
     });
     const { app, url } = await startApp(platform, { controllers: [SessionController], providers: [provider] });
@@ -24,16 +24,16 @@ describe.each(platforms)('B22 the shapes of a resource on $name', (platform) => 
     await settled(app);
 
     expect(body).toBe('async');
-    expect(journal).toEqual(['opened', 'handler', 'task', 'exited']);
+    expect(timeline.events).toEqual(['opened', 'handler', 'task', 'exited']);
   });
 
   it('exits a synchronous generator', async () => {
     const provider = provideResource({
       provide: Session,
       *useFactory() {
-        journal.push('opened');
+        timeline.note('opened');
         yield new Session('sync');
-        journal.push('exited');
+        timeline.note('exited');
       },
     });
     const { app, url } = await startApp(platform, { controllers: [SessionController], providers: [provider] });
@@ -42,7 +42,7 @@ describe.each(platforms)('B22 the shapes of a resource on $name', (platform) => 
     await settled(app);
 
     expect(body).toBe('sync');
-    expect(journal).toEqual(['opened', 'handler', 'task', 'exited']);
+    expect(timeline.events).toEqual(['opened', 'handler', 'task', 'exited']);
   });
 
   it('throws the error in at the yield of a synchronous generator', async () => {
@@ -52,7 +52,7 @@ describe.each(platforms)('B22 the shapes of a resource on $name', (platform) => 
         try {
           yield new Session('sync');
         } catch (error) {
-          journal.push(`caught ${(error as Error).message}`);
+          timeline.note(`caught ${(error as Error).message}`);
           throw error;
         }
       },
@@ -63,7 +63,7 @@ describe.each(platforms)('B22 the shapes of a resource on $name', (platform) => 
     await settled(app);
 
     expect(status).toBe(403);
-    expect(journal).toEqual(['caught denied']);
+    expect(timeline.events).toEqual(['caught denied']);
   });
 
   it.each([
@@ -93,20 +93,20 @@ describe.each(platforms)('B22 the shapes of a resource on $name', (platform) => 
   it('does not dispose of the value by its own disposer as well', async () => {
     class Disposing extends Session implements Disposable {
       [Symbol.dispose]() {
-        journal.push('disposed by the value');
+        timeline.note('disposed by the value');
       }
     }
     const provider = provideResource({
       provide: Session,
       useFactory: (): Session => new Disposing('owned'),
-      dispose: () => journal.push('disposed by the resource'),
+      dispose: () => timeline.note('disposed by the resource'),
     });
     const { app, url } = await startApp(platform, { controllers: [InjectingController], providers: [provider] });
 
     await fetchText(`${url}/injecting`);
     await settled(app);
 
-    expect(journal).toEqual(['disposed by the resource']);
+    expect(timeline.events).toEqual(['disposed by the resource']);
   });
 
   it('opens one instance a request, and none for a request that does not ask', async () => {
@@ -154,8 +154,8 @@ class Session {
 class SessionController {
   @Get()
   get(@Resource(Session) session: Session, @Tasks() tasks: BackgroundTasks) {
-    journal.push('handler');
-    tasks.addTask(() => journal.push('task'));
+    timeline.note('handler');
+    tasks.addTask(() => timeline.note('task'));
     return session.kind;
   }
 

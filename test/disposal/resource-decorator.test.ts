@@ -5,10 +5,10 @@ import { BackgroundTasks, provideResource, Resource, Tasks } from '../../src/ind
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B22 @Resource() on $name', (platform) => {
   it('leaves its controller a singleton', async () => {
@@ -28,7 +28,7 @@ describe.each(platforms)('B22 @Resource() on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('files of ada in the store');
-    expect(journal).toEqual([
+    expect(timeline.events).toEqual([
       'token opened',
       'user opened',
       'files opened',
@@ -60,7 +60,7 @@ describe.each(platforms)('B22 @Resource() on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('the same');
-    expect(journal).toEqual(['counted opened', 'counted closed']);
+    expect(timeline.events).toEqual(['counted opened', 'counted closed']);
   });
 
   it('opens one where several ask for it before it is open', async () => {
@@ -69,11 +69,11 @@ describe.each(platforms)('B22 @Resource() on $name', (platform) => {
     const slow = provideResource({
       provide: 'base',
       async *useFactory() {
-        journal.push('base opening');
+        timeline.note('base opening');
         opening.resolve();
         await gate.promise;
         yield { name: 'base' };
-        journal.push('base closed');
+        timeline.note('base closed');
       },
     });
     const { app, url } = await startApp(platform, {
@@ -88,7 +88,7 @@ describe.each(platforms)('B22 @Resource() on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('the same');
-    expect(journal).toEqual(['base opening', 'base closed']);
+    expect(timeline.events).toEqual(['base opening', 'base closed']);
   });
 
   it.each(['string', 'symbol', 'class', 'inherited'])(
@@ -141,28 +141,28 @@ function tree() {
       provide: 'token',
       inject: [REQUEST],
       async *useFactory(request: { headers: Record<string, string> }) {
-        journal.push('token opened');
+        timeline.note('token opened');
         yield request.headers['x-user'];
-        journal.push('token closed');
+        timeline.note('token closed');
       },
     }),
     provideResource({
       provide: 'user',
       inject: ['token'],
       *useFactory(token: string) {
-        journal.push('user opened');
+        timeline.note('user opened');
         yield { name: token };
-        journal.push('user closed');
+        timeline.note('user closed');
       },
     }),
     provideResource({
       provide: 'files',
       inject: [Store, 'user', 'token', BackgroundTasks],
       async *useFactory(store: Store, user: { name: string }, _token: string, tasks: BackgroundTasks) {
-        journal.push('files opened');
-        tasks.addTask(() => journal.push('task of the resource'));
+        timeline.note('files opened');
+        tasks.addTask(() => timeline.note('task of the resource'));
         yield `files of ${user.name} in ${store.name}`;
-        journal.push('files closed');
+        timeline.note('files closed');
       },
     }),
   ];
@@ -178,7 +178,7 @@ class CountedController {
 
   @Get()
   get(@Resource('files') files: string, @Tasks() tasks: BackgroundTasks) {
-    tasks.addTask(() => journal.push('task of the handler'));
+    tasks.addTask(() => timeline.note('task of the handler'));
     return files;
   }
 }
@@ -188,9 +188,9 @@ function counted() {
   return provideResource({
     provide: 'counted',
     async *useFactory() {
-      journal.push('counted opened');
+      timeline.note('counted opened');
       yield { number: ++opened };
-      journal.push('counted closed');
+      timeline.note('counted closed');
     },
   });
 }

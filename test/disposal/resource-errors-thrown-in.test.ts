@@ -16,12 +16,12 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, Resource, Tasks } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { recordedResource, type RecordedResourceSettings } from '../support/recorded-resource.js';
 
-const journal = useJournal();
-const resource = (settings: RecordedResourceSettings) => recordedResource(journal, settings);
+const timeline = useTimeline();
+const resource = (settings: RecordedResourceSettings) => recordedResource(timeline, settings);
 
 describe.each(platforms)('B22 errors thrown into resources on $name', (platform) => {
   it('commits each in its phase when the handler succeeds', async () => {
@@ -30,7 +30,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     await fetchText(`${url}/flow`);
     await settled(app);
 
-    expect(journal).toEqual([
+    expect(timeline.events).toEqual([
       'lasting opened',
       'early opened',
       'handler',
@@ -49,7 +49,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     await settled(app);
 
     expect(status).toBe(403);
-    expect(journal).toEqual([
+    expect(timeline.events).toEqual([
       'lasting opened',
       'early opened',
       'early rolled back: denied',
@@ -74,7 +74,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     await fetchText(`${url}/chain`);
     await settled(app);
 
-    expect(journal.filter((entry) => entry.includes('rolled back'))).toEqual([
+    expect(timeline.events.filter((entry) => entry.includes('rolled back'))).toEqual([
       'top rolled back: denied',
       'middle rolled back: denied',
       'base rolled back: denied',
@@ -118,7 +118,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
 
     expect(status).toBe(410);
     expect(body).toContain('gone');
-    expect(journal.filter((entry) => entry.includes('rolled back'))).toEqual([
+    expect(timeline.events.filter((entry) => entry.includes('rolled back'))).toEqual([
       'top rolled back: denied',
       'middle rolled back: gone',
       'lasting rolled back: gone',
@@ -162,7 +162,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     await settled(app, { throwOnFailure: false });
 
     expect(status).toBe(201);
-    expect(journal).toEqual(['top opened', 'task fails', 'top committed', 'top released']);
+    expect(timeline.events).toEqual(['top opened', 'task fails', 'top committed', 'top released']);
   });
 
   it('throws a guard’s error into a constructor-injected before-response resource before the answer', async () => {
@@ -175,7 +175,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     await settled(app);
 
     expect(status).toBe(403);
-    expect(journal).toEqual(['top opened', 'top rolled back: denied', 'top released', 'filter: denied']);
+    expect(timeline.events).toEqual(['top opened', 'top rolled back: denied', 'top released', 'filter: denied']);
   });
 });
 
@@ -192,7 +192,7 @@ class NotingFilter implements ExceptionFilter {
   constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
 
   catch(exception: Error, host: ArgumentsHost) {
-    journal.push(`filter: ${exception.message}`);
+    timeline.note(`filter: ${exception.message}`);
     new BaseExceptionFilter(this.host.httpAdapter).catch(exception, host);
   }
 }
@@ -202,16 +202,16 @@ class NotingFilter implements ExceptionFilter {
 class FlowController {
   @Get()
   get(@Resource('early') _early: unknown, @Tasks() tasks: BackgroundTasks) {
-    journal.push('handler');
-    tasks.addTask(() => journal.push('task on success'));
-    tasks.with({ runOn: 'failure' }).addTask(() => journal.push('task on failure'));
+    timeline.note('handler');
+    tasks.addTask(() => timeline.note('task on success'));
+    tasks.with({ runOn: 'failure' }).addTask(() => timeline.note('task on failure'));
     return 'ok';
   }
 
   @Post()
   post(@Resource('early') _early: unknown, @Tasks() tasks: BackgroundTasks) {
-    tasks.addTask(() => journal.push('task on success'));
-    tasks.with({ runOn: 'failure' }).addTask(() => journal.push('task on failure'));
+    tasks.addTask(() => timeline.note('task on success'));
+    tasks.with({ runOn: 'failure' }).addTask(() => timeline.note('task on failure'));
     throw denied;
   }
 }
@@ -234,7 +234,7 @@ class FailingTaskController {
   @Post()
   post(@Resource('top') _top: unknown, @Tasks() tasks: BackgroundTasks) {
     tasks.addTask(() => {
-      journal.push('task fails');
+      timeline.note('task fails');
       throw new Error('in the task');
     });
     return 'created';

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, type OnRequestDispose, provideResource, Resource } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B22 resources that inject other request-scoped providers on $name', (platform) => {
   const start = () =>
@@ -34,7 +34,7 @@ describe.each(platforms)('B22 resources that inject other request-scoped provide
     await fetchText(`${url}/singleton/deeper`, { headers: { 'x-tenant': 'acme' } });
     await settled(app);
 
-    expect(journal).toEqual(['task of tenant', 'deeper closed', 'session closed', 'tenant disposed']);
+    expect(timeline.events).toEqual(['task of tenant', 'deeper closed', 'session closed', 'tenant disposed']);
   });
 
   it('are the instance that constructor injection gives, and inject the request’s own instances', async () => {
@@ -44,7 +44,7 @@ describe.each(platforms)('B22 resources that inject other request-scoped provide
     await settled(app);
 
     expect(body).toBe('the same');
-    expect(journal).toEqual(['task of tenant', 'session closed', 'tenant disposed']);
+    expect(timeline.events).toEqual(['task of tenant', 'session closed', 'tenant disposed']);
   });
 
   it('share one instance between two parameters of a singleton’s handler', async () => {
@@ -54,7 +54,7 @@ describe.each(platforms)('B22 resources that inject other request-scoped provide
     await settled(app);
 
     expect(body).toBe('the same');
-    expect(journal.filter((entry) => entry === 'tenant disposed')).toHaveLength(1);
+    expect(timeline.events.filter((entry) => entry === 'tenant disposed')).toHaveLength(1);
   });
 });
 
@@ -66,7 +66,7 @@ describe.each(platforms)('B22 @Resource() of something that is no resource on $n
     await settled(app);
 
     expect(body).toBe('acme and a singleton');
-    expect(journal).toEqual(['task of tenant', 'tenant disposed']);
+    expect(timeline.events).toEqual(['task of tenant', 'tenant disposed']);
   });
 });
 
@@ -85,11 +85,11 @@ class Tenant implements OnRequestDispose {
     readonly moduleRef: ModuleRef,
   ) {
     this.name = request.headers['x-tenant'] ?? 'nobody';
-    tasks.addTask(() => journal.push('task of tenant'));
+    tasks.addTask(() => timeline.note('task of tenant'));
   }
 
   onRequestDispose() {
-    journal.push('tenant disposed');
+    timeline.note('tenant disposed');
   }
 }
 
@@ -102,7 +102,7 @@ const session = provideResource({
   inject: [Tenant],
   async *useFactory(tenant: Tenant) {
     yield new Session(tenant);
-    journal.push('session closed');
+    timeline.note('session closed');
   },
 });
 
@@ -111,7 +111,7 @@ const deeper = provideResource({
   inject: [Session, Plain],
   async *useFactory(inner: Session, plain: Plain) {
     yield { inner, plain };
-    journal.push('deeper closed');
+    timeline.note('deeper closed');
   },
 });
 

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { provideResource, Resource, ResourceYieldedNothingError, TaskScopes } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe('B22 the number of yields', () => {
   it('rejects with RESOURCE_YIELDED_NOTHING when the generator returns without a yield', async () => {
@@ -39,7 +39,7 @@ describe('B22 the number of yields', () => {
     const running = app.get(TaskScopes).run((scope) => scope.resolve('session'));
 
     await expect(running).rejects.toMatchObject({ code: 'RESOURCE_YIELDED_TWICE', message: naming('session') });
-    expect(journal).toEqual(['closed']);
+    expect(timeline.events).toEqual(['closed']);
   });
 
   it('logs RESOURCE_YIELDED_TWICE at an after-tasks exit, and closes the generator', async () => {
@@ -48,7 +48,7 @@ describe('B22 the number of yields', () => {
     await app.get(TaskScopes).run((scope) => scope.resolve('session'));
 
     expect(logs.errors).toEqual([expect.stringContaining('ResourceYieldedTwiceError')]);
-    expect(journal).toEqual(['closed']);
+    expect(timeline.events).toEqual(['closed']);
   });
 
   it('takes a catch block that yields again for a second yield', async () => {
@@ -123,7 +123,7 @@ function twoYields(release: 'before-response' | 'after-tasks') {
         yield 'first';
         yield 'second';
       } finally {
-        journal.push('closed');
+        timeline.note('closed');
       }
     },
   });

@@ -6,14 +6,14 @@ import { BackgroundTasks, Resource, Tasks } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { RawClient } from '../support/raw-client.js';
 import { recordedResource, type RecordedResourceSettings } from '../support/recorded-resource.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 const resource = (settings: RecordedResourceSettings) =>
-  recordedResource(journal, { release: 'before-response', ...settings });
+  recordedResource(timeline, { release: 'before-response', ...settings });
 const failing = () => Promise.reject(new Error('commit failed'));
 
 describe.each(platforms)('B22 before-response resources where the bytes leave by themselves on $name', (platform) => {
@@ -27,7 +27,7 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
     await settled(app);
 
     expect(body).toBe('sent by hand');
-    expect(journal).toEqual(['early opened', 'handler ended', 'early committed', 'early released', 'task']);
+    expect(timeline.events).toEqual(['early opened', 'handler ended', 'early committed', 'early released', 'task']);
   });
 
   it('have a failed exit logged with @Res(), and the response untouched', async () => {
@@ -62,12 +62,12 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
 
     await fetchText(`${url}/manual/late`);
     await rollingBack.promise;
-    expect(journal).not.toContain('task in any case');
+    expect(timeline.events).not.toContain('task in any case');
     gate.resolve();
     await settled(app);
 
-    expect(journal.slice(-2)).toEqual(['base released', 'task in any case']);
-    expect(journal).toContain('base rolled back: commit failed');
+    expect(timeline.events.slice(-2)).toEqual(['base released', 'task in any case']);
+    expect(timeline.events).toContain('base rolled back: commit failed');
   });
 
   it('exit when a handler with @Res() throws, with its error', async () => {
@@ -80,7 +80,7 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
     await settled(app);
 
     expect(status).toBe(500);
-    expect(journal).toEqual(['early opened', 'early rolled back: by hand', 'early released']);
+    expect(timeline.events).toEqual(['early opened', 'early rolled back: by hand', 'early released']);
   });
 
   it('exit before the first byte with a passthrough @Res()', async () => {
@@ -111,11 +111,11 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
     await client.receive('\r\n\r\n');
     events.next({ data: 'first' });
     await client.receive('data: first');
-    expect(journal).toEqual(['early opened']);
+    expect(timeline.events).toEqual(['early opened']);
     events.complete();
     await settled(app);
 
-    expect(journal).toEqual(['early opened', 'early committed', 'early released', 'task']);
+    expect(timeline.events).toEqual(['early opened', 'early committed', 'early released', 'task']);
   });
 
   it('exit when the client leaves an @Sse() stream', async () => {
@@ -130,11 +130,11 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
 
     client.request('GET /events');
     await client.receive('\r\n\r\n');
-    expect(journal).toEqual(['early opened']);
+    expect(timeline.events).toEqual(['early opened']);
     client.destroy();
     await settled(app);
 
-    expect(journal).toEqual(['early opened', 'early committed', 'early released', 'task']);
+    expect(timeline.events).toEqual(['early opened', 'early committed', 'early released', 'task']);
   });
 
   it('have a failed exit logged with @Sse(), and the stream untouched', async () => {
@@ -159,8 +159,8 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
 });
 
 function addTasks(tasks: BackgroundTasks) {
-  tasks.addTask(() => journal.push('task'));
-  tasks.with({ runOn: 'failure' }).addTask(() => journal.push('task in any case'));
+  tasks.addTask(() => timeline.note('task'));
+  tasks.with({ runOn: 'failure' }).addTask(() => timeline.note('task in any case'));
 }
 
 /** Sends through Node's own response, which both frameworks leave in place. */
@@ -176,7 +176,7 @@ class ManualController {
     addTasks(tasks);
     send(response);
     await Promise.resolve();
-    journal.push('handler ended');
+    timeline.note('handler ended');
   }
 
   @Get('late')
@@ -203,7 +203,7 @@ class EventsController {
 
   @Sse()
   stream(@Resource('early') _early: unknown, @Tasks() tasks: BackgroundTasks) {
-    tasks.addTask(() => journal.push('task'));
+    tasks.addTask(() => timeline.note('task'));
     EventsController.subscribed();
     return EventsController.events;
   }
