@@ -29,7 +29,11 @@ describe('B6 an Observable of a second copy of rxjs', () => {
     const { run, host } = await startContext();
     const other = secondCopyOf('rxjs') as typeof import('rxjs');
     let subscriptions = 0;
-    const post = () => new other.Observable<void>((subscriber) => void (subscriptions++, subscriber.complete()));
+    const post = () =>
+      new other.Observable<void>((subscriber) => {
+        subscriptions++;
+        subscriber.complete();
+      });
     expect(post()).not.toBeInstanceOf(Observable);
 
     await run((tasks) => {
