@@ -35,12 +35,17 @@ export class NamedTasks {
     this.#registry.explore(modules);
   }
 
-  /** The backend of the `backend` option, else of a provider, else this process. Known once everything is built. @throws INVALID_OPTION */
+  /**
+   * The backend of the `backend` option, else of a provider, else this process. Known once everything is built. @throws
+   * INVALID_OPTION
+   */
   get backend(): TaskBackend {
     return (this.#backend ??= this.#findBackend());
   }
 
-  /** Reads the handlers of all modules again, after some were loaded lazily, and has the backend check their settings. */
+  /**
+   * Reads the handlers of all modules again, after some were loaded lazily, and has the backend check their settings.
+   */
   explore(): void {
     this.#registry.explore(this.modules);
     this.checkSettings();

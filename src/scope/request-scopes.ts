@@ -76,7 +76,10 @@ export class RequestScopes extends ResourceHolders {
     return source.openScope();
   }
 
-  /** Whether anything injects BackgroundTasksRef, so that requests must be found without the injector. Known once everything is built. */
+  /**
+   * Whether anything injects BackgroundTasksRef, so that requests must be found without the injector. Known once
+   * everything is built.
+   */
   get usesRef(): boolean {
     return (this.#usesRef ??= hasDependents(this.modules, BackgroundTasksRef));
   }
