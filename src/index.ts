@@ -20,6 +20,7 @@ export {
   OutsideScopeError,
   OutsideTaskError,
   QueueFullError,
+  ResourceCircleError,
   ResourceReleaseOrderError,
   ResourceYieldedNothingError,
   ResourceYieldedTwiceError,

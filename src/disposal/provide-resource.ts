@@ -1,9 +1,8 @@
 import { type FactoryProvider, type InjectionToken, Scope } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
-import { InvalidOptionError } from '../errors/errors.js';
+import { InvalidOptionError, OutsideScopeError } from '../errors/errors.js';
 import { type Check, checkAll, oneOf } from '../options/checks.js';
+import { BackgroundTasks } from '../tasks/background-tasks.js';
 import { RESOURCE, type ResourceDefinition } from './resource-definition.js';
-import { ResourceHolders } from './resource-holder.js';
 import type {
   DisposableResourceProvider,
   GeneratorResourceProvider,
@@ -12,12 +11,12 @@ import type {
 } from './resource-provider.js';
 
 /**
- * A provider with a life: one instance per request, given back when the request is over. The
- * handler's error is thrown in at the `yield`, so that a transaction can roll back; a task's error
- * never is, for the client has been answered by then.
+ * Makes a provider with a life: one instance per request, given back when the request is over. The handler's error is
+ * thrown in at the `yield`, so that a transaction can roll back. A task's error never is: the client has been answered
+ * by then.
  *
- * @throws INVALID_OPTION; at start-up RESOURCE_RELEASE_ORDER; when acquired RESOURCE_YIELDED_NOTHING, OUTSIDE_SCOPE,
- * SCOPE_CLOSED; when released RESOURCE_YIELDED_TWICE, DISPOSE_TIMEOUT
+ * @throws INVALID_OPTION; at start-up RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE; when acquired RESOURCE_YIELDED_NOTHING,
+ * OUTSIDE_SCOPE, SCOPE_CLOSED; when released RESOURCE_YIELDED_TWICE, DISPOSE_TIMEOUT
  */
 export function provideResource<
   T extends ResourceValue<Token>,
@@ -44,15 +43,21 @@ export function provideResource(provider: object): FactoryProvider<Promise<unkno
     create: callable('provideResource.useFactory', given.useFactory),
     dispose: given.dispose,
   };
-  const open = (request: unknown, holders: ResourceHolders, ...dependencies: unknown[]) =>
-    holders.of(request, definition.name).acquire(definition, dependencies) as Promise<unknown>;
+  // The injector is given the instances. It calls this only in an application that has not been initialised and has no
+  // unit of work.
+  const useFactory = (): never => {
+    throw new OutsideScopeError(`Resource ${definition.name}`);
+  };
   return {
     provide,
     scope: Scope.REQUEST,
-    inject: [REQUEST, ResourceHolders, ...(given.inject ?? [])],
-    useFactory: Object.assign(open, { [RESOURCE]: definition }),
+    inject: [...OWN_DEPENDENCIES, ...(given.inject ?? [])],
+    useFactory: Object.assign(useFactory, { [RESOURCE]: definition }),
   };
 }
+
+/** Every resource injects this first, never to use it: without BackgroundTasksModule, Nest then refuses to start. */
+export const OWN_DEPENDENCIES = [BackgroundTasks] as const;
 
 export function tokenName(token: InjectionToken): string {
   return typeof token === 'function' ? token.name : String(token);

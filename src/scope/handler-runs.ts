@@ -2,7 +2,7 @@ import type { ModuleRef } from '@nestjs/core';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { awaited } from '../execution/awaited.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
-import { resolveInContext } from '../nest/nest-internals.js';
+import { resolveInContext } from '../nest/injector.js';
 import { ambient } from '../tasks/ambient.js';
 import type { HandlerCaller } from '../tasks/named-tasks.js';
 import { checkPayload } from '../tasks/payload.js';

@@ -1,13 +1,12 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import type { Rank } from '../disposal/disposable-entry.js';
 import { Disposables } from '../disposal/disposables.js';
+import type { Rank } from '../disposal/disposal-plan.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
-import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors/errors.js';
 import type { TaskUnit } from '../execution/task-attempt.js';
 import type { RunSlots } from '../execution/run-slots.js';
 import { type Answer, TaskQueue } from '../execution/task-queue.js';
-import type { InstanceUnderConstruction } from '../nest/instances.js';
+import type { InstanceRecord } from '../nest/instances.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { Enrolled } from '../execution/unordered-list.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
@@ -29,7 +28,7 @@ const CHAIN_LIMIT = 1_000;
  * handler runs; once the handler has settled and the response is over, it runs the tasks, then
  * disposes of the resources, then closes.
  */
-export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, TaskIntake, TaskUnit {
+export class RequestScope implements Enrolled, OutboxOwner, TaskIntake, TaskUnit {
   place = -1;
   readonly queue: TaskQueue;
   #disposables: Disposables | undefined;
@@ -126,9 +125,9 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
     return this.#toDispose.acquire(definition, this.environment.plan.rankOf(definition), dependencies);
   }
 
-  trackInstance(host: InstanceUnderConstruction, rank: Rank): void {
+  trackInstance(record: InstanceRecord, rank: Rank): void {
     this.#assertNotClosed(`An instance of ${rank.name}`);
-    this.#toDispose.trackInstance(host, rank);
+    this.#toDispose.trackInstance(record, rank);
   }
 
   /**

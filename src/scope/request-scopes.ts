@@ -1,13 +1,12 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
-import { DisposalPlan } from '../disposal/disposal-plan.js';
-import type { Rank } from '../disposal/disposable-entry.js';
-import type { ResourceRequest } from '../disposal/resource-graph.js';
-import { ResourceHolders } from '../disposal/resource-holder.js';
+import type { ResourceRequest } from '../disposal/compiled-resource.js';
+import { DisposalPlan, type Rank } from '../disposal/disposal-plan.js';
+import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
 import type { RunSlots } from '../execution/run-slots.js';
 import type { TaskEngine } from '../execution/task-engine.js';
-import type { InstanceUnderConstruction } from '../nest/instances.js';
-import { hasDependents, requestLookup } from '../nest/nest-internals.js';
+import type { InstanceRecord } from '../nest/instances.js';
+import { hasDependents, requestLookup } from '../nest/injector.js';
 import { Roll } from '../execution/unordered-list.js';
 import { ambient, BackgroundTasksRef } from '../tasks/ambient.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
@@ -18,7 +17,7 @@ import type { ScopeOrigin } from './scope-origin.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
 /** All scopes of the application: makes them, finds them, and knows when none is left. */
-export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
+export class RequestScopes implements ScopeEnvironment {
   readonly plan: DisposalPlan;
   /** The scopes that have not closed yet. */
   readonly open = new Roll<RequestScope>();
@@ -34,10 +33,9 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     readonly named: NamedTasks,
     private readonly modules: ModulesContainer,
   ) {
-    super();
     this.plan = new DisposalPlan(
       modules,
-      (contextId, host, rank) => this.#instanceBegun(contextId, host, rank),
+      (contextId, record, rank) => this.#instanceBegun(contextId, record, rank),
       (contextId, what) => new ContextRequest(contextId, this.ofContext(contextId, what), this.#requestOf),
     );
     this.#requestOf = requestLookup(modules);
@@ -49,13 +47,6 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     const scope = new RequestScope(this, origin, slots);
     this.open.add(scope);
     return scope;
-  }
-
-  /** Finds the scope of whatever Nest injects as `REQUEST`, and opens it if nothing has yet. */
-  of(request: unknown, what: string): RequestScope {
-    const source = scopeSourceOf(request);
-    if (!source) throw new OutsideScopeError(what);
-    return source.openScope();
   }
 
   /** Finds the scope that the injector builds something for. */
@@ -91,9 +82,9 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     if (this.open.size === 0) for (const callback of this.#onEmpty.splice(0)) callback();
   }
 
-  #instanceBegun(contextId: ContextId, host: InstanceUnderConstruction, rank: Rank): void {
+  #instanceBegun(contextId: ContextId, record: InstanceRecord, rank: Rank): void {
     // A context that belongs to no request of ours: whoever made it looks after it.
-    this.#sourceOf(contextId)?.openScope().trackInstance(host, rank);
+    this.#sourceOf(contextId)?.openScope().trackInstance(record, rank);
   }
 
   #sourceOf(contextId: ContextId): ScopeSource | undefined {
@@ -109,7 +100,7 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
 class ContextRequest implements ResourceRequest {
   constructor(
     readonly contextId: ContextId,
-    readonly holder: RequestScope,
+    private readonly scope: RequestScope,
     private readonly requestOf: (contextId: ContextId) => unknown,
   ) {}
 
@@ -118,6 +109,10 @@ class ContextRequest implements ResourceRequest {
   }
 
   get tasks(): BackgroundTasks {
-    return this.holder.tasks;
+    return this.scope.tasks;
+  }
+
+  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
+    return this.scope.acquire(definition, dependencies);
   }
 }

@@ -95,6 +95,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'Session',
     fix: 'Yield the value once',
   },
+  RESOURCE_CIRCLE: {
+    error: new api.ResourceCircleError(['Session', 'Repository', 'Session']),
+    wrong: 'Session depends on itself',
+    value: 'Session → Repository → Session',
+    fix: 'third provider',
+  },
   RESOURCE_RELEASE_ORDER: {
     error: new api.ResourceReleaseOrderError('Audit', 'Session'),
     wrong: 'Audit',
