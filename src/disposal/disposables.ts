@@ -88,7 +88,7 @@ export class Disposables {
    */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
-    if (this.#entries.some(isUnderConstruction)) await this.#constructionEnded();
+    if (this.#entries.some(({ construction }) => construction)) await this.#constructionEnded();
     for (const entry of dependentsFirst(this.#entries.splice(0))) {
       try {
         await this.#dispose(entry, outcome);
@@ -130,18 +130,13 @@ export class Disposables {
 
   async #takeBeforeResponse(): Promise<Entry[]> {
     await this.#constructionEnded(isBeforeResponse);
-    const [taken, left] = [[] as Entry[], [] as Entry[]];
-    for (const entry of this.#entries) (isBeforeResponse(entry) ? taken : left).push(entry);
-    this.#entries = left;
+    const taken = this.#entries.filter(isBeforeResponse);
+    this.#entries = this.#entries.filter((entry) => !isBeforeResponse(entry));
     return dependentsFirst(taken);
   }
 }
 
 type Entry = AcquiredResource | TrackedInstance;
-
-function isUnderConstruction(entry: Entry): boolean {
-  return entry.construction !== undefined;
-}
 
 function isBeforeResponse(entry: Entry): boolean {
   return entry.release === 'before-response';
@@ -149,8 +144,5 @@ function isBeforeResponse(entry: Entry): boolean {
 
 /** Sorts dependents first; where the graph does not decide, the last begun first. */
 function dependentsFirst(entries: readonly Entry[]): Entry[] {
-  return entries
-    .map((entry, index) => ({ entry, index }))
-    .sort((a, b) => b.entry.rank.value - a.entry.rank.value || b.index - a.index)
-    .map(({ entry }) => entry);
+  return entries.toReversed().sort((a, b) => b.rank.value - a.rank.value);
 }

@@ -2,9 +2,8 @@ import type { ContextId, ModulesContainer } from '@nestjs/core';
 import { ResourceCircleError, ResourceReleaseOrderError } from '../errors/errors.js';
 import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/injector.js';
 import { ignoreInstances, type InstanceRecord, onInstanceBegun, supplyInstances } from '../nest/instances.js';
-import { type Acquire, compileProvider, compileResource, type ResourceRequest } from './compiled-resource.js';
-import { OWN_DEPENDENCIES } from './provide-resource.js';
-import { type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
+import { type Acquire, compile, type ResourceRequest } from './compiled-resource.js';
+import { OWN_DEPENDENCIES, type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
 import { isDisposable } from './tracked-instance.js';
 
 /** The place of a provider or resource in the order of disposal. */
@@ -68,7 +67,7 @@ export class DisposalPlan {
 
   /** Compiles a provider, for code that does not go through the injector. */
   compile(wrapper: InstanceWrapper): Acquire {
-    return compileProvider(wrapper, this.#compiled);
+    return compile(wrapper, this.#compiled);
   }
 
   #rank(wrapper: InstanceWrapper): void {
@@ -79,7 +78,7 @@ export class DisposalPlan {
 
   #supply(definition: ResourceDefinition, wrapper: InstanceWrapper): void {
     this.#resourceRanks.set(definition, this.#ranks.get(wrapper)!);
-    const acquire = compileResource(definition, wrapper, this.#compiled);
+    const acquire = this.compile(wrapper);
     supplyInstances(wrapper, (contextId) => acquire(this.requestOf(contextId, definition.name)));
   }
 

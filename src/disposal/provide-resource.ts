@@ -1,8 +1,7 @@
 import { type FactoryProvider, type InjectionToken, Scope } from '@nestjs/common';
 import { InvalidOptionError, OutsideScopeError } from '../errors/errors.js';
 import { type Check, checkAll, oneOf } from '../options/checks.js';
-import { BackgroundTasks } from '../tasks/background-tasks.js';
-import { RESOURCE, type ResourceDefinition } from './resource-definition.js';
+import { OWN_DEPENDENCIES, RESOURCE, type ResourceDefinition } from './resource-definition.js';
 import type {
   DisposableResourceProvider,
   GeneratorResourceProvider,
@@ -29,44 +28,37 @@ export function provideResource<
   const Inject extends readonly ResourceDependency[] = [],
 >(provider: DisposableResourceProvider<T, Token, Inject>): FactoryProvider<Promise<T>>;
 export function provideResource(provider: object): FactoryProvider<Promise<unknown>> {
-  const given = checkAll<GivenProvider>('provideResource', provider, {
+  const rules = {
     provide: present,
     inject: list,
     useFactory: callable,
     dispose: callable,
     release: oneOf('before-response', 'after-tasks'),
-  });
-  const provide = present('provideResource.provide', given.provide);
-  const definition: ResourceDefinition = {
-    name: tokenName(provide),
-    release: given.release ?? 'after-tasks',
-    create: callable('provideResource.useFactory', given.useFactory),
-    dispose: given.dispose,
   };
+  const given = checkAll<GivenProvider>('provideResource', provider, rules, ['provide', 'useFactory']);
+  const { provide, inject = [], useFactory: create, dispose, release = 'after-tasks' } = given;
+  const definition: ResourceDefinition = { name: tokenName(provide), release, create, dispose };
   // The injector is given the instances. It calls this only in an application that has not been initialised and has no
   // unit of work.
-  const useFactory = (): never => {
+  const refuse = (): never => {
     throw new OutsideScopeError(`Resource ${definition.name}`);
   };
   return {
     provide,
     scope: Scope.REQUEST,
-    inject: [...OWN_DEPENDENCIES, ...(given.inject ?? [])],
-    useFactory: Object.assign(useFactory, { [RESOURCE]: definition }),
+    inject: [...OWN_DEPENDENCIES, ...inject],
+    useFactory: Object.assign(refuse, { [RESOURCE]: definition }),
   };
 }
-
-/** Every resource injects this first, never to use it: without BackgroundTasksModule, Nest then refuses to start. */
-export const OWN_DEPENDENCIES = [BackgroundTasks] as const;
 
 export function tokenName(token: InjectionToken): string {
   return typeof token === 'function' ? token.name : String(token);
 }
 
 interface GivenProvider {
-  readonly provide?: InjectionToken;
+  readonly provide: InjectionToken;
   readonly inject?: readonly ResourceDependency[];
-  readonly useFactory?: ResourceDefinition['create'];
+  readonly useFactory: ResourceDefinition['create'];
   readonly dispose?: NonNullable<ResourceDefinition['dispose']>;
   readonly release?: 'before-response' | 'after-tasks';
 }

@@ -1,4 +1,5 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import { BackgroundTasks } from '../tasks/background-tasks.js';
 
 /** The options of `provideResource`, checked. */
 export interface ResourceDefinition {
@@ -15,3 +16,6 @@ export function resourceDefinitionOf(factory: unknown): ResourceDefinition | und
 
 /** Marks the factory of a resource provider. */
 export const RESOURCE = Symbol('nestjs-background-tasks:resource');
+
+/** Every resource injects this first and never uses it: without BackgroundTasksModule, Nest then refuses to start. */
+export const OWN_DEPENDENCIES = [BackgroundTasks] as const;

@@ -15,9 +15,9 @@ export class HandlerResources {
   /** @throws UNKNOWN_RESOURCE */
   constructor(plan: DisposalPlan, modules: ModulesContainer) {
     for (const { module, controller, method, parameters } of handlersOf(modules)) {
-      for (const parameter of parameters) {
-        if (parameter.factory !== resourceFactory) continue;
-        const token = parameter.data as InjectionToken;
+      for (const { factory, data } of Object.values(parameters)) {
+        if (factory !== resourceFactory) continue;
+        const token = data as InjectionToken;
         const wrapper = visibleProvider(module, token);
         if (!wrapper) throw new UnknownResourceError(tokenName(token), `${controller.name}.${method}()`);
         const compiled = this.#acquire.get(controller) ?? new Map<InjectionToken, Acquire>();

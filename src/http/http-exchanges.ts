@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { AbstractHttpAdapter, ModuleRef } from '@nestjs/core';
-import { type AdapterHooks, type HttpHandler, isExpress, unframe } from '../nest/http-adapter.js';
+import { type AdapterHooks, type Framed, type HttpHandler, isExpress, unframe } from '../nest/http-adapter.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource } from '../scope/scope-source.js';
@@ -40,7 +40,7 @@ export class HttpExchanges implements AdapterHooks {
     const { overriddenTasks } = this;
     const { usesRef } = this.scopes;
     const call = usesRef ? inAsyncContext(handler) : handler;
-    const begin: Begin = (request, response) => this.#beginFramed(request, response);
+    const begin = (request: Framed<RawRequest>, response: Framed<RawResponse>) => this.#beginFramed(request, response);
     const route: HttpHandler = function (request, response, next) {
       const exchange = begin(request, response);
       exchange.isSentByNest = isSentByNest;
@@ -74,7 +74,7 @@ export class HttpExchanges implements AdapterHooks {
     return exchangeOf(request)?.beforeSending();
   }
 
-  #beginFramed(...[request, response]: Parameters<Begin>): HttpExchange {
+  #beginFramed(request: Framed<RawRequest>, response: Framed<RawResponse>): HttpExchange {
     return this.begin(unframe(request, this.#isOnExpress), unframe(response, this.#isOnExpress));
   }
 }
@@ -90,8 +90,6 @@ export function onException(error: unknown, host: ArgumentsHost, answer: (error:
 export function onFilter(filter: Promise<unknown>, host: ArgumentsHost): void {
   exchangeOf(host.getArgByIndex(0))?.trackRoute(filter);
 }
-
-type Begin = (request: Parameters<HttpHandler>[0], response: Parameters<HttpHandler>[1]) => HttpExchange;
 
 /** Calls the handler with its exchange in AsyncLocalStorage, where BackgroundTasksRef finds it. */
 function inAsyncContext(handler: HttpHandler): HttpHandler {

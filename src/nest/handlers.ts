@@ -13,15 +13,8 @@ export interface DeclaredHandler {
   readonly module: Module;
   readonly controller: Type;
   readonly method: string;
-  readonly parameters: readonly HandlerParameter[];
-}
-
-/** A parameter of a route handler that carries a decorator. */
-export interface HandlerParameter {
-  /** The factory of a `createParamDecorator` decorator. */
-  readonly factory?: unknown;
-  /** The argument of that decorator. */
-  readonly data?: unknown;
+  /** By the kind and the place of each: the factory of a `createParamDecorator` decorator, and its argument. */
+  readonly parameters: Readonly<Record<string, { readonly factory?: unknown; readonly data?: unknown }>>;
 }
 
 /** Finds the methods of all controllers that have decorated parameters. */
@@ -31,9 +24,8 @@ export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandle
     for (const { metatype } of module.controllers.values()) {
       const controller = metatype as Type;
       for (const method of scanner.getAllMethodNames(controller.prototype as object)) {
-        const parameters = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) as
-          Record<string, HandlerParameter> | undefined;
-        if (parameters) yield { module, controller, method, parameters: Object.values(parameters) };
+        const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method);
+        if (parameters) yield { module, controller, method, parameters: parameters as DeclaredHandler['parameters'] };
       }
     }
   }
@@ -44,11 +36,9 @@ export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandle
  * handlers.
  */
 export function markSendingHandlers(modules: ModulesContainer): void {
-  for (const { controller, method } of handlersOf(modules)) {
-    const keys = Object.keys(Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) as object);
-    const takesResponse = keys.some(
-      (key) => key.startsWith(`${RouteParamtypes.RESPONSE}:`) || key.startsWith(`${RouteParamtypes.NEXT}:`),
-    );
+  const sending = [`${RouteParamtypes.RESPONSE}:`, `${RouteParamtypes.NEXT}:`];
+  for (const { controller, method, parameters } of handlersOf(modules)) {
+    const takesResponse = Object.keys(parameters).some((key) => sending.some((kind) => key.startsWith(kind)));
     if (!takesResponse || Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method)) continue;
     Reflect.defineMetadata(SENDS_ITSELF, true, (controller.prototype as Record<string, object>)[method]!);
   }

@@ -41,8 +41,16 @@ export function supplyInstances(wrapper: InstanceWrapper, supply: (contextId: Co
   wrapper.cloneStaticInstance = (contextId) => {
     const record: ReturnType<InstanceWrapper['cloneStaticInstance']> = { instance: undefined, isResolved: false };
     wrapper.setInstanceByContextId(contextId, record);
-    const supplied = (instance: unknown) => void Object.assign(record, { instance, isResolved: true, isPending: false });
-    const instance = attempt(() => supply(contextId));
+    let instance: unknown;
+    try {
+      instance = supply(contextId);
+    } catch (error) {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
+      instance = Promise.reject(error);
+    }
+    const supplied = (value: unknown) => {
+      Object.assign(record, { instance: value, isResolved: true, isPending: false });
+    };
     if (instance instanceof Promise) {
       record.isPending = true;
       record.donePromise = instance.then(supplied);
@@ -56,15 +64,4 @@ export function supplyInstances(wrapper: InstanceWrapper, supply: (contextId: Co
 /** Whether {@link supplyInstances} was called for the wrapper. */
 export function isSupplied(wrapper: InstanceWrapper): boolean {
   return Object.hasOwn(wrapper, 'cloneStaticInstance');
-}
-
-/** Returns what `call` returned; a rejection of what it threw. */
-function attempt(call: () => unknown): unknown {
-  try {
-    return call();
-  } catch (error) {
-    return (async () => {
-      throw error;
-    })();
-  }
 }

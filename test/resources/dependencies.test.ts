@@ -38,12 +38,15 @@ describe.each(platforms)('B22 what only the injector can give a resource on $nam
     expect(journal).toEqual(['both closed', 'right closed', 'left closed', 'transient', 'transient']);
   });
 
-  it.each(['/acquired', '/injected'])('gives a ModuleRef that resolves what belongs to the request: %s', async (path) => {
-    const { body } = await visit(`${path}/lookup`, { 'x-user': 'ada' });
+  it.each(['/acquired', '/injected'])(
+    'gives a ModuleRef that resolves what belongs to the request: %s',
+    async (path) => {
+      const { body } = await visit(`${path}/lookup`, { 'x-user': 'ada' });
 
-    expect(body).toBe('ada, the request’s own');
-    expect(journal).toEqual(['lookup closed', 'own of ada']);
-  });
+      expect(body).toBe('ada, the request’s own');
+      expect(journal).toEqual(['lookup closed', 'own of ada']);
+    },
+  );
 
   it.each(['/acquired', '/injected'])('shares a durable provider between requests: %s', async (path) => {
     applyTenantStrategy();
@@ -236,10 +239,14 @@ const within = resource('within', [Ping], (ping: Ping) => ping);
 const tasked = resource('tasked', [BackgroundTasks], (tasks: BackgroundTasks) => tasks.addTask(() => undefined));
 const open = resource('open', [], () => 'open');
 const broken = resource('broken', ['open', 'broken input', Transient], () => 'never');
-const lookup = resource('lookup', [ModuleRef, REQUEST, Own], async (moduleRef: ModuleRef, request: object, own: Own) => {
-  const found = await moduleRef.resolve(Own, ContextIdFactory.getByRequest(request as never));
-  return `${found.request.headers['x-user']}, ${found === own ? 'the request’s own' : 'another'}`;
-});
+const lookup = resource(
+  'lookup',
+  [ModuleRef, REQUEST, Own],
+  async (moduleRef: ModuleRef, request: object, own: Own) => {
+    const found = await moduleRef.resolve(Own, ContextIdFactory.getByRequest(request as never));
+    return `${found.request.headers['x-user']}, ${found === own ? 'the request’s own' : 'another'}`;
+  },
+);
 
 const compare = ([one, other]: unknown[]) => (one === other ? 'the same' : 'different');
 
