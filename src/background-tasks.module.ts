@@ -17,24 +17,17 @@ import {
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
 } from './background-tasks.module-definition.js';
-import { ResourceHolders } from './disposal/resource-holder.js';
 import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
 import { TaskEngine } from './execution/task-engine.js';
-import { hookAdapter } from './http/adapter-hooks.js';
-import { exchangeOf } from './http/http-exchange.js';
-import { HandlerResources } from './http/resource.decorator.js';
-import { StalledResponses } from './http/stalled-responses.js';
+import { HandlerResources } from './http/handler-resources.js';
+import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
+import { listenToExceptions } from './nest/exceptions.js';
+import { markSendingHandlers } from './nest/handlers.js';
+import { hookAdapter } from './nest/http-adapter.js';
+import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
 import { supplyInstances } from './nest/instances.js';
-import {
-  assertSupportedNest,
-  closeFirst,
-  contextIdOf,
-  type InstanceWrapper,
-  listenToExceptions,
-  markUnheldHandlers,
-  type Module as NestModuleRef,
-  resolveInContext,
-} from './nest/nest-internals.js';
+import { afterLazyLoading, closeFirst, type Module as NestModuleRef } from './nest/modules.js';
+import { assertSupportedNest } from './nest/supported-nest.js';
 import { group } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
 import { RequestScopes } from './scope/request-scopes.js';
@@ -63,7 +56,6 @@ const suppliedTasks = (): never => {
       useFactory: (options: BackgroundTasksModuleOptions) => new TaskEngine(resolveModuleOptions(options)),
     },
     RequestScopes,
-    { provide: ResourceHolders, useExisting: RequestScopes },
     NamedTasks,
     { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },
     Drain,
@@ -71,7 +63,7 @@ const suppliedTasks = (): never => {
     BackgroundTasksRef,
     TaskScopes,
   ],
-  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskScopes, ResourceHolders],
+  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskScopes],
 })
 export class BackgroundTasksModule
   extends ConfigurableModuleClass
@@ -115,25 +107,14 @@ export class BackgroundTasksModule
   /** Nest calls this in HTTP applications, after everything has been built and before routes are registered. */
   configure(_consumer: MiddlewareConsumer): void {
     const { httpAdapter } = this.adapterHost;
-    const { engine } = this.scopes;
-    const resources = new HandlerResources(this.moduleRef);
     this.scopes.plan.scan();
-    resources.compile(this.modules);
-    markUnheldHandlers(this.modules);
-    listenToExceptions(
-      (error, context, answer) => {
-        const exchange = exchangeOf(context.getArgByIndex(0));
-        if (exchange) exchange.failed(error, context, answer);
-        else answer(error);
-      },
-      (filter, context) => exchangeOf(context.getArgByIndex(0))?.routeBegun(filter),
+    const resources = new HandlerResources(this.scopes.plan, this.modules);
+    markSendingHandlers(this.modules);
+    listenToExceptions(onException, onFilter);
+    hookAdapter(
+      httpAdapter,
+      new HttpExchanges(httpAdapter, this.scopes, resources, this.moduleRef, this.#overriddenTasks()),
     );
-    hookAdapter(httpAdapter, {
-      scopes: this.scopes,
-      stalledResponses: new StalledResponses(engine.options.stalledClientTimeoutMs),
-      resources,
-      overriddenTasks: this.#overriddenTasks(),
-    });
     this.drain.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
   }
 
@@ -141,13 +122,10 @@ export class BackgroundTasksModule
   onModuleInit(): void {
     this.scopes.plan.scan();
     this.named.checkSettings();
-    const load = this.lazyModules.load.bind(this.lazyModules);
-    this.lazyModules.load = async (...args) => {
-      const loaded = await load(...args);
+    afterLazyLoading(this.lazyModules, () => {
       this.scopes.plan.scan();
       this.named.explore();
-      return loaded;
-    };
+    });
   }
 
   /** Runs after all others have been initialised, so that handlers find them ready. */

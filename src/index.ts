@@ -24,6 +24,7 @@ export {
   OutsideScopeError,
   OutsideTaskError,
   QueueFullError,
+  ResourceCircleError,
   ResourceReleaseOrderError,
   ResourceYieldedNothingError,
   ResourceYieldedTwiceError,

@@ -2,16 +2,16 @@ import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError } from '../errors/errors.js';
 import { isThenable } from '../execution/is-thenable.js';
-import type { InstanceUnderConstruction } from '../nest/instances.js';
-import { withinDeadline } from './deadline.js';
-import { type DisposableEntry, isBeforeResponse, type Rank } from './disposable-entry.js';
+import type { InstanceRecord } from '../nest/instances.js';
+import { AcquiredResource } from './acquired-resource.js';
+import type { Rank } from './disposal-plan.js';
+import { withinTimeout } from './dispose-timeout.js';
 import type { ResourceDefinition } from './resource-definition.js';
-import { ResourceLease } from './resource-lease.js';
 import { TrackedInstance } from './tracked-instance.js';
 
-/** What one request has to give back, and the order to do it in. */
+/** The resources and instances of one request that have to be given back. */
 export class Disposables {
-  #entries: DisposableEntry[] = [];
+  #entries: Entry[] = [];
   #resources: Map<ResourceDefinition, unknown> | undefined;
   #context: AsyncResource | undefined;
   #disposing: string | undefined;
@@ -19,7 +19,7 @@ export class Disposables {
 
   constructor(private readonly timeoutMs: number) {}
 
-  /** The name of what is being given back right now. */
+  /** The name of the resource or instance that is being given back right now. */
   get disposing(): string | undefined {
     return this.#disposing;
   }
@@ -29,19 +29,19 @@ export class Disposables {
   }
 
   /** Keeps an instance that the injector has begun to build. */
-  trackInstance(host: InstanceUnderConstruction, rank: Rank): void {
-    this.#track(new TrackedInstance(host, rank, (this.#disposed ??= new Set())));
+  trackInstance(record: InstanceRecord, rank: Rank): void {
+    this.#track(new TrackedInstance(record, rank, (this.#disposed ??= new Set())));
   }
 
-  /** The resource's one instance, acquired on first use. */
+  /** Gives the request's one instance of the resource. The first call runs its factory. */
   acquire(definition: ResourceDefinition, rank: Rank, dependencies: readonly unknown[]): unknown {
     const resources = (this.#resources ??= new Map());
     if (resources.has(definition)) return resources.get(definition);
-    const lease = new ResourceLease(definition, rank);
-    const resource = lease.open(dependencies);
-    resources.set(definition, resource);
-    this.#track(lease);
-    return resource;
+    const resource = new AcquiredResource(definition, rank);
+    const value = resource.acquire(dependencies);
+    resources.set(definition, value);
+    this.#track(resource);
+    return value;
   }
 
   get hasBeforeResponse(): boolean {
@@ -49,8 +49,8 @@ export class Disposables {
   }
 
   /**
-   * Exits the `'before-response'` resources, dependents first. The first that throws ends it: the
-   * others stay open, for the caller to exit them with that error.
+   * Gives the `'before-response'` resources back, dependents first. Stops at the first that throws: the others stay,
+   * and the caller gives them that error.
    */
   async exitBeforeResponse(outcome: TaskOutcome): Promise<void> {
     const entries = await this.#takeBeforeResponse();
@@ -65,9 +65,9 @@ export class Disposables {
   }
 
   /**
-   * Exits the `'before-response'` resources with the error of the request. Resolves with the error
-   * to answer: what an exit threw in its place, but not that an exit took too long, which says
-   * nothing about the request and goes to `timedOut`.
+   * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer: the
+   * last one that a resource threw in its place. A resource that takes too long says nothing about the request: that
+   * error goes to `timedOut`.
    */
   async failBeforeResponse(error: unknown, timedOut: (error: DisposeTimeoutError) => void): Promise<unknown> {
     let answer = error;
@@ -83,12 +83,12 @@ export class Disposables {
   }
 
   /**
-   * Disposes what there is, dependents first, each awaited. Returns what was thrown, less the
-   * request's own error. What a disposer acquires stays, for the tasks that it adds.
+   * Disposes of everything, dependents first, each awaited. Returns what was thrown, without the request's own error.
+   * What a disposer acquires stays, for the tasks that it adds.
    */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
-    if (this.#entries.some(isUnderConstruction)) await this.#allBuilt();
+    if (this.#entries.some(({ construction }) => construction)) await this.#constructionEnded();
     for (const entry of dependentsFirst(this.#entries.splice(0))) {
       try {
         await this.#dispose(entry, outcome);
@@ -99,52 +99,50 @@ export class Disposables {
     return errors;
   }
 
-  #track(entry: DisposableEntry): void {
-    // Disposers run where the request's first resource was made, not in whichever event ended the response.
+  #track(entry: Entry): void {
+    // Disposers run in the async context of the request's first resource, not in that of the event that ended the response.
     this.#context ??= new AsyncResource('RequestDisposal', { requireManualDestroy: true });
     this.#entries.push(entry);
   }
 
-  async #dispose(entry: DisposableEntry, outcome: TaskOutcome): Promise<void> {
+  async #dispose(entry: Entry, outcome: TaskOutcome): Promise<void> {
     const giveBack = () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
-    // What is still under construction now hangs, but should it be built after all, it is given back then.
-    const { built } = entry;
+    // A construction that has not ended by now hangs. If it ends after all, its instance is given back then.
+    const { construction } = entry;
     this.#disposing = entry.rank.name;
     try {
-      const work = built ? built.then(giveBack, giveBack) : giveBack();
-      // A disposer that is synchronous has no use for a timer.
-      if (isThenable(work)) await withinDeadline(work, entry.rank.name, this.timeoutMs);
+      const work = construction ? construction.then(giveBack, giveBack) : giveBack();
+      // A synchronous disposer needs no timer.
+      if (isThenable(work)) await withinTimeout(work, entry.rank.name, this.timeoutMs);
     } finally {
       this.#disposing = undefined;
     }
   }
 
-  /** Waits for what is under construction, and for what that goes on to construct; not for what hangs. */
-  async #allBuilt(isMeant: (entry: DisposableEntry) => boolean = () => true): Promise<void> {
+  /** Waits until all constructions have ended, those that they begin included. Gives up on one that hangs. */
+  async #constructionEnded(isMeant: (entry: Entry) => boolean = () => true): Promise<void> {
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!;
-      const built = isMeant(entry) ? entry.built : undefined;
-      if (built) await withinDeadline(built, entry.rank.name, this.timeoutMs).catch(() => undefined);
+      const construction = isMeant(entry) ? entry.construction : undefined;
+      if (construction) await withinTimeout(construction, entry.rank.name, this.timeoutMs).catch(() => undefined);
     }
   }
 
-  async #takeBeforeResponse(): Promise<DisposableEntry[]> {
-    await this.#allBuilt(isBeforeResponse);
-    const [taken, left] = [[] as DisposableEntry[], [] as DisposableEntry[]];
-    for (const entry of this.#entries) (isBeforeResponse(entry) ? taken : left).push(entry);
-    this.#entries = left;
+  async #takeBeforeResponse(): Promise<Entry[]> {
+    await this.#constructionEnded(isBeforeResponse);
+    const taken = this.#entries.filter(isBeforeResponse);
+    this.#entries = this.#entries.filter((entry) => !isBeforeResponse(entry));
     return dependentsFirst(taken);
   }
 }
 
-function isUnderConstruction(entry: DisposableEntry): boolean {
-  return entry.built !== undefined;
+type Entry = AcquiredResource | TrackedInstance;
+
+function isBeforeResponse(entry: Entry): boolean {
+  return entry.release === 'before-response';
 }
 
-/** Dependents first; where the graph does not say, last begun first. */
-function dependentsFirst(entries: readonly DisposableEntry[]): DisposableEntry[] {
-  return entries
-    .map((entry, index) => ({ entry, index }))
-    .sort((a, b) => b.entry.rank.value - a.entry.rank.value || b.index - a.index)
-    .map(({ entry }) => entry);
+/** Sorts dependents first; where the graph does not decide, the last begun first. */
+function dependentsFirst(entries: readonly Entry[]): Entry[] {
+  return entries.toReversed().sort((a, b) => b.rank.value - a.rank.value);
 }

@@ -1,73 +1,62 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
-import { ResourceReleaseOrderError } from '../errors/errors.js';
-import {
-  ignoreInstances,
-  type InstanceUnderConstruction,
-  onInstanceBegun,
-  supplyInstances,
-} from '../nest/instances.js';
-import {
-  dependenciesOf,
-  type InstanceWrapper,
-  isConstructed,
-  isPerRequest,
-  wrappersOf,
-} from '../nest/nest-internals.js';
-import type { Rank } from './disposable-entry.js';
-import { isDisposable } from './disposer.js';
-import { type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
-import { compileDirectly, type ResourceRequest } from './resource-graph.js';
+import { ResourceCircleError, ResourceReleaseOrderError } from '../errors/errors.js';
+import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/injector.js';
+import { ignoreInstances, type InstanceRecord, onInstanceBegun, supplyInstances } from '../nest/instances.js';
+import { type Acquire, compile, type ResourceRequest } from './compiled-resource.js';
+import { OWN_DEPENDENCIES, type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
+import { isDisposable } from './tracked-instance.js';
 
-/** Told of every instance the injector begins that may have to be disposed. */
-export type InstanceListener = (contextId: ContextId, host: InstanceUnderConstruction, rank: Rank) => void;
-
-/** Finds the request that the injector builds a resource for; throws where there is none. */
-export type RequestFinder = (contextId: ContextId, what: string) => ResourceRequest;
+/** The place of a provider or resource in the order of disposal. */
+export interface Rank {
+  readonly name: string;
+  /** Dependents have a higher value than what they depend on: the highest is disposed of first. */
+  value: number;
+}
 
 /**
- * The order of disposal, read once from the injector's own graph, so that the end of a request
- * costs by what the request created and not by what the application registered.
+ * The resources and disposers of the application, and their order. They are read once from the injector's own
+ * graph: the end of a request costs by what the request created, not by what the application registered.
  */
 export class DisposalPlan {
   readonly #ranks = new Map<InstanceWrapper, Rank>();
   readonly #resourceRanks = new Map<ResourceDefinition, Rank>();
-
+  readonly #compiled = new Map<InstanceWrapper, Acquire>();
   #isScanned = false;
 
+  /**
+   * `instanceBegun` receives every instance that the injector begins and that may have to be disposed of. `requestOf`
+   * finds the request that the injector builds a resource for, and throws where there is none.
+   */
   constructor(
     private readonly modules: ModulesContainer,
-    private readonly listener: InstanceListener,
-    private readonly requestOf: RequestFinder,
+    private readonly instanceBegun: (contextId: ContextId, record: InstanceRecord, rank: Rank) => void,
+    private readonly requestOf: (contextId: ContextId, what: string) => ResourceRequest,
   ) {}
 
   /**
-   * Reads the graph. Called at start-up, and again when modules were loaded lazily.
+   * Reads the graph. Called at start-up, and again after modules were loaded lazily.
    *
-   * @throws RESOURCE_RELEASE_ORDER
+   * @throws RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE
    */
   scan(): void {
     this.#isScanned = true;
-    const wrappers = [...wrappersOf(this.modules)].filter((wrapper) => !wrapper.isAlias && isPerRequest(wrapper));
-    const durableIds = new Set<string>();
-    for (const wrapper of wrappersOf(this.modules)) if (wrapper.isDependencyTreeDurable()) durableIds.add(wrapper.id);
-    for (const wrapper of wrappers) {
-      const known = this.#ranks.get(wrapper);
-      const rank = known ?? { name: String(wrapper.name), value: 0 };
-      rank.value = reachOf(wrapper);
-      if (known) continue;
-      this.#ranks.set(wrapper, rank);
+    const wrappers = [...wrappersOf(this.modules)];
+    const durableIds = new Set(wrappers.filter((each) => each.isDependencyTreeDurable()).map(({ id }) => id));
+    const found = wrappers.filter((wrapper) => !wrapper.isAlias && isPerRequest(wrapper));
+    const added = found.filter((wrapper) => !this.#ranks.has(wrapper));
+    for (const wrapper of found) this.#rank(wrapper);
+    for (const wrapper of added) {
       const definition = resourceDefinitionOf(wrapper.metatype);
-      if (definition) {
-        assertReleaseOrder(definition, wrapper, new Set());
-        this.#resourceRanks.set(definition, rank);
-        this.#supply(definition, wrapper);
-      } else if (isConstructed(wrapper)) {
-        this.#listenTo(wrapper, rank, durableIds);
-      }
+      if (definition) assertSound(definition, [wrapper]);
+    }
+    for (const wrapper of added) {
+      const definition = resourceDefinitionOf(wrapper.metatype);
+      if (definition) this.#supply(definition, wrapper);
+      else if (isConstructed(wrapper)) this.#listenTo(wrapper, durableIds);
     }
   }
 
-  /** Reads the graph unless it has been read, as in an application that was not initialised. */
+  /** Reads the graph unless it has been read, for an application that was never initialised. */
   scanOnce(): void {
     if (!this.#isScanned) this.scan();
   }
@@ -76,24 +65,36 @@ export class DisposalPlan {
     return this.#resourceRanks.get(definition) ?? { name: definition.name, value: 0 };
   }
 
-  /** Spares the injector the way to a resource that can be had without it. */
-  #supply(definition: ResourceDefinition, wrapper: InstanceWrapper): void {
-    const acquire = compileDirectly(wrapper);
-    if (acquire) supplyInstances(wrapper, (contextId) => acquire(this.requestOf(contextId, definition.name)));
+  /** Compiles a provider, for code that does not go through the injector. */
+  compile(wrapper: InstanceWrapper): Acquire {
+    return compile(wrapper, this.#compiled);
   }
 
-  #listenTo(wrapper: InstanceWrapper, rank: Rank, durableIds: ReadonlySet<string>): void {
+  #rank(wrapper: InstanceWrapper): void {
+    const rank = this.#ranks.get(wrapper) ?? { name: String(wrapper.name), value: 0 };
+    rank.value = reachOf(wrapper);
+    this.#ranks.set(wrapper, rank);
+  }
+
+  #supply(definition: ResourceDefinition, wrapper: InstanceWrapper): void {
+    this.#resourceRanks.set(definition, this.#ranks.get(wrapper)!);
+    const acquire = this.compile(wrapper);
+    supplyInstances(wrapper, (contextId) => acquire(this.requestOf(contextId, definition.name)));
+  }
+
+  #listenTo(wrapper: InstanceWrapper, durableIds: ReadonlySet<string>): void {
+    const rank = this.#ranks.get(wrapper)!;
     let isKnownDisposable = isDisposable((wrapper.metatype as { prototype: object }).prototype);
-    onInstanceBegun(wrapper, (contextId, host, inquirerId) => {
-      // A transient belongs to who asked for it; a durable provider outlives the request.
+    onInstanceBegun(wrapper, (contextId, record, inquirerId) => {
+      // A transient belongs to the provider it is built for; a durable provider outlives the request.
       if (inquirerId !== undefined && durableIds.has(inquirerId)) return;
-      this.listener(contextId, host, rank);
+      this.instanceBegun(contextId, record, rank);
       if (isKnownDisposable) return;
-      // A disposer may be a class field, which only an instance shows. The first one decides.
+      // A disposer may be a class field, which only an instance shows. The first instance decides.
       queueMicrotask(() => {
-        void Promise.resolve(host.donePromise).then(() => {
-          if (!host.isConstructorCalled || isKnownDisposable) return;
-          isKnownDisposable = isDisposable(host.instance as object);
+        void Promise.resolve(record.donePromise).then(() => {
+          if (!record.isConstructorCalled || isKnownDisposable) return;
+          isKnownDisposable = isDisposable(record.instance as object);
           if (!isKnownDisposable) ignoreInstances(wrapper);
         });
       });
@@ -102,27 +103,36 @@ export class DisposalPlan {
 }
 
 /**
- * How many providers it leads to, itself included: always more than any of them leads to, unless
- * that leads back to it. In a cycle all have the same, so what is above and below it keeps its place.
+ * Counts the providers that a wrapper leads to, itself included. That is always more than any of them leads to, unless
+ * one leads back to it: all members of a circle have the same count, and what is above or below it keeps its place.
  */
 function reachOf(wrapper: InstanceWrapper): number {
   const reached = new Set([wrapper]);
   for (const each of reached)
-    for (const dependency of dependenciesOf(each)) if (isPerRequest(dependency)) reached.add(dependency);
+    for (const dependency of injectedBy(each)) if (isPerRequest(dependency)) reached.add(dependency);
   return reached.size;
 }
 
-function assertReleaseOrder(
+/** Checks all that a resource leads to. `path` begins with the resource. */
+function assertSound(
   definition: ResourceDefinition,
-  wrapper: InstanceWrapper,
-  seen: Set<InstanceWrapper>,
+  path: readonly InstanceWrapper[],
+  seen = new Set<InstanceWrapper>(),
 ): void {
-  if (definition.release === 'before-response') return;
-  for (const dependency of dependenciesOf(wrapper)) {
+  for (const dependency of injectedBy(path.at(-1)!)) {
+    // Classes that name each other with forwardRef get one another's placeholder; a factory has none to give.
+    if (dependency === path[0] && !path.some((each) => each.forwardRef && isConstructed(each)))
+      throw new ResourceCircleError([...path, dependency].map(({ name }) => String(name)));
     if (seen.has(dependency)) continue;
     seen.add(dependency);
     const other = resourceDefinitionOf(dependency.metatype);
-    if (other?.release === 'before-response') throw new ResourceReleaseOrderError(definition.name, other.name);
-    assertReleaseOrder(definition, dependency, seen);
+    if (definition.release === 'after-tasks' && other?.release === 'before-response')
+      throw new ResourceReleaseOrderError(definition.name, other.name);
+    assertSound(definition, [...path, dependency], seen);
   }
+}
+
+function injectedBy(wrapper: InstanceWrapper): InstanceWrapper[] {
+  const isResource = resourceDefinitionOf(wrapper.metatype) !== undefined;
+  return dependenciesOf(wrapper).slice(isResource ? OWN_DEPENDENCIES.length : 0);
 }

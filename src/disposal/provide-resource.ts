@@ -1,9 +1,7 @@
 import { type FactoryProvider, type InjectionToken, Scope } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
-import { InvalidOptionError } from '../errors/errors.js';
+import { InvalidOptionError, OutsideScopeError } from '../errors/errors.js';
 import { type Check, checkAll, oneOf } from '../options/checks.js';
-import { RESOURCE, type ResourceDefinition } from './resource-definition.js';
-import { ResourceHolders } from './resource-holder.js';
+import { OWN_DEPENDENCIES, RESOURCE, type ResourceDefinition } from './resource-definition.js';
 import type {
   DisposableResourceProvider,
   GeneratorResourceProvider,
@@ -12,12 +10,12 @@ import type {
 } from './resource-provider.js';
 
 /**
- * A provider with a life: one instance per request, given back when the request is over. The
- * handler's error is thrown in at the `yield`, so that a transaction can roll back; a task's error
- * never is, for the client has been answered by then.
+ * Makes a provider with a life: one instance per request, given back when the request is over. The handler's error is
+ * thrown in at the `yield`, so that a transaction can roll back. A task's error never is: the client has been answered
+ * by then.
  *
- * @throws INVALID_OPTION; at start-up RESOURCE_RELEASE_ORDER; when acquired RESOURCE_YIELDED_NOTHING, OUTSIDE_SCOPE,
- * SCOPE_CLOSED; when released RESOURCE_YIELDED_TWICE, DISPOSE_TIMEOUT
+ * @throws INVALID_OPTION; at start-up RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE; when acquired RESOURCE_YIELDED_NOTHING,
+ * OUTSIDE_SCOPE, SCOPE_CLOSED; when released RESOURCE_YIELDED_TWICE, DISPOSE_TIMEOUT
  */
 export function provideResource<
   T extends ResourceValue<Token>,
@@ -30,27 +28,26 @@ export function provideResource<
   const Inject extends readonly ResourceDependency[] = [],
 >(provider: DisposableResourceProvider<T, Token, Inject>): FactoryProvider<Promise<T>>;
 export function provideResource(provider: object): FactoryProvider<Promise<unknown>> {
-  const given = checkAll<GivenProvider>('provideResource', provider, {
+  const rules = {
     provide: present,
     inject: list,
     useFactory: callable,
     dispose: callable,
     release: oneOf('before-response', 'after-tasks'),
-  });
-  const provide = present('provideResource.provide', given.provide);
-  const definition: ResourceDefinition = {
-    name: tokenName(provide),
-    release: given.release ?? 'after-tasks',
-    create: callable('provideResource.useFactory', given.useFactory),
-    dispose: given.dispose,
   };
-  const open = (request: unknown, holders: ResourceHolders, ...dependencies: unknown[]) =>
-    holders.of(request, definition.name).acquire(definition, dependencies) as Promise<unknown>;
+  const given = checkAll<GivenProvider>('provideResource', provider, rules, ['provide', 'useFactory']);
+  const { provide, inject = [], useFactory: create, dispose, release = 'after-tasks' } = given;
+  const definition: ResourceDefinition = { name: tokenName(provide), release, create, dispose };
+  // The injector is given the instances. It calls this only in an application that has not been initialised and has no
+  // unit of work.
+  const refuse = (): never => {
+    throw new OutsideScopeError(`Resource ${definition.name}`);
+  };
   return {
     provide,
     scope: Scope.REQUEST,
-    inject: [REQUEST, ResourceHolders, ...(given.inject ?? [])],
-    useFactory: Object.assign(open, { [RESOURCE]: definition }),
+    inject: [...OWN_DEPENDENCIES, ...inject],
+    useFactory: Object.assign(refuse, { [RESOURCE]: definition }),
   };
 }
 
@@ -59,9 +56,9 @@ export function tokenName(token: InjectionToken): string {
 }
 
 interface GivenProvider {
-  readonly provide?: InjectionToken;
+  readonly provide: InjectionToken;
   readonly inject?: readonly ResourceDependency[];
-  readonly useFactory?: ResourceDefinition['create'];
+  readonly useFactory: ResourceDefinition['create'];
   readonly dispose?: NonNullable<ResourceDefinition['dispose']>;
   readonly release?: 'before-response' | 'after-tasks';
 }

@@ -1,9 +1,7 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import { BackgroundTasks } from '../tasks/background-tasks.js';
 
-/** Marks the factory of a resource provider, so that it is told from other factories by what it is. */
-export const RESOURCE = Symbol('nestjs-background-tasks:resource');
-
-/** What `provideResource` was told. */
+/** The options of `provideResource`, checked. */
 export interface ResourceDefinition {
   readonly name: string;
   readonly release: 'before-response' | 'after-tasks';
@@ -11,7 +9,13 @@ export interface ResourceDefinition {
   readonly dispose: ((value: unknown, outcome: TaskOutcome) => unknown) | undefined;
 }
 
-/** The definition behind a provider's factory, if it is a resource's. */
+/** Finds the definition behind a provider's factory; `undefined` if the provider is no resource. */
 export function resourceDefinitionOf(factory: unknown): ResourceDefinition | undefined {
   return typeof factory === 'function' ? (factory as { [RESOURCE]?: ResourceDefinition })[RESOURCE] : undefined;
 }
+
+/** Marks the factory of a resource provider. */
+export const RESOURCE = Symbol('nestjs-background-tasks:resource');
+
+/** Every resource injects this first and never uses it: without BackgroundTasksModule, Nest then refuses to start. */
+export const OWN_DEPENDENCIES = [BackgroundTasks] as const;

@@ -1,17 +1,17 @@
 import type { InjectionToken, OptionalFactoryDependency } from '@nestjs/common';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 
-/** What a factory can ask for. */
+/** A dependency that a factory can name. */
 export type ResourceDependency = InjectionToken | OptionalFactoryDependency;
 
-/** What a token stands for. Only a class says; for a string or a symbol the factory's own types do. */
+/** The type that a token stands for. Only a class says it; for a string or a symbol the factory's own types do. */
 export type ResourceValue<Token, Unsaid = unknown> = Token extends abstract new (...args: never) => infer Value
   ? Value
   : Unsaid;
 
 /** The values that an `inject` array stands for, in its order. */
 export type InjectedValues<Inject extends readonly ResourceDependency[]> = number extends Inject['length']
-  ? // An array that is no tuple says neither how many nor in which order.
+  ? // The type of an array that is no tuple says neither how many there are nor in which order.
     never[]
   : { -readonly [Index in keyof Inject]: InjectedValue<Inject[Index]> };
 
@@ -24,12 +24,12 @@ type AnyGenerator<T> = AsyncGenerator<T, void, void> | Generator<T, void, void>;
 interface ResourceProviderBase<Token extends InjectionToken, Inject extends readonly ResourceDependency[]> {
   /** The token that constructors and `@Resource(token)` ask for. */
   readonly provide: Token;
-  /** What the factory is called with, in this order. */
+  /** Tokens of the factory's arguments, in this order. */
   readonly inject?: Inject;
   /**
-   * When the resource is given back. @default 'after-tasks', when the tasks of the request have
-   * ended. `'before-response'` does it before the first byte, so that a failed commit decides the
-   * status; tasks cannot use it then.
+   * The moment at which the resource is given back. @default 'after-tasks', when the tasks of the request have ended.
+   * `'before-response'` does it before the first byte, so that a failed commit decides the status. Tasks cannot use
+   * the resource then.
    */
   readonly release?: 'before-response' | 'after-tasks';
 }

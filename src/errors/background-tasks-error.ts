@@ -15,6 +15,7 @@ export interface BackgroundTasksErrorCodes {
   RESOURCE_YIELDED_NOTHING: true;
   RESOURCE_YIELDED_TWICE: true;
   RESOURCE_RELEASE_ORDER: true;
+  RESOURCE_CIRCLE: true;
   DISPOSE_TIMEOUT: true;
   UNKNOWN_TASK: true;
   DUPLICATE_TASK: true;

@@ -185,6 +185,18 @@ export class ResourceReleaseOrderError extends BackgroundTasksError {
   }
 }
 
+/** `RESOURCE_CIRCLE`: a resource depends on itself, directly or through what it depends on. */
+export class ResourceCircleError extends BackgroundTasksError {
+  readonly code = 'RESOURCE_CIRCLE';
+
+  constructor(circle: readonly string[]) {
+    super(
+      `Resource ${circle[0]} depends on itself: ${circle.join(' → ')}. Move what both ends need into a third provider ` +
+        'that neither of them provides.',
+    );
+  }
+}
+
 /** `DISPOSE_TIMEOUT`: a disposer took longer than `disposeTimeoutMs`. */
 export class DisposeTimeoutError extends BackgroundTasksError {
   readonly code = 'DISPOSE_TIMEOUT';

@@ -8,8 +8,7 @@ const MAX_CAUSES = 8;
 export function errorText(error: unknown, causes = MAX_CAUSES): string {
   try {
     if (!(error instanceof Error)) return `a thrown ${error === null ? 'null' : typeof error}: ${String(error)}`;
-    // oxlint-disable-next-line typescript/no-unnecessary-type-conversion -- the stack of a hostile error is not a
-    // string
+    // oxlint-disable-next-line typescript/no-unnecessary-type-conversion -- a hostile stack is not a string
     const text = String(error.stack ?? error.message);
     return error.cause === undefined || causes === 0 ? text : `${text}\n[cause] ${errorText(error.cause, causes - 1)}`;
   } catch {

@@ -5,16 +5,15 @@ import { asyncContext } from '../tasks/async-context.js';
 import { exchangeOf } from './http-exchange.js';
 
 /**
- * Makes `BackgroundTasksRef.current` work in the routes it is bound to. Needed only where the
- * reference is reached in a way the injector's graph does not show, as with `moduleRef.get()`:
- * where it is injected anywhere in the application, all routes have it already.
+ * Makes `BackgroundTasksRef.current` work in the routes it is bound to. Only an application that gets the reference
+ * without injecting it, as with `moduleRef.get()`, needs this: where anything injects it, it works in all routes.
  */
 @Injectable()
 export class BackgroundTasksInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const exchange = exchangeOf(context.getArgByIndex(0));
     if (!exchange) throw new OutsideScopeError('BackgroundTasksInterceptor');
-    // Opened now, so that what is added after the request is over is refused rather than run.
+    // Opened now: a task that is added after the request is over is then refused.
     exchange.openScope();
     return asyncContext.run(exchange, () => next.handle());
   }

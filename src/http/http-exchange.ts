@@ -1,57 +1,61 @@
-import type { ArgumentsHost, InjectionToken } from '@nestjs/common';
+import type { ArgumentsHost } from '@nestjs/common';
+import type { ContextId } from '@nestjs/core';
+import type { ResourceRequest } from '../disposal/compiled-resource.js';
+import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import { UnavailableError } from '../errors/background-tasks-error.js';
 import { ScopeClosedError } from '../errors/errors.js';
+import type { ListMember } from '../execution/unordered-list.js';
+import { forwardError } from '../nest/exceptions.js';
+import { contextIdOf } from '../nest/injector.js';
+import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import type { RequestScope } from '../scope/request-scope.js';
-import type { RequestScopes } from '../scope/request-scopes.js';
 import type { ScopeOrigin } from '../scope/scope-origin.js';
-import { attachScopeSource, type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
+import { type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
 import type { AsyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { onResponseEnd, type RawRequest, type RawResponse } from './response-end.js';
-import type { Look, StalledResponses, Watched } from './stalled-responses.js';
-
-/** What all exchanges of an application share. */
-export interface ExchangeEnvironment {
-  readonly scopes: RequestScopes;
-  readonly stalledResponses: StalledResponses;
-  readonly resources: ExchangeResources;
-}
-
-/** Acquires what `@Resource(token)` asks for in a controller's handler. */
-export interface ExchangeResources {
-  acquire(controller: unknown, token: InjectionToken, request: object, exchange: HttpExchange): unknown;
-}
+import type { HttpExchanges } from './http-exchanges.js';
+import { onResponseOver } from './response-over.js';
+import type { SendSnapshot } from './stalled-responses.js';
 
 /**
- * One request and its response. Costs a small object until something of ours is touched; from then
- * on it watches for the two things that end a request: its route has settled, and its response is over.
+ * One request and its response. It opens the request's scope, and says when the scope may run its tasks.
+ *
+ * - **untouched**: nothing of ours is in use. The exchange costs one small object. It only notes the routes,
+ *   middleware and exception filters that begin.
+ * - **open**, from `openScope()` on, which the first use of a task or a resource calls: it waits for two things, in
+ *   any order. All that has begun has settled, and the response is over: sent, or its connection closed.
+ * - **over**, when both have happened: the scope runs the tasks. Two kinds of client would put that off for ever, and
+ *   have a time limit: one that stops reading ({@link StalledResponses}), and one that leaves while a middleware has
+ *   neither called `next()` nor answered.
  */
-export class HttpExchange implements AsyncContext, ScopeOrigin, ScopeSource, Watched {
+export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, ScopeOrigin, ScopeSource {
   listIndex = -1;
-  look: Look | undefined;
-  /** What stands in for BackgroundTasks where a test has overridden it. */
+  /** The state of the sending when {@link StalledResponses} last looked at it. Most responses are over before. */
+  snapshot: SendSnapshot | undefined;
+  /** Stands in for BackgroundTasks where a test has overridden it. */
   tasksOverride: BackgroundTasks | undefined;
   /** Whether Nest sends the response through the adapter, where it can be held back. */
-  isHeld = true;
+  isSentByNest = true;
   /** Fastify's wrapping of the request, once there is one. */
   framedRequest: object | undefined;
-  /** Gone once the request has ended: Nest's own tables keep the request, and so this, alive through two collections. */
+  /** Dropped once the exchange is over: Nest's own tables keep the request, and so this, alive through two collections. */
   #response: RawResponse | undefined;
   #scope: RequestScope | undefined;
+  /** The routes, middleware and filters that began while the exchange was untouched. */
   #routes: PromiseLike<unknown>[] | undefined;
   #unsettledRoutes = 0;
-  #notedRoutes: number | undefined;
+  #countedRoutes: number | undefined;
+  /** The middleware that has neither called `next()` nor, as far as we know, answered. */
+  #undecidedMiddleware = 0;
   #isResponseOver = false;
   #isAborted = false;
-  /** Middleware that has neither passed on nor, as far as we know, answered. */
-  #undecidedMiddleware = 0;
-  #patience: NodeJS.Timeout | undefined;
+  #abortTimer: NodeJS.Timeout | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
     private readonly rawRequest: RawRequest,
     response: RawResponse,
-    readonly environment: ExchangeEnvironment,
+    readonly exchanges: HttpExchanges,
   ) {
     this.#response = response;
   }
@@ -64,41 +68,45 @@ export class HttpExchange implements AsyncContext, ScopeOrigin, ScopeSource, Wat
     return this.framedRequest ?? this.rawRequest;
   }
 
-  get response(): RawResponse {
-    return this.#response!;
+  get response(): RawResponse | undefined {
+    return this.#response;
   }
 
   get canHold(): boolean {
-    return this.isHeld && this.#response?.headersSent === false;
+    return this.isSentByNest && this.#response?.headersSent === false;
   }
 
-  /** The queue of this request. @throws SCOPE_CLOSED, SHUTTING_DOWN */
+  /** The tasks of this request. @throws SCOPE_CLOSED, SHUTTING_DOWN */
   get tasks(): BackgroundTasks {
     return this.tasksOverride ?? this.openScope().tasks;
   }
 
-  get scope(): RequestScope | undefined {
-    return this.#scope;
+  get contextId(): ContextId {
+    return contextIdOf(this.request, this.exchanges.moduleRef);
+  }
+
+  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
+    return this.openScope().acquire(definition, dependencies);
   }
 
   openScope(): RequestScope {
     return (this.#scope ??= this.#open());
   }
 
-  /** Notes a route, a middleware or an exception filter that has begun, whether or not anything of ours has been touched by then. */
-  routeBegun(route: PromiseLike<unknown>): void {
+  /** Notes a route, a middleware or an exception filter that has begun. */
+  trackRoute(route: PromiseLike<unknown>): void {
     if (this.#scope) {
-      this.#awaitRoute(route);
-      if (!this.isHeld) this.#watchClient();
+      this.#waitFor(route);
+      if (!this.isSentByNest) this.#watchClient();
     } else if (this.#routes) this.#routes.push(route);
     else this.#routes = [route];
   }
 
   /**
-   * Notes a middleware that has begun, and gives it the `next` to call: until then the route may be
-   * still to come, though the client has left.
+   * Notes a middleware that has begun, and returns the `next` for it to call. Until it does, the route may be still to
+   * come, even if the client has left.
    */
-  middlewareBegun<A extends unknown[], R>(next: (...args: A) => R): (...args: A) => R {
+  trackMiddleware<A extends unknown[], R>(next: (...args: A) => R): (...args: A) => R {
     this.#undecidedMiddleware++;
     let isUndecided = true;
     return (...args) => {
@@ -106,67 +114,68 @@ export class HttpExchange implements AsyncContext, ScopeOrigin, ScopeSource, Wat
       const result = next(...args);
       if (isUndecided) this.#undecidedMiddleware--;
       isUndecided = false;
-      this.#endIfOver();
+      this.#endScopeIfOver();
       return result;
     };
   }
 
-  /**
-   * Notes that the handler chain has ended and its result is on its way. On Fastify the route
-   * settles only when that has arrived, which a client that stops reading may put off for ever.
-   */
-  sending(): void {
-    if (this.#scope && !this.#isResponseOver) this.#watchClient();
-  }
-
-  /** Needed where code may touch this request long after it is over, without having done so before. */
-  noteWhenSettled(route: PromiseLike<unknown>): void {
-    this.#notedRoutes = (this.#notedRoutes ?? 0) + 1;
-    const settled = () => this.#notedRoutes!--;
+  /** Counts a route until it settles. Needed where code may first touch this request long after it is over. */
+  countUntilSettled(route: PromiseLike<unknown>): void {
+    this.#countedRoutes = (this.#countedRoutes ?? 0) + 1;
+    const settled = () => this.#countedRoutes!--;
     route.then(settled, settled);
   }
 
-  /** Takes an error on its way to the exception filters, and lets resources see it first. */
-  failed(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
+  /** Called when the handler chain has its result. Returns what the response has to wait for, if anything. */
+  beforeSending(): Promise<void> | undefined {
+    if (!this.#scope) return undefined;
+    // On Fastify the route settles when the result has arrived, and a client that stops reading can put that off for ever.
+    if (!this.#isResponseOver) this.#watchClient();
+    return this.#scope.beforeResponse();
+  }
+
+  /** Takes an error on its way to the exception filters. `answer` hands it to them, once resources have seen it. */
+  fail(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
     this.#failure ??= { error };
     if (error instanceof UnavailableError && this.#response?.headersSent === false) {
       this.#response.setHeader('Retry-After', error.retryAfterSeconds);
     }
-    const exits = this.#scope?.fail(error);
-    if (!exits) {
+    const released = this.#scope?.fail(error);
+    if (!released) {
       answer(error);
       return;
     }
-    // Nest has returned by the time the filter runs, so what the filter throws goes where Nest's
-    // own rejection would have gone.
+    // Nest has returned by the time the filter runs. What the filter throws goes where Nest's own rejection would go.
     this.#unsettledRoutes++;
-    void exits
+    void released
       .then(answer)
-      .catch((filterError: unknown) => forward(host, filterError))
+      .catch((filterError: unknown) => forwardError(host, filterError))
       .finally(() => this.#routeSettled());
   }
 
-  /** Its client has stopped reading. */
-  stalled = (): void => this.#end(false);
+  /** Called when the client has stopped reading. */
+  stalled(): void {
+    this.#endScope(false);
+  }
 
   #open(): RequestScope {
-    const { rawRequest, environment } = this;
+    const { rawRequest, exchanges } = this;
     const response = this.#response!;
-    if (this.#notedRoutes === 0 && (response.writableFinished || response.destroyed)) {
+    if (this.#countedRoutes === 0 && (response.writableFinished || response.destroyed)) {
       throw new ScopeClosedError('BackgroundTasks');
     }
-    const scope = environment.scopes.create(this);
+    const scope = exchanges.scopes.create(this);
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
-    for (const route of this.#routes ?? []) this.#awaitRoute(route);
+    for (const route of this.#routes ?? []) this.#waitFor(route);
     // It may write for as long as it runs, without ever going through the adapter.
-    if (!this.isHeld) this.#watchClient();
+    if (!this.isSentByNest) this.#watchClient();
     this.#routes = undefined;
-    onResponseEnd(rawRequest, response, (aborted) => this.#responseOver(aborted));
+    onResponseOver(rawRequest, response, (aborted) => this.#responseOver(aborted));
     return scope;
   }
 
-  #awaitRoute(route: PromiseLike<unknown>): void {
+  #waitFor(route: PromiseLike<unknown>): void {
     this.#unsettledRoutes++;
     const settled = () => this.#routeSettled();
     route.then(settled, settled);
@@ -175,75 +184,54 @@ export class HttpExchange implements AsyncContext, ScopeOrigin, ScopeSource, Wat
   #routeSettled(): void {
     this.#unsettledRoutes--;
     if (this.#unsettledRoutes > 0) return;
-    if (this.#undecidedMiddleware === 0) this.#exitLate();
-    if (this.#isResponseOver) this.#endIfOver();
+    if (this.#undecidedMiddleware === 0) this.#releaseLate();
+    if (this.#isResponseOver) this.#endScopeIfOver();
     else this.#watchClient();
   }
 
   #watchClient(): void {
-    this.environment.stalledResponses.watch(this);
+    if (this.#response) this.exchanges.stalledResponses.watch(this);
   }
 
   #responseOver(aborted: boolean): void {
     this.#isResponseOver = true;
     this.#isAborted = aborted;
-    this.environment.stalledResponses.forget(this);
-    this.#endIfOver();
+    this.exchanges.stalledResponses.forget(this);
+    this.#endScopeIfOver();
   }
 
-  #endIfOver(): void {
+  #endScopeIfOver(): void {
     if (!this.#response || !this.#isResponseOver || this.#unsettledRoutes > 0) return;
     if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.#response.headersSent) {
-      // It may never pass on, as a proxy that waits for its own upstream does not.
-      const { stalledClientTimeoutMs } = this.environment.scopes.engine.options;
-      this.#patience ??= setTimeout(() => this.#end(true), stalledClientTimeoutMs).unref();
+      // It may never call next(): a proxy that waits for its own upstream does not.
+      const { stalledClientTimeoutMs } = this.exchanges.scopes.engine.options;
+      this.#abortTimer ??= setTimeout(() => this.#endScope(true), stalledClientTimeoutMs).unref();
       return;
     }
-    this.#end(this.#isAborted);
-    this.#response = undefined;
+    this.#endScope(this.#isAborted);
   }
 
-  /** Where the bytes left without us (`@Res()`, `@Sse()`), `'before-response'` resources exit now. */
-  #exitLate(): void {
+  /** Releases the `'before-response'` resources where the bytes have left without us (`@Res()`, `@Sse()`). */
+  #releaseLate(): void {
     const scope = this.#scope!;
     void scope.beforeResponse()?.catch(async (error: unknown) => {
-      this.environment.scopes.engine.log.deferredExitFailed(error);
+      this.exchanges.scopes.engine.log.deferredExitFailed(error);
       await scope.fail(error);
     });
   }
 
-  #end(aborted: boolean): void {
-    clearTimeout(this.#patience);
+  #endScope(aborted: boolean): void {
+    clearTimeout(this.#abortTimer);
     const response = this.#response;
     if (!response) return;
-    // What has finished has sent its headers; to ask costs a microsecond on Express.
+    this.#response = undefined;
+    // A response that was not aborted has sent its headers; asking costs a microsecond on Express.
     this.#scope!.end(!aborted || response.headersSent ? { statusCode: response.statusCode, aborted } : { aborted });
   }
 }
 
-/** The exchange of a request, Node's own or the framework's wrapping of it. */
+/** Finds the exchange of a request, Node's own or the framework's wrapping of it. */
 export function exchangeOf(request: unknown): HttpExchange | undefined {
   const source = scopeSourceOf(request);
   return source instanceof HttpExchange ? source : undefined;
-}
-
-/** The exchange of a request, begun if nothing has yet. */
-export function beginExchange(
-  request: RawRequest,
-  response: RawResponse,
-  environment: ExchangeEnvironment,
-): HttpExchange {
-  const known = exchangeOf(request);
-  if (known?.environment === environment) return known;
-  const exchange = new HttpExchange(request, response, environment);
-  attachScopeSource(request, exchange);
-  return exchange;
-}
-
-/** Hands an error on as the framework does with a handler that rejects. */
-function forward(host: ArgumentsHost, error: unknown): void {
-  const [, response, next] =
-    host.getArgs<[unknown, { send?(error: unknown): void }, ((error: unknown) => void) | undefined]>();
-  if (typeof next === 'function') next(error);
-  else response.send?.(error);
 }

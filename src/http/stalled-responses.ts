@@ -1,55 +1,47 @@
-import { type ListMember, UnorderedList } from '../execution/unordered-list.js';
-import { type RawResponse, type SendProgress, sendProgress } from './response-end.js';
+import { UnorderedList } from '../execution/unordered-list.js';
+import type { HttpExchange } from './http-exchange.js';
+import { sendProgress } from './send-progress.js';
 
-/** How far a response had come when it was last looked at. */
-export interface Look {
-  readonly progress: SendProgress;
-  /** When it was first seen like that, in milliseconds. */
+/** How far the sending of a response had come, and since when, in milliseconds. */
+export interface SendSnapshot {
+  readonly sent: number;
   readonly since: number;
 }
 
-/** Something that ends with its response, or without it when the client has stopped reading. */
-export interface Watched extends ListMember {
-  readonly response: RawResponse;
-  /** Nothing before the first look, which most responses are over by. */
-  look: Look | undefined;
-  stalled(): void;
-}
-
 /**
- * Finds responses whose client has stopped reading: bytes are queued, and none has left for
- * `timeoutMs`. One timer for all of them, which runs only while there are any.
+ * Finds responses whose client has stopped reading: bytes are queued, and none has left for `timeoutMs`. One timer
+ * serves all of them, and runs only while there are any.
  */
 export class StalledResponses {
-  readonly #watched = new UnorderedList<Watched>();
+  readonly #watched = new UnorderedList<HttpExchange>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly timeoutMs: number) {}
 
-  watch(watched: Watched): void {
-    this.#watched.add(watched);
-    this.#timer ??= setInterval(() => this.#look(), Math.max(this.timeoutMs / 10, 10)).unref();
+  watch(exchange: HttpExchange): void {
+    this.#watched.add(exchange);
+    this.#timer ??= setInterval(() => this.#check(), Math.max(this.timeoutMs / 10, 10)).unref();
   }
 
-  forget(watched: Watched): void {
-    this.#watched.delete(watched);
+  forget(exchange: HttpExchange): void {
+    this.#watched.delete(exchange);
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
-    for (const watched of this.#watched.toArray()) {
-      // A task that another one's end has started may have ended it.
-      if (watched.listIndex === -1) continue;
-      const progress = sendProgress(watched.response);
-      const { look } = watched;
-      if (!look || !progress.isQueued || progress.sent !== look.progress.sent) {
-        watched.look = { progress, since: now };
-      } else if (now - look.since >= this.timeoutMs) {
-        this.#watched.delete(watched);
-        watched.stalled();
+    for (const exchange of this.#watched.toArray()) {
+      // A task of another exchange, which has just been found stalled, may have ended this one.
+      if (exchange.listIndex === -1) continue;
+      const { isQueued, sent } = sendProgress(exchange.response!);
+      const { snapshot } = exchange;
+      if (!snapshot || !isQueued || sent !== snapshot.sent) {
+        exchange.snapshot = { sent, since: now };
+      } else if (now - snapshot.since >= this.timeoutMs) {
+        this.#watched.delete(exchange);
+        exchange.stalled();
       }
     }
-    // The timer outlives a response by one look, so that a busy server does not set one for each.
+    // The timer outlives a response by one check, so that a busy server does not set one for each.
     if (this.#watched.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;

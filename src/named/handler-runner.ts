@@ -2,7 +2,7 @@ import { ModuleRef } from '@nestjs/core';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
 import { promiseOfResult } from '../execution/task-result.js';
-import { resolveInContext } from '../nest/nest-internals.js';
+import { resolveInContext } from '../nest/injector.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource, createContext } from '../scope/scope-source.js';
 import { runUnit } from '../scope/unit-of-work.js';

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
-import { wrappersOf } from '../nest/nest-internals.js';
+import { wrappersOf } from '../nest/injector.js';
 import { mergeSettings } from '../options/enqueue-options.js';
 import type { NamedTaskRequest } from '../scope/named-task-request.js';
 import type { RequestScope } from '../scope/request-scope.js';

@@ -1,14 +1,13 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import type { Rank } from '../disposal/disposable-entry.js';
 import { Disposables } from '../disposal/disposables.js';
+import type { Rank } from '../disposal/disposal-plan.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
-import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors/errors.js';
 import { findByKey, findByName } from '../execution/dedupe.js';
 import type { QueueLimits } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import type { ListMember } from '../execution/unordered-list.js';
-import type { InstanceUnderConstruction } from '../nest/instances.js';
+import type { InstanceRecord } from '../nest/instances.js';
 import type { CheckedEnqueueOptions } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
@@ -35,7 +34,7 @@ const CHAIN_LIMIT = 1_000;
  *   the disposers. A disposer that adds tasks, and a task that acquires a resource, make another round.
  * - **closed**: nothing is left. Whatever comes now is refused with SCOPE_CLOSED.
  */
-export class RequestScope implements ListMember, ResourceHolder, TaskOrigin {
+export class RequestScope implements ListMember, TaskOrigin {
   listIndex = -1;
   readonly queue: TaskQueue;
   #disposables: Disposables | undefined;
@@ -113,9 +112,9 @@ export class RequestScope implements ListMember, ResourceHolder, TaskOrigin {
     return this.#toDispose.acquire(definition, this.scopes.plan.rankOf(definition), dependencies);
   }
 
-  trackInstance(host: InstanceUnderConstruction, rank: Rank): void {
+  trackInstance(record: InstanceRecord, rank: Rank): void {
     this.#assertNotClosed(`An instance of ${rank.name}`);
-    this.#toDispose.trackInstance(host, rank);
+    this.#toDispose.trackInstance(record, rank);
   }
 
   /**

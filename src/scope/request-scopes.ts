@@ -1,16 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { type ContextId, ModulesContainer } from '@nestjs/core';
-import type { Rank } from '../disposal/disposable-entry.js';
-import { DisposalPlan } from '../disposal/disposal-plan.js';
-import type { ResourceRequest } from '../disposal/resource-graph.js';
-import { ResourceHolders } from '../disposal/resource-holder.js';
+import type { ResourceRequest } from '../disposal/compiled-resource.js';
+import { DisposalPlan, type Rank } from '../disposal/disposal-plan.js';
+import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { type QueueLimits, TaskEngine } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import { UnorderedList } from '../execution/unordered-list.js';
-import type { InstanceUnderConstruction } from '../nest/instances.js';
-import { hasDependents, requestLookup } from '../nest/nest-internals.js';
+import { hasDependents, requestLookup } from '../nest/injector.js';
+import type { InstanceRecord } from '../nest/instances.js';
 import { BackgroundTasksRef } from '../tasks/background-tasks-ref.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
@@ -21,7 +20,7 @@ import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-sour
 
 /** All scopes of the application: opens them, finds them, and knows when none is left. */
 @Injectable()
-export class RequestScopes extends ResourceHolders {
+export class RequestScopes {
   readonly plan: DisposalPlan;
   /** The scopes that have not closed yet. */
   readonly open = new UnorderedList<RequestScope>();
@@ -39,11 +38,10 @@ export class RequestScopes extends ResourceHolders {
     readonly engine: TaskEngine,
     private readonly modules: ModulesContainer,
   ) {
-    super();
     this.jobs = new TaskQueue(engine, this, engine.limitsOfJobs);
     this.plan = new DisposalPlan(
       modules,
-      (contextId, host, rank) => this.#instanceBegun(contextId, host, rank),
+      (contextId, record, rank) => this.#instanceBegun(contextId, record, rank),
       (contextId, what) => new ContextRequest(contextId, this.ofContext(contextId, what), this.#requestOf),
     );
     this.#requestOf = requestLookup(modules);
@@ -60,13 +58,6 @@ export class RequestScopes extends ResourceHolders {
     const scope = new RequestScope(this, origin, limits);
     this.open.add(scope);
     return scope;
-  }
-
-  /** Finds the scope of what Nest injects as `REQUEST`, and opens it if nothing has yet. */
-  of(request: unknown, what: string): RequestScope {
-    const source = scopeSourceOf(request);
-    if (!source) throw new OutsideScopeError(what);
-    return source.openScope();
   }
 
   /** Finds the scope that the injector builds something for. */
@@ -109,9 +100,9 @@ export class RequestScopes extends ResourceHolders {
     return this.open.size === 0 && this.jobs.isEmpty;
   }
 
-  #instanceBegun(contextId: ContextId, host: InstanceUnderConstruction, rank: Rank): void {
+  #instanceBegun(contextId: ContextId, record: InstanceRecord, rank: Rank): void {
     // A context that belongs to no request of ours: whoever made it looks after it.
-    this.#sourceOf(contextId)?.openScope().trackInstance(host, rank);
+    this.#sourceOf(contextId)?.openScope().trackInstance(record, rank);
   }
 
   #sourceOf(contextId: ContextId): ScopeSource | undefined {
@@ -127,7 +118,7 @@ export class RequestScopes extends ResourceHolders {
 class ContextRequest implements ResourceRequest {
   constructor(
     readonly contextId: ContextId,
-    readonly holder: RequestScope,
+    private readonly scope: RequestScope,
     private readonly requestOf: (contextId: ContextId) => unknown,
   ) {}
 
@@ -136,6 +127,10 @@ class ContextRequest implements ResourceRequest {
   }
 
   get tasks(): BackgroundTasks {
-    return this.holder.tasks;
+    return this.scope.tasks;
+  }
+
+  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
+    return this.scope.acquire(definition, dependencies);
   }
 }

@@ -80,6 +80,28 @@ describe.each(platforms)('B22 mistakes that stop the start-up on $name', (platfo
     await expect(starting).rejects.toMatchObject({ code: 'RESOURCE_RELEASE_ORDER' });
   });
 
+  it.each(['directly', 'through a class'])(
+    'refuses a resource that depends on itself %s, and shows how',
+    async (way) => {
+      @Injectable({ scope: Scope.REQUEST })
+      class Repository {
+        constructor(@Inject('first') readonly first: unknown) {}
+      }
+      const through =
+        way === 'directly' ? lasting('second', ['first']) : { provide: 'second', useExisting: Repository };
+      const starting = start(platform, { providers: [lasting('first', ['second']), through, Repository] });
+
+      await expect(starting).rejects.toMatchObject({ code: 'RESOURCE_CIRCLE' });
+      await expect(starting).rejects.toThrow(/depends on itself: .* → .*/);
+    },
+  );
+
+  it('refuses to start without the module that gives resources their life', async () => {
+    const module = Test.createTestingModule({ providers: [lasting('lonely')] });
+
+    await expect(module.compile()).rejects.toThrow(/dependencies of the lonely .*BackgroundTasks/s);
+  });
+
   it('refuses @Resource() of a token that nothing provides, and names token and handler', async () => {
     @Controller()
     class LostController {

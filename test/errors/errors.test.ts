@@ -95,6 +95,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'Session',
     fix: 'Yield the value once',
   },
+  RESOURCE_CIRCLE: {
+    error: new api.ResourceCircleError(['Session', 'Repository', 'Session']),
+    wrong: 'Session depends on itself',
+    value: 'Session → Repository → Session',
+    fix: 'third provider',
+  },
   RESOURCE_RELEASE_ORDER: {
     error: new api.ResourceReleaseOrderError('Audit', 'Session'),
     wrong: 'Audit',
@@ -202,7 +208,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(30);
+    expect(codes).toHaveLength(31);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

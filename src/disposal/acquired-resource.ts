@@ -1,18 +1,15 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { ResourceYieldedNothingError, ResourceYieldedTwiceError } from '../errors/errors.js';
 import { isThenable } from '../execution/is-thenable.js';
-import type { DisposableEntry, Rank } from './disposable-entry.js';
+import type { Rank } from './disposal-plan.js';
 import type { ResourceDefinition } from './resource-definition.js';
 
-type AnyGenerator = Generator<unknown, void, void> | AsyncGenerator<unknown, void, void>;
-type Step = IteratorResult<unknown, void>;
-
-/** A resource of one request, from the call of its factory to its exit. */
-export class ResourceLease implements DisposableEntry {
+/** A resource of one request, from the call of its factory until it is given back. */
+export class AcquiredResource {
   #generator: AnyGenerator | undefined;
   #value: unknown;
-  #isOpen = false;
-  #opening: Promise<unknown> | undefined;
+  #isAcquired = false;
+  #construction: Promise<unknown> | undefined;
 
   constructor(
     private readonly definition: ResourceDefinition,
@@ -23,34 +20,35 @@ export class ResourceLease implements DisposableEntry {
     return this.definition.release;
   }
 
+  /** Settles when the factory has come to its `yield`; `undefined` once it has. */
+  get construction(): Promise<unknown> | undefined {
+    return this.#construction;
+  }
+
   /**
-   * Runs the factory up to its `yield`. Returns the value, or a promise of it, which rejects with
+   * Runs the factory up to its `yield`. Returns the value, or a promise of it. The promise rejects with
    * RESOURCE_YIELDED_NOTHING or with what the factory threw.
    */
-  open(dependencies: readonly unknown[]): unknown {
+  acquire(dependencies: readonly unknown[]): unknown {
     let acquired: unknown;
     try {
       const made = this.definition.create(...dependencies);
-      acquired = this.definition.dispose ? after(made, this.#opened) : this.#advance(made);
+      acquired = this.definition.dispose ? after(made, this.#acquired) : this.#advance(made);
     } catch (error) {
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
       acquired = Promise.reject(error);
     }
     if (!(acquired instanceof Promise)) return acquired;
-    this.#opening = acquired;
-    // Whoever asked handles a failure; nobody may have.
-    const over = () => (this.#opening = undefined);
-    acquired.then(over, over);
+    this.#construction = acquired;
+    const settled = () => (this.#construction = undefined);
+    // The code that asked for the resource handles a failure, if anything is still interested in it.
+    acquired.then(settled, settled);
     return acquired;
   }
 
-  get built(): Promise<unknown> | undefined {
-    return this.#opening;
-  }
-
-  /** Gives it back, if it was opened. With `outcome.error`, throws that in at the `yield` first. Throws what the exit throws. */
+  /** Gives the value back, if there is one. With `outcome.error`, throws that in at the `yield` first. */
   dispose(outcome: TaskOutcome): unknown {
-    if (!this.#isOpen) return undefined;
+    if (!this.#isAcquired) return undefined;
     const generator = this.#generator;
     if (!generator) return this.definition.dispose!(this.#value, outcome);
     const last: Step | Promise<Step> = outcome.succeeded ? generator.next() : generator.throw(outcome.error);
@@ -63,12 +61,12 @@ export class ResourceLease implements DisposableEntry {
     const first: Step | Promise<Step> = made.next();
     return after(first, (step) => {
       if (step.done) throw new ResourceYieldedNothingError(this.definition.name);
-      return this.#opened(step.value);
+      return this.#acquired(step.value);
     });
   }
 
-  readonly #opened = (value: unknown): unknown => {
-    this.#isOpen = true;
+  readonly #acquired = (value: unknown): unknown => {
+    this.#isAcquired = true;
     this.#value = value;
     return value;
   };
@@ -78,6 +76,9 @@ export class ResourceLease implements DisposableEntry {
     throw new ResourceYieldedTwiceError(this.definition.name);
   }
 }
+
+type AnyGenerator = Generator<unknown, void, void> | AsyncGenerator<unknown, void, void>;
+type Step = IteratorResult<unknown, void>;
 
 /** Calls `then` with the value: now, or when its promise is fulfilled. */
 function after<T>(value: T | PromiseLike<T>, then: (value: T) => unknown): unknown {

@@ -1,16 +1,14 @@
 import type { Duplex } from 'node:stream';
 
-const watchers = new WeakMap<Duplex, Set<() => void>>();
-
 /**
- * Calls back once the socket has closed. One listener a socket, however many of its pipelined
- * requests wait: how many there are is the client's choice. Returns a function that stops waiting.
+ * Calls back once, when the socket has closed. It adds one listener to a socket, however many pipelined requests
+ * wait on it: the client decides how many those are. Returns a function that stops waiting.
  */
 export function onceClosed(socket: Duplex, callback: () => void): () => void {
-  let callbacks = watchers.get(socket);
+  let callbacks = waiting.get(socket);
   if (!callbacks) {
     const created = (callbacks = new Set());
-    watchers.set(socket, created);
+    waiting.set(socket, created);
     socket.once('close', () => {
       for (const call of created) call();
       created.clear();
@@ -19,3 +17,5 @@ export function onceClosed(socket: Duplex, callback: () => void): () => void {
   callbacks.add(callback);
   return () => callbacks.delete(callback);
 }
+
+const waiting = new WeakMap<Duplex, Set<() => void>>();

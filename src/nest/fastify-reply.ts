@@ -1,16 +1,15 @@
 import { onceClosed } from './once-closed.js';
-import type { RawRequest, RawResponse } from './response-end.js';
+import { isHttp2, type RawRequest, type RawResponse } from './raw-http.js';
 
 /**
- * Fastify's reply is a promise of its response's end, and Nest's route waits for it. A pipelined
- * response whose turn never came learns nothing when its client leaves, nor does one on HTTP/2 whose
- * stream was reset before it was sent, so the route would never settle: such a reply ends with its
- * connection, too.
+ * Makes Fastify's reply settle when its connection closes. A reply is a promise of the end of its response, and
+ * Nest's route waits for it. A pipelined response whose turn never came is told nothing when its client leaves, and
+ * neither is one on HTTP/2 whose stream was reset before it was sent: without this, such a route would never settle.
  */
-export function endWithConnection(reply: object, request: RawRequest, response: RawResponse): void {
+export function settleWithConnection(reply: object, request: RawRequest, response: RawResponse): void {
   const { then } = reply as Partial<PromiseLike<unknown>>;
   if (typeof then !== 'function') return;
-  const connection = 'stream' in response ? response.stream : response.socket ? undefined : request.socket;
+  const connection = isHttp2(response) ? response.stream : response.socket ? undefined : request.socket;
   if (!connection) return;
   const endOrClose = (fulfilled: (value?: unknown) => void, rejected: (error: unknown) => void) => {
     if (connection.destroyed) return fulfilled();

@@ -1,8 +1,8 @@
 import { DisposeTimeoutError } from '../errors/errors.js';
 
-/** Settles as what a disposer returned does, but rejects with DISPOSE_TIMEOUT after `timeoutMs`. */
-export function withinDeadline<T>(work: PromiseLike<T>, name: string, timeoutMs: number): Promise<T> {
-  // By hand, because every request with a resource comes through here, and Promise.race takes several times as long.
+/** Settles as the work of a disposer does, but rejects with DISPOSE_TIMEOUT after `timeoutMs`. */
+export function withinTimeout<T>(work: PromiseLike<T>, name: string, timeoutMs: number): Promise<T> {
+  // Written by hand: every request with a resource comes through here, and Promise.race takes several times as long.
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new DisposeTimeoutError(name, timeoutMs)), timeoutMs);
     work.then(

@@ -1,0 +1,99 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import type { AbstractHttpAdapter, ModuleRef } from '@nestjs/core';
+import { type AdapterHooks, type Framed, type HttpHandler, isExpress, unframe } from '../nest/http-adapter.js';
+import type { RawRequest, RawResponse } from '../nest/raw-http.js';
+import type { RequestScopes } from '../scope/request-scopes.js';
+import { attachScopeSource } from '../scope/scope-source.js';
+import { asyncContext } from '../tasks/async-context.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import type { HandlerResources } from './handler-resources.js';
+import { exchangeOf, HttpExchange } from './http-exchange.js';
+import { StalledResponses } from './stalled-responses.js';
+
+/** The exchanges of an application: begins one for each request, and tells it what the adapter does with it. */
+export class HttpExchanges implements AdapterHooks {
+  readonly stalledResponses: StalledResponses;
+  readonly #isOnExpress: boolean;
+
+  constructor(
+    adapter: AbstractHttpAdapter,
+    readonly scopes: RequestScopes,
+    readonly resources: HandlerResources,
+    readonly moduleRef: ModuleRef,
+    /** Resolves the BackgroundTasks that a test has put in place of ours; absent if none has. */
+    private readonly overriddenTasks: ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined,
+  ) {
+    this.#isOnExpress = isExpress(adapter);
+    this.stalledResponses = new StalledResponses(scopes.engine.options.stalledClientTimeoutMs);
+  }
+
+  /** Finds the exchange of a request, or begins it. */
+  begin(request: RawRequest, response: RawResponse): HttpExchange {
+    const known = exchangeOf(request);
+    if (known?.exchanges === this) return known;
+    const exchange = new HttpExchange(request, response, this);
+    attachScopeSource(request, exchange);
+    return exchange;
+  }
+
+  wrapRoute(handler: HttpHandler, isSentByNest: boolean): HttpHandler {
+    const { overriddenTasks } = this;
+    const { usesRef } = this.scopes;
+    const call = usesRef ? inAsyncContext(handler) : handler;
+    const begin = (request: Framed<RawRequest>, response: Framed<RawResponse>) => this.#beginFramed(request, response);
+    const route: HttpHandler = function (request, response, next) {
+      const exchange = begin(request, response);
+      exchange.isSentByNest = isSentByNest;
+      exchange.framedRequest = request;
+      const settled = call.call(this, request, response, next);
+      if (settled instanceof Promise) {
+        exchange.trackRoute(settled);
+        if (usesRef) exchange.countUntilSettled(settled);
+      }
+      return settled;
+    };
+    if (!overriddenTasks) return route;
+    // Only in tests that override BackgroundTasks: the replacement is resolved before the handler runs.
+    return async (request, response, next) => {
+      begin(request, response).tasksOverride = await overriddenTasks(request);
+      return route(request, response, next);
+    };
+  }
+
+  wrapMiddleware(middleware: HttpHandler): HttpHandler {
+    const call = this.scopes.usesRef ? inAsyncContext(middleware) : middleware;
+    return (request, response, next) => {
+      const exchange = this.#beginFramed(request, response);
+      const settled = call(request, response, exchange.trackMiddleware(next as (...args: unknown[]) => unknown));
+      if (settled instanceof Promise) exchange.trackRoute(settled);
+      return settled;
+    };
+  }
+
+  beforeSending(request: RawRequest): Promise<void> | undefined {
+    return exchangeOf(request)?.beforeSending();
+  }
+
+  #beginFramed(request: Framed<RawRequest>, response: Framed<RawResponse>): HttpExchange {
+    return this.begin(unframe(request, this.#isOnExpress), unframe(response, this.#isOnExpress));
+  }
+}
+
+/** Tells an exchange of an error that is about to be answered. */
+export function onException(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
+  const exchange = exchangeOf(host.getArgByIndex(0));
+  if (exchange) exchange.fail(error, host, answer);
+  else answer(error);
+}
+
+/** Tells an exchange of an async exception filter that has begun. */
+export function onFilter(filter: Promise<unknown>, host: ArgumentsHost): void {
+  exchangeOf(host.getArgByIndex(0))?.trackRoute(filter);
+}
+
+/** Calls the handler with its exchange in AsyncLocalStorage, where BackgroundTasksRef finds it. */
+function inAsyncContext(handler: HttpHandler): HttpHandler {
+  return function (request, response, next) {
+    return asyncContext.run(exchangeOf(request)!, () => handler.call(this, request, response, next));
+  };
+}

@@ -1,0 +1,22 @@
+import type { LazyModuleLoader } from '@nestjs/core';
+import type { Module } from '@nestjs/core/internal';
+
+export type { Module };
+
+/**
+ * Makes the shutdown hooks of a module run before those of all others, and its start-up hooks after them. Nest orders
+ * modules by their distance from the root; global ones are the farthest.
+ */
+export function closeFirst(module: Module): void {
+  module.distance = -1;
+}
+
+/** Calls back each time after modules have been loaded lazily. */
+export function afterLazyLoading(loader: LazyModuleLoader, loaded: () => void): void {
+  const load = loader.load.bind(loader);
+  loader.load = async (...args) => {
+    const moduleRef = await load(...args);
+    loaded();
+    return moduleRef;
+  };
+}

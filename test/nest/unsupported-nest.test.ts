@@ -1,0 +1,48 @@
+import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
+import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
+import { Injector, InstanceWrapper, Module } from '@nestjs/core/internal';
+import { Test } from '@nestjs/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { BackgroundTasksModule } from '../../src/index.js';
+import { platforms } from '../support/platforms.js';
+
+describe.each(platforms)('an adapter that is made otherwise on $name', ({ name, adapter }) => {
+  it.each(['reply', 'render', 'redirect', 'createMiddlewareFactory', 'get', 'search'])(
+    'stops the start-up where it has no %s(), and names it',
+    async (method) => {
+      const changed = Object.assign(adapter(), { [method]: undefined });
+
+      const module = await Test.createTestingModule({ imports: [BackgroundTasksModule.forRoot()] }).compile();
+      const starting = module.createNestApplication(changed).init();
+
+      await expect(starting).rejects.toMatchObject({ code: 'UNSUPPORTED_NEST' });
+      await expect(starting).rejects.toThrow(`${name}Adapter.${method}()`);
+    },
+  );
+});
+
+describe('a Nest that is made otherwise', () => {
+  it.each([
+    { owner: LazyModuleLoader, member: 'load', named: 'LazyModuleLoader.load()' },
+    { owner: Module, member: 'distance', named: 'Module.distance' },
+    { owner: ModuleRef, member: 'registerRequestByContextId', named: 'ModuleRef.registerRequestByContextId()' },
+    { owner: Injector, member: 'loadCtorMetadata', named: 'Injector.loadCtorMetadata()' },
+    { owner: InstanceWrapper, member: 'cloneStaticInstance', named: 'InstanceWrapper.cloneStaticInstance()' },
+    { owner: ExceptionsHandler, member: 'setCustomFilters', named: 'ExceptionsHandler.setCustomFilters()' },
+  ])('stops the start-up where there is no $named, and names it', async ({ owner, member, named }) => {
+    const { prototype } = owner as { prototype: object };
+    const original = Object.getOwnPropertyDescriptor(prototype, member)!;
+    onTestFinished(() => void Object.defineProperty(prototype, member, original));
+    const lackingFromHere = () => {
+      Reflect.deleteProperty(prototype, member);
+      return {};
+    };
+
+    const starting = Test.createTestingModule({
+      imports: [BackgroundTasksModule.forRootAsync({ useFactory: lackingFromHere })],
+    }).compile();
+
+    await expect(starting).rejects.toMatchObject({ code: 'UNSUPPORTED_NEST' });
+    await expect(starting).rejects.toThrow(named);
+  });
+});
