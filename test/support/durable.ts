@@ -3,12 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { onTestFinished } from 'vitest';
-import {
-  BullMqBackend,
-  BullMqBackgroundTasksModule,
-  type BullMqOptions,
-  type BullMqWorkerOptions,
-} from '../../src/bullmq/index.js';
+import { BullMqTaskBackend } from '../../src/bullmq/bullmq.backend.js';
+import { BullMqBackgroundTasksModule, type BullMqOptions, type BullMqWorkerOptions } from '../../src/bullmq/index.js';
 import type { TaskEnvelope } from '../../src/contracts/task-envelope.js';
 import type { TaskReport } from '../../src/contracts/task-report.js';
 import {
@@ -70,7 +66,7 @@ export class RecordedRunner implements NamedTaskRunner {
 
 export interface DurableApp {
   readonly app: INestApplicationContext;
-  readonly backend: BullMqBackend;
+  readonly backend: BullMqTaskBackend;
   readonly logs: RecordedLogs;
   readonly queueName: string;
 }
@@ -109,7 +105,7 @@ export async function startDurable({
   const logs = new RecordedLogs();
   const app = await NestFactory.createApplicationContext(AppModule, { logger: logs, abortOnError: false });
   onTestFinished(() => app.close());
-  const backend = app.get(BullMqBackend);
+  const backend = app.get(BullMqTaskBackend);
   if (backends[0] !== backend) throw new Error('The module did not register its backend.');
   if (runner) backend.start(runner);
   return { app, backend, logs, queueName };

@@ -1,28 +1,25 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import { describeKind } from '../../errors/describe-value.js';
 import { InvalidOptionError } from '../../errors/errors.js';
-import { type Check, group } from '../../options/checks.js';
+import type { Check } from '../../options/checks.js';
+import { failureReason } from '../server/failure-reason.js';
 
-/** In lower case: ioredis would take `REDISS:` for one without TLS. */
-const REDIS_URL = /^rediss?:\/\//;
-const SOCKET_PATH = /^\/[^/]/;
-const HOST_AND_PORT = /^[\w.-]+(:\d+)?$/;
+// ioredis and pg check an address themselves when a client is made of it, at start-up (`readAddress`). The rules here
+// are for what they take for something else, or find out only when they connect. Both may show a password then, so no
+// message of ours shows a value.
+
+/** A scheme, the path of a socket, or a host and a port. In lower case: ioredis takes `REDISS:` for one without TLS. */
+const REDIS_ADDRESS = /^(rediss?:\/\/|\/[^/]|[\w.-]+(:\d+)?$)/;
 const POSTGRES_URL = /^postgres(ql)?:\/\//i;
 
 /** A URL given as a host would be shown with its password when it is not found. */
 const HOST = /^[^\s/@]+$/;
 
-/** Where a Redis is. What is given may hold a password, so it is never shown. */
+/** The address of a Redis. */
 export const connectionRule: Check<string | RedisOptions | Redis> = (option, value) => {
-  if (typeof value === 'string') {
-    if (isRedisAddress(value)) return value;
-    throw wrong(
-      option,
-      value,
-      'Give a URL, such as redis://host:6379 or rediss://user:password@host, or the path of a socket.',
-    );
-  }
-  const given: Client = group(option, value);
+  if (typeof value === 'string' && REDIS_ADDRESS.test(value)) return value;
+  if (typeof value !== 'object' || value === null) throw wrong(option, value, EXAMPLES.connection);
+  const given: Client = value;
   if (given.isCluster === true)
     throw wrong(option, value, 'BullMQ keeps a queue on one Redis: give a client of that one.');
   const { host, port, keyPrefix } = typeof given.duplicate === 'function' ? (given.options ?? {}) : given;
@@ -34,12 +31,24 @@ export const connectionRule: Check<string | RedisOptions | Redis> = (option, val
   return value as RedisOptions | Redis;
 };
 
-/** Where a PostgreSQL is; never shown either. */
+/** The address of a PostgreSQL. */
 export const postgresRule: Check<string> = (option, value) => {
-  // pg takes a user without a host, for a socket.
-  if (typeof value === 'string' && POSTGRES_URL.test(value) && URL.canParse(value.replace('@/', '@host/')))
-    return value;
-  throw wrong(option, value, 'Give a URL, such as postgresql://user@host:5432/db.');
+  if (typeof value === 'string' && POSTGRES_URL.test(value)) return value;
+  throw wrong(option, value, EXAMPLES.postgres);
+};
+
+/** Makes a client of the address, which checks it. Throws `INVALID_OPTION` without a cause: that may hold the address. */
+export function readAddress<T>(option: 'connection' | 'postgres', makeClient: () => T): T {
+  try {
+    return makeClient();
+  } catch (error) {
+    throw wrong(option, '', `${EXAMPLES[option]} The client refuses it: ${failureReason(error)}.`);
+  }
+}
+
+const EXAMPLES = {
+  connection: 'Give a URL, such as redis://host:6379 or rediss://user:password@host, or the path of a socket.',
+  postgres: 'Give a URL, such as postgresql://user@host:5432/db.',
 };
 
 /** Anything that may be the options of a client, or one. */
@@ -50,21 +59,6 @@ interface Client {
   readonly host?: unknown;
   readonly port?: unknown;
   readonly keyPrefix?: unknown;
-}
-
-function isRedisAddress(value: string): boolean {
-  if (SOCKET_PATH.test(value)) return true;
-  if (HOST_AND_PORT.test(value)) return URL.canParse(`redis://${value}`);
-  return REDIS_URL.test(value) && URL.canParse(value) && isDecodable(new URL(value));
-}
-
-function isDecodable({ username, password }: URL): boolean {
-  try {
-    decodeURIComponent(username + password);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isPort(port: unknown): boolean {
