@@ -9,19 +9,19 @@ const TRY_AGAIN_MS = 100;
  * is unusable for good, so that connect waits for the database. With `queriesWait` each query does too: BullMQ's
  * worker repeats a failed one without a pause.
  *
- * `isConnected` tells whether there is a database with a schema that fits. It throws once there will be none any more.
+ * `isUp` tells whether there is a database with a schema that fits, and throws once the application has closed.
  */
-export function poolForBullMq(pool: Pool, isConnected: () => boolean, queriesWait: boolean): PgPool {
+export function poolForBullMq(pool: Pool, isUp: () => boolean, queriesWait: boolean): PgPool {
   let hasConnected = false;
 
-  async function connected(): Promise<void> {
-    while (!isConnected()) await wait(TRY_AGAIN_MS);
+  async function up(): Promise<void> {
+    while (!isUp()) await wait(TRY_AGAIN_MS);
   }
 
   /** Tries again where the connection was lost meanwhile. */
   async function untilDone<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
-      await connected();
+      await up();
       try {
         return await work();
       } catch {
@@ -33,7 +33,7 @@ export function poolForBullMq(pool: Pool, isConnected: () => boolean, queriesWai
   const wrapped = {
     options: pool.options,
     async query(text: string, params?: unknown[]) {
-      if (queriesWait) await connected();
+      if (queriesWait) await up();
       return pool.query(text, params);
     },
     /** Called for the check of the schema, and then for the connection on which a worker listens. */

@@ -7,13 +7,11 @@ import {
   runMigrations,
 } from 'bullmq';
 import { Socket } from 'node:net';
-import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { endsWithin } from '../../execution/time-limit.js';
 import type { PostgresAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
-import { failureReason } from './failure-reason.js';
 import { poolForBullMq } from './pool-for-bullmq.js';
 import {
   QueueServer,
@@ -23,9 +21,6 @@ import {
   type JobWorkerOptions,
 } from './queue-server.js';
 
-/** Milliseconds between two attempts to connect; each has a time limit of its own as well. */
-const CONNECT_AGAIN_MS = 250;
-
 /** Milliseconds to say goodbye to a database; the connections to one that does not answer are cut. */
 const DISCONNECT_MS = 500;
 
@@ -33,12 +28,10 @@ const DISCONNECT_MS = 500;
 const MAX_CONNECTIONS = 10;
 
 export class PostgresServer extends QueueServer {
-  /** Watches the database: its end says at once that the database is gone, its return that it is back. */
-  #client: pg.Client;
-  #isConnected = false;
-  #isClosed = false;
+  readonly #config: pg.PoolConfig;
   readonly #sockets = new Set<Socket>();
   readonly #pools: pg.Pool[] = [];
+  readonly #pool: pg.Pool;
   #queue: TaskQueue | undefined;
 
   constructor(
@@ -46,7 +39,20 @@ export class PostgresServer extends QueueServer {
     private readonly address: PostgresAddress,
   ) {
     super(options);
-    this.#client = readAddress('postgres', () => this.#newClient());
+    const connection = inSchema(address.postgres);
+    // A pool would read it only when it connects.
+    readAddress('postgres', () => new pg.Client(connection));
+    const { answerTimeoutMs } = options;
+    this.#config = {
+      ...connection,
+      connectionTimeoutMillis: answerTimeoutMs,
+      max: MAX_CONNECTIONS,
+      keepAlive: true,
+      stream: () => this.#newSocket(),
+    };
+    // A statement that was frozen with the database is cancelled when it thaws, where that is possible. One connection
+    // is always open: its end tells at once that the database is gone.
+    this.#pool = this.#openPool({ statement_timeout: answerTimeoutMs, query_timeout: answerTimeoutMs, min: 1 });
   }
 
   get queue(): TaskQueue {
@@ -54,99 +60,63 @@ export class PostgresServer extends QueueServer {
   }
 
   createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker {
+    const connection = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
     const worker = new BullMqWorker<PostgresQueueBackend, PgPool>(
       this.options.queueName,
       process,
-      { ...options, connection: this.#openPool({}, true) },
+      { ...options, connection },
       createPostgresBackend,
     );
     return worker as unknown as JobWorker;
   }
 
   async findWeaknesses(): Promise<readonly string[]> {
-    await this.assertWritable();
+    await assertReadWrite(this.#pool);
     return [];
   }
 
   protected connect(): void {
-    void this.#stayConnected();
+    void this.check();
   }
 
-  /** Rejects on a standby, and where the database is set to be read only. */
   protected async assertWritable(): Promise<void> {
-    const { rows } = await this.#client.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
-    if (rows[0]?.transaction_read_only === 'on') throw new Error('it is read-only, and refuses tasks');
-  }
-
-  protected async disconnect(): Promise<void> {
-    this.#isClosed = true;
-    const ended = Promise.allSettled([this.#client.end(), ...this.#pools.map((pool) => pool.end())]);
-    await endsWithin(ended, DISCONNECT_MS);
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async #stayConnected(): Promise<void> {
-    while (!this.#isClosed) {
-      const client = this.#client;
-      let reason = 'the connection was closed';
-      const ended = new Promise<void>((resolve) => {
-        client.on('end', resolve);
-        client.on('error', (error) => {
-          reason = failureReason(error);
-          resolve();
-        });
-      });
-      try {
-        await client.connect();
-        await (this.address.migrate ? runMigrations(client) : assertSchemaCompatibility(client));
-        this.#isConnected = true;
-        this.connected();
-        await ended;
-      } catch (error) {
-        reason = failureReason(error);
-      }
-      this.#isConnected = false;
-      this.disconnected(reason);
-      if (this.#isClosed) return;
-      void client.end().catch(() => undefined);
-      await wait(CONNECT_AGAIN_MS);
-      this.#client = this.#newClient();
+    const client = await this.#pool.connect();
+    try {
+      await (this.address.migrate ? runMigrations(client) : assertSchemaCompatibility(client));
+      await assertReadWrite(client);
+      client.release();
+    } catch (error) {
+      client.release(true);
+      throw error;
     }
   }
 
+  protected async disconnect(): Promise<void> {
+    await endsWithin(Promise.allSettled(this.#pools.map((pool) => pool.end())), DISCONNECT_MS);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   #openQueue(): TaskQueue {
-    // A statement that was frozen with the database is cancelled when it thaws, where that is possible.
-    const connection = this.#openPool({ statement_timeout: this.options.answerTimeoutMs }, false);
+    const connection = poolForBullMq(this.#pool, () => this.#isUp(), false);
     const queue = new Queue(this.options.queueName, { connection }, createPostgresBackend);
-    // The watching client sees the same.
+    // The pool's own listener hears the same.
     queue.on('error', () => undefined);
     return queue as unknown as TaskQueue;
   }
 
-  #openPool(config: pg.PoolConfig, queriesWait: boolean): PgPool {
-    const pool = new pg.Pool({ ...this.#config(), ...config, max: MAX_CONNECTIONS });
-    pool.on('error', () => undefined);
+  #openPool(config: pg.PoolConfig): pg.Pool {
+    const pool = new pg.Pool({ ...this.#config, ...config });
+    pool.on('error', () => void this.check());
+    // A connection in use tells its user by the failure of a query; without a listener it would end the process.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     this.#pools.push(pool);
-    return poolForBullMq(pool, () => this.#isUsable(), queriesWait);
+    return pool;
   }
 
-  #isUsable(): boolean {
+  #isUp(): boolean {
     // BullMQ knows this message, and ends its loops.
-    if (this.#isClosed) throw new Error('Connection is closed.');
-    return this.#isConnected;
-  }
-
-  #newClient(): pg.Client {
-    return new pg.Client({ ...this.#config(), query_timeout: this.options.answerTimeoutMs });
-  }
-
-  #config(): pg.ClientConfig {
-    return {
-      ...inSchema(this.address.postgres),
-      connectionTimeoutMillis: this.options.answerTimeoutMs,
-      keepAlive: true,
-      stream: () => this.#newSocket(),
-    };
+    if (this.isClosed) throw new Error('Connection is closed.');
+    return this.unavailableBecause === undefined;
   }
 
   #newSocket(): Socket {
@@ -155,6 +125,12 @@ export class PostgresServer extends QueueServer {
     socket.once('close', () => this.#sockets.delete(socket));
     return socket;
   }
+}
+
+/** Rejects on a standby, and where the database is set to be read only. */
+async function assertReadWrite(database: pg.Pool | pg.PoolClient): Promise<void> {
+  const { rows } = await database.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+  if (rows[0]?.transaction_read_only === 'on') throw new Error('it is read-only, and refuses tasks');
 }
 
 /** Sets the schema beside what the connection string says under `options`, which would replace it. */

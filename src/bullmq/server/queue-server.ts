@@ -63,10 +63,10 @@ export abstract class QueueServer {
   /** Returns why the server may lose what it has accepted. Rejects with why it accepts nothing. */
   abstract findWeaknesses(): Promise<readonly string[]>;
 
-  /** Begins to connect, and tries again for as long as it takes. Reports to {@link connected} and {@link disconnected}. */
+  /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
   protected abstract connect(): void;
 
-  /** Rejects with why nothing can be written. */
+  /** Rejects with why nothing can be written, in `answerTimeoutMs`. */
   protected abstract assertWritable(): Promise<void>;
 
   /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
@@ -98,7 +98,7 @@ export abstract class QueueServer {
     } catch (error) {
       if (state === this.#state) {
         this.#enter({ name: 'down', reason: failureReason(error) });
-        void this.#checkUntilUp();
+        void this.check();
       }
       throw error;
     }
@@ -118,10 +118,28 @@ export abstract class QueueServer {
     await this.disconnect();
   }
 
-  protected connected(): void {
-    void this.#checkUntilUp();
+  protected get isClosed(): boolean {
+    return this.#state.name === 'closed';
   }
 
+  /** Called when there is a new connection, or a doubt. Asks the server until the link is `up`, or its state changes. */
+  protected async check(): Promise<void> {
+    let state = this.#state;
+    while (state === this.#state && !this.isClosed) {
+      try {
+        await this.assertWritable();
+        if (state === this.#state && state.name !== 'up') this.#enter({ name: 'up' });
+        return;
+      } catch (error) {
+        if (state !== this.#state) return;
+        this.#enter({ name: 'down', reason: failureReason(error) });
+        state = this.#state;
+        await wait(CHECK_AGAIN_MS);
+      }
+    }
+  }
+
+  /** Called when there is no connection. */
   protected disconnected(reason: string): void {
     this.#enter({ name: 'down', reason });
   }
@@ -134,26 +152,10 @@ export abstract class QueueServer {
   }
 
   #enter(state: LinkState): void {
-    if (this.#state.name === 'closed') return;
+    if (this.isClosed) return;
     this.#state = state;
     if (state.name === 'up') this.log.outageEnded();
     if (state.name === 'down') this.log.outageBegan(state.reason);
     this.#started();
-  }
-
-  async #checkUntilUp(): Promise<void> {
-    let state = this.#state;
-    while (state === this.#state && state.name !== 'closed') {
-      try {
-        await this.answered(this.assertWritable());
-        if (state === this.#state) this.#enter({ name: 'up' });
-        return;
-      } catch (error) {
-        if (state !== this.#state) return;
-        this.#enter({ name: 'down', reason: failureReason(error) });
-        state = this.#state;
-        await wait(CHECK_AGAIN_MS);
-      }
-    }
   }
 }

@@ -96,7 +96,8 @@ export class RedisServer extends QueueServer {
   /** Writes: a replica, a full memory and a full disk refuse that each in words of their own. */
   protected async assertWritable(): Promise<void> {
     try {
-      await this.#client.set(`${this.address.prefix}:${this.options.queueName}:is:writable`, '', 'PX', 1);
+      const key = `${this.address.prefix}:${this.options.queueName}:is:writable`;
+      await this.answered(this.#client.set(key, '', 'PX', 1));
     } catch (error) {
       // A user who may only do what BullMQ does learns nothing from that.
       if (!failureReason(error).startsWith('NOPERM')) throw error;
@@ -134,7 +135,7 @@ export class RedisServer extends QueueServer {
     });
     this.#client.on('ready', () => {
       clearTimeout(silence);
-      this.connected();
+      void this.check();
     });
   }
 
