@@ -9,7 +9,7 @@ export interface BullMqHealthReport {
    * server may lose them.
    */
   readonly status: 'up' | 'degraded' | 'down';
-  /** What is wrong and how to mend it; empty when nothing is. */
+  /** The faults and how to mend them; empty when there are none. */
   readonly reasons: readonly string[];
 }
 
@@ -17,8 +17,8 @@ export interface BullMqHealthReport {
 const ANSWER_MS = 2_000;
 
 /**
- * Checks the server of the queue, for a health endpoint; not its jobs. A task that has failed for good leaves it up, and
- * keeps its idempotency key while it is kept: `BullMqBackend.queue` shows those.
+ * Checks the server of the queue for a health endpoint, and none of its jobs: tasks that have failed for good leave it
+ * up. `BullMqBackend.queue` shows those; they keep their idempotency keys while they are kept.
  */
 @Injectable()
 export class BullMqHealth {

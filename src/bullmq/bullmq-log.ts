@@ -4,10 +4,10 @@ import { errorText } from '../execution/error-text.js';
 import { withoutPasswords } from './server/failure-reason.js';
 import { saysLockLost } from './worker/bullmq-worker.js';
 
-/** A name from outside is remembered so that it is logged once; so many of them are. */
+/** Names that are remembered so that each is logged once; they come from outside. */
 const MAX_NAMES = 1_000;
 
-/** How many tasks one line names. */
+/** Tasks that one line names. */
 const MAX_LISTED = 20;
 
 /** Every line that this entry point logs. Names and ids only: payloads never reach a log. */
@@ -63,14 +63,15 @@ export class BullMqLog {
 
   eventLoopBlocked(forMs: number, lockDurationMs: number, tasks: readonly TaskEnvelope[]): void {
     this.#logger.warn(
-      `The event loop was blocked for ${seconds(forMs)} s, and a lock lasts ${seconds(lockDurationMs)} s: another worker may run ` +
-        `what ran here, ${list(tasks)}. Compute in a thread, or raise worker.lockDurationMs.`,
+      `The event loop was blocked for ${seconds(forMs)} s, and a lock lasts ${seconds(lockDurationMs)} s: another ` +
+        `worker may run what ran here, ${list(tasks)}. Compute in a thread, or raise worker.lockDurationMs.`,
     );
   }
 
   lockLost({ name, id }: TaskEnvelope): void {
     this.#logger.error(
-      `Task "${name}" (id ${shownId(id)}) lost its lock while it ran here, and its result does not count: another worker has it, or begins it again.`,
+      `Task "${name}" (id ${shownId(id)}) lost its lock while it ran here, and its result does not count: ` +
+        'another worker has it, or begins it again.',
     );
   }
 

@@ -15,7 +15,7 @@ import { QueueServer, type TaskQueue } from './server/queue-server.js';
 /** Each run of a schedule carries the payload again. */
 const MAX_PAYLOAD_BYTES = 65_536;
 
-/** The times of a schedule: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. BullMQ's options. */
+/** BullMQ's times of a schedule: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. */
 export type BullMqRepeat = Omit<RepeatOptions, 'key' | 'prevMillis' | 'jobId' | 'count'>;
 
 /** Named tasks that come again and again: BullMQ's job schedulers. */

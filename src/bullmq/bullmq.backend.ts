@@ -6,7 +6,7 @@ import { newJob } from './server/new-job.js';
 import type { QueueServer, TaskQueue } from './server/queue-server.js';
 import { TaskWorker } from './worker/task-worker.js';
 
-/** The queue that named tasks go to. */
+/** The queue of named tasks. */
 export abstract class BullMqBackend {
   /**
    * BullMQ's own queue, for a dashboard or to look at its jobs. Its commands fail at once while the server is away, and
@@ -72,7 +72,7 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     this.#worker?.pause();
   }
 
-  /** Closes the worker, in `closeTimeoutMs` at most, then the connections. Not to be called before the drain has ended. */
+  /** Closes the worker, in `closeTimeoutMs` at most, then the connections. To be called after the drain. */
   async close(): Promise<void> {
     this.stopTaking();
     await this.#worker?.close();

@@ -2,16 +2,16 @@ import { type ConfigurableModuleAsyncOptions, ConfigurableModuleBuilder } from '
 import { flag } from '../options/checks.js';
 import type { BullMqOptions } from './options/bullmq-options.js';
 
-/** The option that stands beside the others: it is known when the module is imported, not when a factory has run. */
+/** The option that is known when the module is imported, and not only when a factory has run. */
 interface ModuleExtras {
-  /** Whether every module can inject BullMqHealth, BullMqSchedules and BullMqBackend without an import. @default true. */
+  /** Whether every module can inject what this one exports without an import. @default true. */
   readonly isGlobal?: boolean;
 }
 
 /** Options of `BullMqBackgroundTasksModule.forRoot()`. */
 export type BullMqModuleOptions = BullMqOptions & ModuleExtras;
 
-/** Options of `BullMqBackgroundTasksModule.forRootAsync()`: `useFactory`, or a class of which Nest makes a factory. */
+/** Options of `BullMqBackgroundTasksModule.forRootAsync()`. */
 export type BullMqModuleAsyncOptions = ConfigurableModuleAsyncOptions<BullMqOptions, keyof BullMqOptionsFactory> &
   ModuleExtras;
 

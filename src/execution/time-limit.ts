@@ -3,7 +3,7 @@ export function withTimeLimit<T>(work: PromiseLike<T>, ms: number, tooLate: () =
   return limited(work, ms, (_resolve, reject) => reject(tooLate()));
 }
 
-/** Waits for `work`, but not for more than `ms` milliseconds. Returns whether it ended in time; rejects as `work` does. */
+/** Waits for `work`, for `ms` milliseconds at most. Resolves with whether it ended in time; rejects as `work` does. */
 export function endsWithin(work: PromiseLike<unknown>, ms: number): Promise<boolean> {
   return limited(
     work.then(() => true),
@@ -12,7 +12,7 @@ export function endsWithin(work: PromiseLike<unknown>, ms: number): Promise<bool
   );
 }
 
-/** Written by hand, because every request with a resource comes through here and Promise.race takes several times as long. */
+/** Races by hand: every request with a resource comes through here, and Promise.race takes several times as long. */
 function limited<T>(
   work: PromiseLike<T>,
   ms: number,

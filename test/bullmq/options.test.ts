@@ -1,8 +1,13 @@
+import { Inject, Injectable, Module, Optional } from '@nestjs/common';
 import { Cluster, Redis } from 'ioredis';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { BullMqBackgroundTasksModule } from '../../src/bullmq/index.js';
-import type { BullMqOptions } from '../../src/bullmq/options/bullmq-options.js';
+import {
+  BullMqBackend,
+  BullMqBackgroundTasksModule,
+  type BullMqOptions,
+  type BullMqOptionsFactory,
+} from '../../src/bullmq/index.js';
 import { checkBullMqSettings } from '../../src/bullmq/options/bullmq-task-settings.js';
 import { resolveBullMqOptions } from '../../src/bullmq/options/resolve-bullmq-options.js';
 import { failureReason } from '../../src/bullmq/server/failure-reason.js';
@@ -41,6 +46,54 @@ describe('the options of the BullMQ module', () => {
     expect([options, worker, server, backoff, removeOnComplete, removeOnFail].every(Object.isFrozen)).toBe(true);
     const given = resolveBullMqOptions({ connection, backoff: { type: 'fixed' }, removeOnFail: { count: 1 } });
     expect([given.backoff, given.removeOnFail].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('may come from a class', async () => {
+    class Settings implements BullMqOptionsFactory {
+      createBullMqOptions(): BullMqOptions {
+        return { connection: 'redis://127.0.0.1:1', acceptTimeoutMs: 10, queueName: 'of-a-class' };
+      }
+    }
+    const { app } = await startContext({ imports: [BullMqBackgroundTasksModule.forRootAsync({ useClass: Settings })] });
+
+    expect(app.get(BullMqBackend).queue.name).toBe('of-a-class');
+  });
+
+  it.each([
+    { isGlobal: undefined, isFound: true },
+    { isGlobal: true, isFound: true },
+    { isGlobal: false, isFound: false },
+  ])('offer what is exported to every module with isGlobal: $isGlobal: $isFound', async ({ isGlobal, isFound }) => {
+    @Injectable()
+    class Dashboard {
+      constructor(@Inject(BullMqBackend) @Optional() readonly backend?: BullMqBackend) {}
+    }
+    @Module({ providers: [Dashboard] })
+    class DashboardModule {}
+    const options = {
+      connection: 'redis://127.0.0.1:1',
+      acceptTimeoutMs: 10,
+      ...(isGlobal !== undefined && { isGlobal }),
+    };
+    const { app } = await startContext({ imports: [BullMqBackgroundTasksModule.forRoot(options), DashboardModule] });
+
+    expect(app.get(Dashboard).backend !== undefined).toBe(isFound);
+  });
+
+  it('refuse an isGlobal that is no flag', () => {
+    const forRoot = () => BullMqBackgroundTasksModule.forRoot({ connection, isGlobal: 'no' as unknown as boolean });
+
+    expect(forRoot).toThrow('"isGlobal"');
+  });
+
+  it('take the server of the environment: the other one is undefined', () => {
+    const given = {
+      connection: undefined,
+      prefix: undefined,
+      postgres: 'postgresql://host/db',
+    } as unknown as BullMqOptions;
+
+    expect(resolveBullMqOptions(given).server.kind).toBe('PostgreSQL');
   });
 
   it.each<[unknown, string]>([

@@ -43,7 +43,7 @@ export interface BullMqWorkerOptions {
 
 /** Options on both servers. */
 export interface CommonOptions {
-  /** The queue, the same in all processes that share tasks, and no other's. @default 'background-tasks'. Without a colon. */
+  /** The name of the queue, without a colon. @default 'background-tasks'. Processes of the same name share tasks. */
   readonly queueName?: string;
   /** The worker of this process, or `false` for one that only enqueues. @default a worker with the defaults. */
   readonly worker?: BullMqWorkerOptions | false;
@@ -59,7 +59,7 @@ export interface CommonOptions {
   readonly backoff?: BullMqBackoff;
   /**
    * The time for which the worker of this module keeps succeeded tasks: `age` in seconds, `count` of the latest.
-   * @default { age: 3600, count: 1000 }. `false` fills the server, 1.4 KB each; `true` forgets idempotency keys at once.
+   * @default { age: 3600, count: 1000 }. `false` fills the server, 1.4 KB each; `true` forgets their keys at once.
    */
   readonly removeOnComplete?: BullMqRetention;
   /** The same for failed tasks. @default { age: 604800, count: 10000 }. `true` leaves nothing to look into. */
@@ -98,7 +98,7 @@ export interface BullMqPostgresOptions extends CommonOptions {
   readonly postgres: string;
   /**
    * Whether to create and upgrade that schema at start-up. @default false: run `migrateBullMq(connectionString)` when
-   * you deploy. With `true` the user of the connection must be allowed to. Until the schema is there, tasks are refused.
+   * you deploy. With `true` the user of the connection must be allowed to. Until then tasks are refused.
    */
   readonly migrate?: boolean;
   readonly connection?: never;

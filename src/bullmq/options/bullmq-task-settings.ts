@@ -13,17 +13,17 @@ import {
 /** BullMQ's waits between attempts: a number is the milliseconds of every wait. */
 export type BullMqBackoff = NonNullable<JobsOptions['backoff']>;
 
-/** The time for which BullMQ keeps jobs that have ended: `true` not at all, a number is how many, `age` is in seconds. */
+/** The jobs that BullMQ keeps when they have ended: `true` for none, a number for the latest, `age` in seconds. */
 export type BullMqRetention = NonNullable<JobsOptions['removeOnComplete']>;
 
 /**
- * Settings of `defineTask({ bullmq: { … } })` and `enqueue(definition, payload, { bullmq: { … } })`. They are BullMQ's
- * own options of a job; the module's options decide what is absent.
+ * Settings of `defineTask({ bullmq: { … } })` and `enqueue(definition, payload, { bullmq: { … } })`: BullMQ's own
+ * options of a job. The module's options decide what is absent.
  */
 export interface BullMqTaskSettings {
   /** Milliseconds before the task may run. @default 0. By the clock of the process that enqueues it. */
   readonly delay?: number;
-  /** 1 is the most urgent, 2097152 the least. @default 0, which comes before all of them. Each such job costs a little more to add. */
+  /** 1 is the most urgent, 2097152 the least. @default 0, which comes before all of them and costs less to add. */
   readonly priority?: number;
   /** Attempts in all, the first included. @default the task's `retry.attempts`, else the module's `attempts`. */
   readonly attempts?: number;
@@ -34,11 +34,11 @@ export interface BullMqTaskSettings {
   readonly backoff?: BullMqBackoff;
   /** Whether it goes before those that wait already. @default false. Under load, those may then wait for ever. */
   readonly lifo?: boolean;
-  /** The time for which the job and its idempotency key are kept after success. @default as the worker's module says. */
+  /** The time for which the job and its key are kept after success. @default as the worker's module says. */
   readonly removeOnComplete?: BullMqRetention;
   /** The same after it has failed for good. @default as the worker's module says. */
   readonly removeOnFail?: BullMqRetention;
-  /** BullMQ's deduplication: another job of that `id` is dropped while the first exists, or for `ttl` milliseconds. @default none. */
+  /** BullMQ's deduplication: another job of the `id` is dropped while the first exists, or for `ttl` milliseconds. */
   readonly deduplication?: NonNullable<JobsOptions['deduplication']>;
 }
 

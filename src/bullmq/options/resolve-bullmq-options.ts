@@ -4,7 +4,6 @@ import {
   type Check,
   checkAll,
   flag,
-  group,
   milliseconds,
   nonEmptyString,
   oneOf,
@@ -46,7 +45,7 @@ const ANSWER_SHARE = 0.8;
 
 /** Checks the options and fills in the defaults. Throws `INVALID_OPTION`. */
 export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOptions {
-  const { server, given } = checkOptions(options);
+  const { connection, prefix, postgres, migrate, ...given } = checkAll<CheckedOptions>('', options, rules);
   const decided = {
     queueName: 'background-tasks',
     worker: workerRule('worker', {}),
@@ -58,30 +57,35 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
     fallback: undefined,
     ...given,
   };
+  const server = Object.freeze(serverOf({ connection, prefix, postgres, migrate }));
   const answerTimeoutMs = Math.ceil(decided.acceptTimeoutMs * ANSWER_SHARE);
-  return Object.freeze({ ...decided, answerTimeoutMs, server: Object.freeze(server) });
+  return Object.freeze({ ...decided, answerTimeoutMs, server });
 }
 
-type CheckedOptions = Omit<CommonOptions, 'worker'> & { readonly worker?: ResolvedWorkerOptions | false };
-type CheckedRedisOptions = CheckedOptions & Omit<RedisAddress, 'kind' | 'prefix'> & { readonly prefix?: string };
-type CheckedPostgresOptions = CheckedOptions &
-  Omit<PostgresAddress, 'kind' | 'migrate'> & { readonly migrate?: boolean };
+interface CheckedOptions extends Omit<CommonOptions, 'worker'> {
+  readonly worker?: ResolvedWorkerOptions | false;
+  readonly connection?: RedisAddress['connection'];
+  readonly prefix?: string;
+  readonly postgres?: string;
+  readonly migrate?: boolean;
+}
 
-/** Checks by the rules of the server that is named: an option of the other one is unknown. */
-function checkOptions(options: BullMqOptions): Pick<ResolvedBullMqOptions, 'server'> & { given: CheckedOptions } {
-  const named: { readonly connection?: unknown; readonly postgres?: unknown } = group('options', options);
-  if (named.postgres === undefined) {
-    const rules = { ...commonRules, connection: connectionRule, prefix: nonEmptyString };
-    const checked = checkAll<CheckedRedisOptions>('', options, rules, ['connection']);
-    const { connection, prefix = 'bull', ...given } = checked;
-    return { server: { kind: 'Redis', connection, prefix }, given };
+type ServerOptions = { [K in 'connection' | 'prefix' | 'postgres' | 'migrate']: CheckedOptions[K] | undefined };
+
+function serverOf({ connection, prefix, postgres, migrate }: ServerOptions): RedisAddress | PostgresAddress {
+  if (postgres === undefined) {
+    if (connection === undefined) {
+      const fix = 'Give the Redis in connection, or the PostgreSQL in postgres.';
+      throw new InvalidOptionError('connection', connection, fix);
+    }
+    if (migrate !== undefined) throw new InvalidOptionError('migrate', migrate, 'Redis has no schema: leave it out.');
+    return { kind: 'Redis', connection, prefix: prefix ?? 'bull' };
   }
-  if (named.connection !== undefined) {
-    throw new InvalidOptionError('postgres', named.postgres, 'Give connection or postgres, not both.', 'both');
+  if (connection !== undefined) {
+    throw new InvalidOptionError('postgres', postgres, 'Give connection or postgres, not both.', 'both');
   }
-  const rules = { ...commonRules, postgres: postgresRule, migrate: flag };
-  const { postgres, migrate = false, ...given } = checkAll<CheckedPostgresOptions>('', options, rules);
-  return { server: { kind: 'PostgreSQL', postgres, migrate }, given };
+  if (prefix !== undefined) throw new InvalidOptionError('prefix', prefix, 'PostgreSQL has no keys: leave it out.');
+  return { kind: 'PostgreSQL', postgres, migrate: migrate ?? false };
 }
 
 /** BullMQ refuses a colon too, but only when it makes the queue, and that connects. */
@@ -91,8 +95,8 @@ const queueNameRule: Check<string> = (option, value) => {
 };
 
 const limiterRule: Check<BullMqLimiter> = (path, value) => {
-  const rules = { max: wholeNumber(1), durationMs: wholeMilliseconds(1) };
-  return checkAll<BullMqLimiter>(path, value, rules, ['max', 'durationMs']);
+  const members = { max: wholeNumber(1), durationMs: wholeMilliseconds(1) };
+  return checkAll<BullMqLimiter>(path, value, members, ['max', 'durationMs']);
 };
 
 const workerRule: Check<ResolvedWorkerOptions | false> = (path, value) => {
@@ -116,7 +120,11 @@ const workerRule: Check<ResolvedWorkerOptions | false> = (path, value) => {
   });
 };
 
-const commonRules = {
+const rules = {
+  connection: connectionRule,
+  prefix: nonEmptyString,
+  postgres: postgresRule,
+  migrate: flag,
   queueName: queueNameRule,
   worker: workerRule,
   attempts: wholeNumber(1),

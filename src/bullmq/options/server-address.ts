@@ -4,9 +4,8 @@ import { InvalidOptionError } from '../../errors/errors.js';
 import type { Check } from '../../options/checks.js';
 import { failureReason } from '../server/failure-reason.js';
 
-// ioredis and pg check an address themselves when a client is made of it, at start-up (`readAddress`). The rules here
-// are for what they take for something else, or find out only when they connect. Both may show a password then, so no
-// message of ours shows a value.
+// ioredis and pg check an address when a client is made of it, at start-up: see `readAddress`. The rules here are for
+// what they take for something else, or refuse only when they connect. No message shows a value: it may be a password.
 
 /** A scheme, the path of a socket, or a host and a port. In lower case: ioredis takes `REDISS:` for one without TLS. */
 const REDIS_ADDRESS = /^(rediss?:\/\/|\/[^/]|[\w.-]+(:\d+)?$)/;
@@ -19,7 +18,7 @@ const HOST = /^[^\s/@]+$/;
 export const connectionRule: Check<string | RedisOptions | Redis> = (option, value) => {
   if (typeof value === 'string' && REDIS_ADDRESS.test(value)) return value;
   if (typeof value !== 'object' || value === null) throw wrong(option, value, EXAMPLES.connection);
-  const given: Client = value;
+  const given = value as Client;
   if (given.isCluster === true)
     throw wrong(option, value, 'BullMQ keeps a queue on one Redis: give a client of that one.');
   const { host, port, keyPrefix } = typeof given.duplicate === 'function' ? (given.options ?? {}) : given;
@@ -28,7 +27,7 @@ export const connectionRule: Check<string | RedisOptions | Redis> = (option, val
     throw wrong(`${option}.host`, host, 'Give the name or the address of a host.');
   }
   if (port !== undefined && !isPort(port)) throw wrong(`${option}.port`, port, 'Give a number from 0 to 65535.');
-  return value as RedisOptions | Redis;
+  return value;
 };
 
 /** The address of a PostgreSQL. */
@@ -37,7 +36,7 @@ export const postgresRule: Check<string> = (option, value) => {
   throw wrong(option, value, EXAMPLES.postgres);
 };
 
-/** Makes a client of the address, which checks it. Throws `INVALID_OPTION` without a cause: that may hold the address. */
+/** Makes a client, which checks its address. Throws `INVALID_OPTION` without a cause, which may hold the address. */
 export function readAddress<T>(option: 'connection' | 'postgres', makeClient: () => T): T {
   try {
     return makeClient();
@@ -51,15 +50,8 @@ const EXAMPLES = {
   postgres: 'Give a URL, such as postgresql://user@host:5432/db.',
 };
 
-/** Anything that may be the options of a client, or one. */
-interface Client {
-  readonly isCluster?: unknown;
-  readonly duplicate?: unknown;
-  readonly options?: Client;
-  readonly host?: unknown;
-  readonly port?: unknown;
-  readonly keyPrefix?: unknown;
-}
+/** The options of a client, or a client. */
+type Client = RedisOptions & Partial<Pick<Redis, 'isCluster' | 'duplicate' | 'options'>>;
 
 function isPort(port: unknown): boolean {
   // From the environment it is a string, and ioredis takes it.

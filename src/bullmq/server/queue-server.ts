@@ -36,10 +36,10 @@ const CLOSE_MS = 500;
  *
  * The link is in one of four states. It takes tasks only while it is `up`; the others refuse them at once.
  *
- * - `starting` → `up` and `down` → `up`: there is a connection, and the server has answered that it can be written to.
- *   It is asked after each new connection and after each failure, until it says so.
- * - `starting` or `up` → `down`: the connection is lost or cannot be made, or the server did not confirm tasks or
- *   answered that it cannot be written to. An outage lasts until the link is `up`, and is logged once.
+ * - `starting` or `down` → `up`: there is a connection, and the server has answered that it can be written to. It is
+ *   asked for each new connection and after each failure, until it says so.
+ * - `starting` or `up` → `down`: the connection is lost or cannot be made, the server did not confirm tasks, or it
+ *   answered that it cannot be written to. The outage lasts until the link is `up`, and is logged once.
  * - any state → `closed`: the application has closed. Nothing follows.
  */
 export abstract class QueueServer {
@@ -72,18 +72,18 @@ export abstract class QueueServer {
   /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
   protected abstract disconnect(): Promise<void>;
 
-  /** Why the server takes no tasks now; `undefined` if it takes them, as far as is known. */
+  /** The reason why the server takes no tasks now; `undefined` if it takes them, as far as is known. */
   get unavailableBecause(): string | undefined {
     return this.#state.reason;
   }
 
-  /** @throws BACKEND_UNAVAILABLE if it is known that the server takes no tasks; `what` is what was to be handed over. */
+  /** @throws BACKEND_UNAVAILABLE, which names `what`, if it is known that the server takes no tasks */
   assertAvailable(what: string): void {
     const { reason } = this.#state;
     if (reason !== undefined) throw new BackendUnavailableError(what, `${this.kind}: ${reason}`);
   }
 
-  /** Begins to connect. Resolves once it is known whether the server takes tasks, or when its time to answer is over. */
+  /** Begins to connect. Resolves once it is known whether the server takes tasks, in `answerTimeoutMs` at most. */
   async open(): Promise<void> {
     const started = new Promise<void>((resolve) => (this.#started = resolve));
     this.connect();
@@ -122,7 +122,7 @@ export abstract class QueueServer {
     return this.#state.name === 'closed';
   }
 
-  /** Called when there is a new connection, or a doubt. Asks the server until the link is `up`, or its state changes. */
+  /** Asks the server until the link is `up`, or its state changes. To be called for each new connection. */
   protected async check(): Promise<void> {
     let state = this.#state;
     while (state === this.#state && !this.isClosed) {
@@ -139,7 +139,7 @@ export abstract class QueueServer {
     }
   }
 
-  /** Called when there is no connection. */
+  /** To be called when there is no connection any more. */
   protected disconnected(reason: string): void {
     this.#enter({ name: 'down', reason });
   }

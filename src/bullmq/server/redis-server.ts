@@ -78,7 +78,8 @@ export class RedisServer extends QueueServer {
     const policy = info.get('maxmemory_policy') ?? 'noeviction';
     if (policy !== 'noeviction') {
       found.push(
-        `Redis may evict tasks when memory is short: its maxmemory-policy is ${policy}. Set "maxmemory-policy noeviction".`,
+        `Redis may evict tasks when memory is short: its maxmemory-policy is ${policy}. ` +
+          'Set "maxmemory-policy noeviction".',
       );
     }
     const limit = Number(info.get('maxmemory') ?? 0);
