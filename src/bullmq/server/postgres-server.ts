@@ -32,7 +32,6 @@ export class PostgresServer extends QueueServer {
   readonly #sockets = new Set<Socket>();
   readonly #pools: pg.Pool[] = [];
   readonly #pool: pg.Pool;
-  #queue: TaskQueue | undefined;
 
   constructor(
     options: ResolvedBullMqOptions,
@@ -55,10 +54,6 @@ export class PostgresServer extends QueueServer {
     this.#pool = this.#openPool({ statement_timeout: answerTimeoutMs, query_timeout: answerTimeoutMs, min: 1 });
   }
 
-  get queue(): TaskQueue {
-    return (this.#queue ??= this.#openQueue());
-  }
-
   createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker {
     const connection = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
     const worker = new BullMqWorker<PostgresQueueBackend, PgPool>(
@@ -73,6 +68,11 @@ export class PostgresServer extends QueueServer {
   async findWeaknesses(): Promise<readonly string[]> {
     await assertReadWrite(this.#pool);
     return [];
+  }
+
+  protected createQueue(): TaskQueue {
+    const connection = poolForBullMq(this.#pool, () => this.#isUp(), false);
+    return new Queue(this.options.queueName, { connection }, createPostgresBackend) as unknown as TaskQueue;
   }
 
   protected connect(): void {
@@ -94,14 +94,6 @@ export class PostgresServer extends QueueServer {
   protected async disconnect(): Promise<void> {
     await endsWithin(Promise.allSettled(this.#pools.map((pool) => pool.end())), DISCONNECT_MS);
     for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #openQueue(): TaskQueue {
-    const connection = poolForBullMq(this.#pool, () => this.#isUp(), false);
-    const queue = new Queue(this.options.queueName, { connection }, createPostgresBackend);
-    // The pool's own listener hears the same.
-    queue.on('error', () => undefined);
-    return queue as unknown as TaskQueue;
   }
 
   #openPool(config: pg.PoolConfig): pg.Pool {

@@ -48,14 +48,12 @@ export abstract class QueueServer {
   /** A new object at each change: a check or a command that began in an older state changes nothing. */
   #state: LinkState = { name: 'starting', reason: 'it has not answered yet' };
   #started: () => void = () => undefined;
+  #queue: TaskQueue | undefined;
 
   constructor(readonly options: ResolvedBullMqOptions) {
     this.kind = options.server.kind;
     this.log = new BullMqLog(this.kind, options.fallback === 'in-process');
   }
-
-  /** BullMQ's queue; its commands fail at once without a connection. */
-  abstract readonly queue: TaskQueue;
 
   /** Creates a worker with connections of its own, which wait for the server as long as it takes. */
   abstract createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker;
@@ -63,14 +61,26 @@ export abstract class QueueServer {
   /** Returns why the server may lose what it has accepted. Rejects with why it accepts nothing. */
   abstract findWeaknesses(): Promise<readonly string[]>;
 
+  /** Creates BullMQ's queue; its commands fail at once without a connection. */
+  protected abstract createQueue(): TaskQueue;
+
   /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
   protected abstract connect(): void;
 
-  /** Rejects with why nothing can be written, in `answerTimeoutMs`. */
+  /** Rejects with why nothing can be written; each of its steps has a time limit. */
   protected abstract assertWritable(): Promise<void>;
 
   /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
   protected abstract disconnect(): Promise<void>;
+
+  get queue(): TaskQueue {
+    if (!this.#queue) {
+      this.#queue = this.createQueue();
+      // What the queue reports, the server notices by itself; without a listener it would end the process.
+      this.#queue.on('error', () => undefined);
+    }
+    return this.#queue;
+  }
 
   /** The reason why the server takes no tasks now; `undefined` if it takes them, as far as is known. */
   get unavailableBecause(): string | undefined {
@@ -111,10 +121,8 @@ export abstract class QueueServer {
 
   async close(): Promise<void> {
     this.#enter({ name: 'closed', reason: 'the application has closed' });
-    await endsWithin(
-      this.queue.close().catch(() => undefined),
-      CLOSE_MS,
-    );
+    const closed = this.#queue?.close().catch(() => undefined);
+    if (closed) await endsWithin(closed, CLOSE_MS);
     await this.disconnect();
   }
 

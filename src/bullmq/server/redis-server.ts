@@ -41,7 +41,6 @@ const waitForServer = {
 
 export class RedisServer extends QueueServer {
   readonly #client: Redis;
-  #queue: TaskQueue | undefined;
   #workerClient: Redis | undefined;
   #worker: JobWorker | undefined;
 
@@ -52,10 +51,6 @@ export class RedisServer extends QueueServer {
     super(options);
     this.#client = readAddress('connection', () => newClient(address.connection, failFast));
     this.#reportConnection();
-  }
-
-  get queue(): TaskQueue {
-    return (this.#queue ??= this.#openQueue());
   }
 
   createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker {
@@ -87,6 +82,14 @@ export class RedisServer extends QueueServer {
       throw new Error('it has reached its maxmemory, and refuses tasks. Raise it, or keep fewer finished ones');
     }
     return found;
+  }
+
+  protected createQueue(): TaskQueue {
+    // BullMQ would connect a client that has not begun to by itself, and give up for good if that fails.
+    this.connect();
+    const { prefix } = this.address;
+    // BullMQ's check of the version would be a command whose failure leaves the queue unusable for good.
+    return new Queue(this.options.queueName, { connection: this.#client, prefix, skipVersionCheck: true });
   }
 
   protected connect(): void {
@@ -138,21 +141,6 @@ export class RedisServer extends QueueServer {
       clearTimeout(silence);
       void this.check();
     });
-  }
-
-  #openQueue(): TaskQueue {
-    // BullMQ would connect a client that has not begun to by itself, and give up for good if that fails.
-    this.connect();
-    const { prefix } = this.address;
-    // Its check of the version would be a command whose failure leaves the queue unusable for good.
-    const queue: TaskQueue = new Queue(this.options.queueName, {
-      connection: this.#client,
-      prefix,
-      skipVersionCheck: true,
-    });
-    // The client's own listener hears the same.
-    queue.on('error', () => undefined);
-    return queue;
   }
 }
 
