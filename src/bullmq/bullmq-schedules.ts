@@ -5,8 +5,8 @@ import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { nonEmptyString, wholeNumber } from '../options/checks.js';
-import type { TaskDefinition } from '../tasks/define-task.js';
-import { checkPayload, copyPayload, payloadOf } from '../tasks/payload.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+import { payloadToSend } from '../named/payload.js';
 import { type BullMqTaskSettings, checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { failureReason } from './server/failure-reason.js';
 import { jobOptions } from './server/new-job.js';
@@ -37,17 +37,17 @@ export class BullMqSchedules {
     settings: Omit<BullMqTaskSettings, 'delay' | 'deduplication'> = {},
   ): Promise<void> {
     nonEmptyString('scheduleId', scheduleId);
-    const { name, options, bullmq } = definition;
-    const sent = copyPayload(payloadOf(name), payload, MAX_PAYLOAD_BYTES);
-    checkPayload(definition, sent);
+    const { name, options } = definition;
+    const sent = payloadToSend(definition, payload, MAX_PAYLOAD_BYTES);
     checkRepeat(repeat);
+    const { bullmq } = definition.settings;
     const own = {
       ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)),
       ...checkBullMqSettings('settings', settings),
     };
     // The worker gives each task of the schedule an id of its own.
     const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
-    const opts = jobOptions({ retry: options.retry, settings: own }, this.server.options);
+    const opts = jobOptions(options.retry, own, this.server.options);
     await this.#answered(scheduleId, (queue) => queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
   }
 

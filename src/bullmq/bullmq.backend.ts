@@ -1,5 +1,7 @@
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
-import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../tasks/task-backend.js';
+import type { BackendSettings } from '../contracts/backend-settings.js';
+import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../contracts/task-backend.js';
+import { checkAll } from '../options/checks.js';
 import { checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { failureReason } from './server/failure-reason.js';
 import { newJob } from './server/new-job.js';
@@ -35,20 +37,20 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     return this.server.unavailableBecause;
   }
 
-  override get runsHereInstead(): boolean {
-    return this.server.options.fallback === 'in-process';
+  override checkSettings(path: string, settings: BackendSettings): void {
+    checkAll<BackendSettings>(path, settings, { bullmq: checkBullMqSettings });
   }
 
-  checkSettings(path: string, settings: object): void {
-    checkBullMqSettings(path, settings);
+  override assertReady(): void {
+    if (this.server.options.fallback === undefined) this.server.assertAvailable('A task');
   }
 
-  assertReady(): void {
-    this.server.assertAvailable('A task');
-  }
-
-  async accept(batch: readonly EnqueuedTask[]): Promise<void> {
+  override async accept(batch: readonly EnqueuedTask[]): Promise<void> {
     if (batch.length === 0) return;
+    if (this.unavailableBecause !== undefined && this.server.options.fallback !== undefined) {
+      for (const task of batch) task.runHere();
+      return;
+    }
     const what = describeBatch(batch);
     this.server.assertAvailable(what);
     const jobs = batch.map((task) => newJob(task, this.server.options));
@@ -62,19 +64,19 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     }
   }
 
-  start(runner: NamedTaskRunner): void {
+  override start(runner: NamedTaskRunner): void {
     const { worker } = this.server.options;
     if (worker !== false && !this.#isPaused) this.#worker = new TaskWorker(this.server, runner, worker);
   }
 
-  stopTaking(): void {
+  override pause(): void {
     this.#isPaused = true;
     this.#worker?.pause();
   }
 
   /** Closes the worker, in `closeTimeoutMs` at most, then the connections. To be called after the drain. */
   async close(): Promise<void> {
-    this.stopTaking();
+    this.pause();
     await this.#worker?.close();
     await this.server.close();
   }

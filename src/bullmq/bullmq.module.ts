@@ -1,7 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
 import { group } from '../options/checks.js';
-import { TaskBackends } from '../tasks/task-backend.js';
+import { TaskBackend } from '../contracts/task-backend.js';
 import { BullMqBackend, BullMqTaskBackend } from './bullmq.backend.js';
 import {
   type BullMqModuleAsyncOptions,
@@ -29,6 +28,7 @@ import { QueueServer } from './server/queue-server.js';
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (options: BullMqOptions) => openServer(resolveBullMqOptions(options)),
     },
+    { provide: TaskBackend, useExisting: BullMqTaskBackend },
     {
       provide: BullMqTaskBackend,
       inject: [QueueServer],
@@ -57,7 +57,6 @@ export class BullMqBackgroundTasksModule
   constructor(
     @Inject(BullMqTaskBackend) private readonly backend: BullMqTaskBackend,
     @Inject(QueueServer) private readonly server: QueueServer,
-    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
   ) {
     super();
   }
@@ -65,7 +64,6 @@ export class BullMqBackgroundTasksModule
   /** Connects here and not earlier: an application that is never initialised is never closed. */
   async onModuleInit(): Promise<void> {
     await this.server.open();
-    this.moduleRef.get(TaskBackends, { strict: false }).use(this.backend);
   }
 
   /** Closes after every drain and every other hook: what those enqueued was accepted. */

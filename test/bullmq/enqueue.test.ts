@@ -20,7 +20,7 @@ describe.each(servers)('B29, B31 · accepting tasks on $kind', ({ prepare }) => 
     // The first one loads the script, or opens a connection.
     await durable.backend.accept([enqueued('send')]);
     // BullMQ writes this once for a queue, at the same time as the first task.
-    await until(async () => (await durable.backend.queue.getMeta()).version !== undefined);
+    await until('the queue is described', async () => (await durable.backend.queue.getMeta()).version !== undefined);
     const before = proxy.roundTrips;
 
     await durable.backend.accept(Array.from({ length: count }, () => enqueued('send')));

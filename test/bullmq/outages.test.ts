@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { BackendUnavailableError } from '../../src/errors/named-task-errors.js';
+import { BackendUnavailableError } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
@@ -18,7 +18,7 @@ describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) =
   it('is absent at boot: the application boots, refuses at once, and accepts once it is there', async () => {
     await server.stop();
     const durable = await startDurable({ server });
-    await until(() => durable.logs.errors.length > 0);
+    await until('an error is logged', () => durable.logs.errors.length > 0);
 
     const { medianMs, errors } = await refusals(durable, 100);
 
@@ -40,7 +40,7 @@ describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) =
     async (how) => {
       const durable = await running(server);
       await server[how]();
-      await until(() => durable.backend.unavailableBecause !== undefined);
+      await until('the server is known to be down', () => durable.backend.unavailableBecause !== undefined);
 
       const { medianMs, errors } = await refusals(durable, 100);
 
@@ -102,7 +102,7 @@ describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) =
     await runner.ran(1);
 
     await server.kill();
-    await until(() => durable.backend.unavailableBecause !== undefined);
+    await until('the server is known to be down', () => durable.backend.unavailableBecause !== undefined);
     await server.start();
     await untilReady(durable);
     await durable.backend.accept([enqueued('after')]);
@@ -122,7 +122,7 @@ describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) =
     await server.kill();
     onTestFinished(() => server.start());
 
-    durable.backend.stopTaking();
+    durable.backend.pause();
     const { ms, error } = await timed(() => durable.app.close());
 
     expect(error).toBeUndefined();
@@ -166,7 +166,10 @@ async function refusals({ backend }: DurableApp, count: number) {
 /** From now until a task is accepted. */
 async function usableAgainMs({ backend }: DurableApp): Promise<number> {
   const from = performance.now();
-  await until(async () => (await timed(() => backend.accept([enqueued('send')]))).error === undefined);
+  await until(
+    'a task is accepted',
+    async () => (await timed(() => backend.accept([enqueued('send')]))).error === undefined,
+  );
   return performance.now() - from;
 }
 

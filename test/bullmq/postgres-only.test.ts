@@ -21,7 +21,7 @@ describe('B32 · on PostgreSQL', () => {
       const { rows } = await client.query<{ pid: number }>(`SELECT pid ${others}`);
       return rows.length > 0 && rows.every(({ pid }) => !ended.some((one) => one.pid === pid));
     };
-    await until(isReplaced);
+    await until('the connections are replaced', isReplaced);
     await durable.backend.accept([enqueued('send')]);
 
     expect(ended.length).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { EnqueuedTask } from '../../tasks/task-backend.js';
+import type { ResolvedRetry } from '../../contracts/retry-options.js';
+import type { EnqueuedTask } from '../../contracts/task-backend.js';
 import type { BullMqTaskSettings } from '../options/bullmq-task-settings.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { retryToBullMq } from '../worker/retry-backoff.js';
@@ -8,15 +9,20 @@ import type { NewJob } from './queue-server.js';
 /** Makes the job of a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope } = task;
-  return { name: envelope.name, data: envelope, opts: { ...jobOptions(task, options), jobId: jobIdOf(task) } };
+  return {
+    name: envelope.name,
+    data: envelope,
+    opts: { ...jobOptions(task.retry, task.settings.bullmq, options), jobId: jobIdOf(task) },
+  };
 }
 
 /** Joins the options of the module, the definition and the call, each overruled by the next. */
 export function jobOptions(
-  { retry, settings }: Pick<EnqueuedTask, 'retry' | 'settings'>,
+  retry: ResolvedRetry | undefined,
+  settings: BullMqTaskSettings | undefined,
   { attempts, backoff }: ResolvedBullMqOptions,
 ) {
-  return { attempts, backoff, ...(retry && retryToBullMq(retry)), ...(settings as BullMqTaskSettings) };
+  return { attempts, backoff, ...(retry && retryToBullMq(retry)), ...settings };
 }
 
 /** Hashes the key, because BullMQ refuses colons and numbers, and with the name, because two tasks may share a key. */

@@ -1,6 +1,6 @@
 import type { BackoffOptions, JobsOptions } from 'bullmq';
 import { backoffMs } from '../../execution/backoff.js';
-import type { ResolvedRetry } from '../../options/task-options.js';
+import type { ResolvedRetry } from '../../contracts/retry-options.js';
 
 /** A type of backoff that only our workers know, for waits that BullMQ's own two types cannot express. */
 const OWN_TYPE = 'nestjs-background-tasks';

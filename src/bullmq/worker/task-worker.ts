@@ -1,7 +1,7 @@
 import { DelayedError, type KeepJobs, UnrecoverableError, WaitingError } from 'bullmq';
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
+import type { NamedTaskRunner } from '../../contracts/task-backend.js';
 import { endsWithin } from '../../execution/time-limit.js';
-import type { NamedTaskRunner } from '../../tasks/task-backend.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js';
 import type { JobWorker, JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
@@ -113,7 +113,7 @@ export class TaskWorker {
   }
 
   async #run(job: TaskJob, token: string, task: TaskEnvelope): Promise<void> {
-    const { report, isStopped } = await this.runner.run(task, {
+    const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => {
         // A value that is no JSON does not fail the task, nor does a server that is away.
@@ -121,7 +121,7 @@ export class TaskWorker {
       },
     });
     if (report.state === 'succeeded') return;
-    if (isStopped) {
+    if (interruptedByShutdown) {
       this.server.log.leftToOthers(task);
       return this.#leaveToOthers(job, token);
     }
