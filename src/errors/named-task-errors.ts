@@ -42,8 +42,8 @@ export class InvalidPayloadError extends BackgroundTasksError {
 }
 
 /**
- * `BACKEND_UNAVAILABLE`: the backend cannot accept tasks now. Answered with 503. What a frozen server
- * took all the same is withdrawn when it answers again, unless a worker has begun it by then.
+ * `BACKEND_UNAVAILABLE`: the backend takes no tasks now, or has not confirmed that it has these. Answered with 503.
+ * Tasks that are not confirmed may still run; the same idempotency key makes the retry the same task.
  */
 export class BackendUnavailableError extends UnavailableError {
   readonly code = 'BACKEND_UNAVAILABLE';

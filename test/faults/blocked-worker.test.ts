@@ -14,7 +14,7 @@ import type { TestServer } from '../support/test-server.js';
 const quick = { lockDurationMs: 200, stalledIntervalMs: 50 };
 
 describe.each(servers)(
-  'B31, B33 · a worker on $kind whose event loop stands still',
+  'B31, B33 · a worker on $kind whose event loop is blocked',
   { timeout: 60_000 },
   ({ prepare }) => {
     const server = useServer(prepare);
@@ -44,7 +44,7 @@ describe.each(servers)(
 
       const named = `"work" (id ${task.envelope.id})`;
       expect(child.journal.of('L')).toEqual([
-        expect.stringMatching(/^warn The event loop stood still for \d+\.\d s/),
+        expect.stringMatching(/^warn The event loop was blocked for \d+\.\d s/),
         expect.stringMatching(/^error Task .* lost its lock/),
       ]);
       expect(child.journal.of('L').every((line) => line.includes(named))).toBe(true);
@@ -82,7 +82,7 @@ describe.each(servers)(
       await backend.accept([enqueued('work')]);
       await until('the job has completed', async () => (await backend.queue.getCompletedCount()) === 1);
 
-      expect(logs.warnings.filter((line) => line.includes('stood still'))).toEqual([]);
+      expect(logs.warnings.filter((line) => line.includes('event loop was blocked'))).toEqual([]);
     });
   },
 );
@@ -101,7 +101,7 @@ describe('B33 · a worker on Redis', { timeout: 60_000 }, () => {
     const [failed] = await backend.queue.getFailed();
     expect(failed!.failedReason).toContain('stalled more than allowable limit');
     expect(runner.runs).toHaveLength(2);
-    expect(logs.warnings.filter((line) => line.includes('stood still'))).toHaveLength(2);
+    expect(logs.warnings.filter((line) => line.includes('event loop was blocked'))).toHaveLength(2);
     expect(logs.errors.filter((line) => line.includes(`(id ${task.envelope.id}) lost its lock`))).toHaveLength(2);
   });
 });
@@ -129,7 +129,7 @@ describe('B33 · a worker on Redis whose lock is taken away while its task waits
     await until('the job has completed', async () => (await backend.queue.getCompletedCount()) === 1);
 
     expect(logs.errors.filter(isLost)).toHaveLength(1);
-    expect(logs.warnings.filter((line) => line.includes('stood still'))).toEqual([]);
+    expect(logs.warnings.filter((line) => line.includes('event loop was blocked'))).toEqual([]);
   });
 });
 

@@ -2,8 +2,8 @@ import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
+import { BullMqTaskBackend } from '../../src/bullmq/bullmq.backend.js';
 import {
-  BullMqBackend,
   BullMqBackgroundTasksModule,
   type BullMqOptions,
   type BullMqTaskSettings,
@@ -69,7 +69,7 @@ export class RecordedRunner implements NamedTaskRunner {
 
 export interface DurableApp {
   readonly app: INestApplicationContext;
-  readonly backend: BullMqBackend;
+  readonly backend: BullMqTaskBackend;
   readonly logs: RecordedLogs;
   readonly queueName: string;
 }
@@ -103,7 +103,7 @@ export async function startDurable({
   const logs = new RecordedLogs();
   const app = await NestFactory.createApplicationContext(AppModule, { logger: logs, abortOnError: false });
   onTestFinished(() => app.close());
-  const backend = app.get(BullMqBackend);
+  const backend = app.get(BullMqTaskBackend);
   if (runner) backend.start(runner);
   return { app, backend, logs, queueName };
 }

@@ -2,6 +2,7 @@ import { TestRunner } from 'vitest';
 
 // Real ones, also in a test that moves the clock by hand.
 const { setTimeout, clearTimeout } = globalThis;
+const { now } = Date;
 
 /** The longest wait in a hook or in a test without a time limit. */
 const LONGEST_WAIT_MS = 50_000;
@@ -37,5 +38,5 @@ function timeLeftMs(): number {
   const test = TestRunner.getCurrentTest();
   const startedAt = test?.result?.startTime;
   if (startedAt === undefined || !test?.timeout) return LONGEST_WAIT_MS;
-  return Math.max(0, startedAt + test.timeout - Date.now() - MARGIN_MS);
+  return Math.max(0, startedAt + test.timeout - now() - MARGIN_MS);
 }

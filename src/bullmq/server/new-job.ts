@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { ResolvedRetry } from '../../contracts/retry-options.js';
 import type { EnqueuedTask } from '../../contracts/task-backend.js';
-import type { ResolvedBullMqOptions } from '../options/bullmq-options.js';
 import type { BullMqTaskSettings } from '../options/bullmq-task-settings.js';
-import type { NewJob } from './job-server.js';
+import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { retryToBullMq } from '../worker/retry-backoff.js';
+import type { NewJob } from './queue-server.js';
 
-/** What BullMQ is given for a task. */
+/** Makes the job of a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope } = task;
   return {
@@ -16,7 +16,7 @@ export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJ
   };
 }
 
-/** From what the module says to what the call says, each before the one that it overrules. */
+/** Joins the options of the module, the definition and the call, each overruled by the next. */
 export function jobOptions(
   retry: ResolvedRetry | undefined,
   settings: BullMqTaskSettings | undefined,
@@ -25,12 +25,8 @@ export function jobOptions(
   return { attempts, backoff, ...(retry && retryToBullMq(retry)), ...settings };
 }
 
-/** Hashed, for BullMQ refuses colons and numbers; with the name, for one key may serve tasks of two kinds. */
+/** Hashes the key, because BullMQ refuses colons and numbers, and with the name, because two tasks may share a key. */
 function jobIdOf({ envelope, idempotencyKey }: EnqueuedTask): string {
-  if (idempotencyKey !== undefined) return `k${sha256(`${envelope.name}\0${idempotencyKey}`)}`;
-  return `t${envelope.id}`;
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  if (idempotencyKey === undefined) return `t${envelope.id}`;
+  return `k${createHash('sha256').update(`${envelope.name}\0${idempotencyKey}`).digest('hex')}`;
 }
