@@ -27,14 +27,14 @@ export class ThreadCancelledError extends BackgroundTasksError {
   }
 }
 
-/** `THREAD_QUEUE_FULL`: all threads are busy and `maxQueue` calls wait already. Answered with 503. */
+/** `THREAD_QUEUE_FULL`: all threads are busy and `maxPending` calls wait already. Answered with 503. */
 export class ThreadQueueFullError extends UnavailableError {
   readonly code = 'THREAD_QUEUE_FULL';
 
-  constructor(name: string, maxQueue: number) {
+  constructor(name: string, maxPending: number) {
     super(
-      `Thread function "${name}" was refused: all threads are busy and ${maxQueue} calls are waiting already. ` +
-        'Raise maxQueue if memory and patience allow, or move the work to other machines.',
+      `Thread function "${name}" was refused: all threads are busy and ${maxPending} calls are waiting already. ` +
+        'Raise maxPending if memory and patience allow, or move the work to other machines.',
     );
   }
 }

@@ -25,11 +25,11 @@ export class ThreadPool {
 
   run(call: ThreadCall): void {
     if (call.isOver) return;
-    const { maxThreads, maxQueue, maxArgumentBytes } = this.options;
-    if (this.#running.size < maxThreads) {
+    const { maxRunning, maxPending, maxArgumentBytes } = this.options;
+    if (this.#running.size < maxRunning) {
       this.#begin(call);
-    } else if (this.#waiting.size >= maxQueue) {
-      call.fail(new ThreadQueueFullError(call.target.name, maxQueue));
+    } else if (this.#waiting.size >= maxPending) {
+      call.fail(new ThreadQueueFullError(call.target.name, maxPending));
     } else {
       try {
         checkThreadArguments(call.target.name, call.args, maxArgumentBytes);
@@ -96,7 +96,7 @@ export class ThreadPool {
 
   #piscina(): Piscina {
     if (this.#threads) return this.#threads;
-    const { maxThreads, idleTimeoutMs, resourceLimits } = this.options;
+    const { maxRunning: maxThreads, idleTimeoutMs, resourceLimits } = this.options;
     const threads = new Piscina({
       filename: new URL('./thread.js', import.meta.url).href,
       name: 'run',

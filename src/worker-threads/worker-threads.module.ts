@@ -8,10 +8,10 @@ import {
   type WorkerThreadsModuleOptions,
 } from './worker-threads-options.js';
 import {
-  type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
+  type WorkerThreadsModuleAsyncOptions,
 } from './worker-threads.module-definition.js';
 
 /**
@@ -32,7 +32,7 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync(options: WorkerThreadsModuleAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }
 

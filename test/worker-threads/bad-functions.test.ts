@@ -26,7 +26,7 @@ describe('B36 functions that take their thread with them', () => {
     'fail with a typed error in time, and lose none of the good ones among them',
     async () => {
       const { app } = await startThreads(
-        { maxThreads: 2, resourceLimits: { maxOldGenerationSizeMb: 32 } },
+        { maxRunning: 2, resourceLimits: { maxOldGenerationSizeMb: 32 } },
         { maxRunning: 2, concurrency: 1_000 },
       );
       const watch = new ThreadWatch();
@@ -85,7 +85,7 @@ describe('B36 functions that take their thread with them', () => {
   it.each(faults.filter(({ code }) => code))(
     'leaves a thread for the next call when it $name',
     async ({ name, code }) => {
-      await startThreads({ maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } });
+      await startThreads({ maxRunning: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } });
       const watch = new ThreadWatch();
       const begun = name === 'waits' ? nextThread() : undefined;
 
@@ -113,7 +113,7 @@ describe('B36 functions that take their thread with them', () => {
 
 describe('B36 what a function leaves running', () => {
   it('fails alone: the call that has its thread by then succeeds, and the log names who left it', async () => {
-    const { logs } = await startThreads({ maxThreads: 1 });
+    const { logs } = await startThreads({ maxRunning: 1 });
 
     expect(await inThread('leavesTimer')(5)).toBe('done');
     expect(await inThread('busy')(30)).toBe(30);
@@ -125,7 +125,7 @@ describe('B36 what a function leaves running', () => {
   });
 
   it('is replaced, thread and all, when it fails while nothing runs', async () => {
-    await startThreads({ maxThreads: 1 });
+    await startThreads({ maxRunning: 1 });
     const watch = new ThreadWatch();
     const threadId = (await inThread('whereAmI')()) as number;
 
@@ -138,7 +138,7 @@ describe('B36 what a function leaves running', () => {
 
 describe('B36 a thread that dies before it has begun the call', () => {
   it('is replaced, and the call knows nothing of it', async () => {
-    await startThreads({ maxThreads: 1 });
+    await startThreads({ maxRunning: 1 });
     const deaths = { left: 2 };
     const listener = (worker: { terminate(): Promise<number> }) => {
       if (deaths.left-- > 0) void worker.terminate();
@@ -153,7 +153,7 @@ describe('B36 a thread that dies before it has begun the call', () => {
   });
 
   it('is given up for the third', async () => {
-    await startThreads({ maxThreads: 2 });
+    await startThreads({ maxRunning: 2 });
     const listener = (worker: { terminate(): Promise<number> }) => void worker.terminate();
     process.on('worker', listener);
 
