@@ -26,10 +26,7 @@ export interface WorkerThreadsModuleOptions {
    * `THREAD_ARGUMENTS_TOO_LARGE`.
    */
   readonly maxArgumentBytes?: number;
-  /**
-   * Limits of each thread. @default Node's own. A thread that exceeds them ends with `THREAD_CRASHED`, and the
-   * process goes on.
-   */
+  /** Limits of each thread. @default Node's own. A call that exceeds them ends with `THREAD_CRASHED`. */
   readonly resourceLimits?: ThreadResourceLimits;
 }
 
@@ -40,17 +37,11 @@ export interface ThreadResourceLimits {
    * can exhaust the machine. If this is too low, calls end with `THREAD_CRASHED`.
    */
   readonly maxOldGenerationSizeMb?: number;
-  /**
-   * Megabytes of new objects. @default Node's own. Too little slows a thread down; too much adds to the memory of each
-   * thread.
-   */
+  /** Megabytes of new objects. @default Node's own. Too few slow a thread down; too many cost memory in each thread. */
   readonly maxYoungGenerationSizeMb?: number;
-  /** Megabytes of generated machine code. @default Node's own. With too little the thread cannot start. */
+  /** Megabytes of generated machine code. @default Node's own. With too few the thread cannot start. */
   readonly codeRangeSizeMb?: number;
-  /**
-   * Megabytes of stack. @default 4. With too little, deep recursion ends with a RangeError; too much crashes the
-   * process.
-   */
+  /** Megabytes of stack. @default 4. With too few, deep recursion is a RangeError; too many crash the process. */
   readonly stackSizeMb?: number;
 }
 

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BackgroundTask, TaskScopes } from '../../src/index.js';
 import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';
@@ -109,19 +109,33 @@ describe('B36 functions that take their thread with them', () => {
     });
     await expect(inThread('exits')()).rejects.toThrow('it exited with code 3');
   });
+
+  it('is a failure also when nobody caught null', async () => {
+    await startThreads();
+
+    await expect(inThread('throwsNullInTimer')()).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  });
 });
 
 describe('B36 what a function leaves running', () => {
-  it('fails alone: the call that has its thread by then succeeds, and the log names who left it', async () => {
+  it.each(['busy', 'pause'])('fails alone: a %s call that has its thread by then succeeds', async (name) => {
     const { logs } = await startThreads({ maxRunning: 1 });
+    const threadId = await inThread('whereAmI')();
 
     expect(await inThread('leavesTimer')(5)).toBe('done');
-    expect(await inThread('busy')(30)).toBe(30);
+    expect(await inThread(name)(30)).toBe(30);
     expect(await inThread('add')(1, 2)).toBe(3);
+    expect(await inThread('whereAmI')()).not.toBe(threadId);
 
     expect(logs.errors).toEqual([
       expect.stringMatching(/^Thread function "leavesTimer" left something running[^]*RangeError: left alone/),
     ]);
+  });
+
+  it('does not take the answer of its call with it when it fails right after that', async () => {
+    await startThreads({ maxRunning: 1 });
+
+    for (let call = 0; call < 20; call++) expect(await inThread('leavesDueTimer')()).toBe('done');
   });
 
   it('is replaced, thread and all, when it fails while nothing runs', async () => {
@@ -139,17 +153,20 @@ describe('B36 what a function leaves running', () => {
 describe('B36 a thread that dies before it has begun the call', () => {
   it('is replaced, and the call knows nothing of it', async () => {
     await startThreads({ maxRunning: 1 });
-    const deaths = { left: 2 };
+    const watch = new ThreadWatch();
+    const deaths = { left: 0 };
     const listener = (worker: { terminate(): Promise<number> }) => {
       if (deaths.left-- > 0) void worker.terminate();
     };
     process.on('worker', listener);
+    onTestFinished(() => void process.off('worker', listener));
 
-    const sum = await inThread('add')(1, 2);
-    process.off('worker', listener);
-
-    expect(sum).toBe(3);
-    expect(deaths.left).toBeLessThan(0);
+    for (let round = 0; round < 2; round++) {
+      deaths.left = 2;
+      const threadId = (await inThread('whereAmI')()) as number;
+      expect(deaths.left).toBeLessThan(0);
+      await watch.terminate(threadId);
+    }
   });
 
   it('is given up for the third', async () => {

@@ -70,12 +70,12 @@ describe('B37 the options of WorkerThreadsModule', () => {
   });
 
   it.each([
-    { isGlobal: undefined, global: true },
-    { isGlobal: true, global: true },
-    { isGlobal: false, global: false },
-  ])('make the module global unless isGlobal is false: $isGlobal', ({ isGlobal, global }) => {
-    expect(WorkerThreadsModule.forRoot({ isGlobal })).toMatchObject({ global });
-    expect(WorkerThreadsModule.forRootAsync({ isGlobal, useFactory: () => ({}) })).toMatchObject({ global });
+    { extras: {}, global: true },
+    { extras: { isGlobal: true }, global: true },
+    { extras: { isGlobal: false }, global: false },
+  ])('make the module global unless isGlobal is false: $extras', ({ extras, global }) => {
+    expect(WorkerThreadsModule.forRoot(extras)).toMatchObject({ global });
+    expect(WorkerThreadsModule.forRootAsync({ ...extras, useFactory: () => ({}) })).toMatchObject({ global });
   });
 
   it('may be left out', async () => {
