@@ -1,7 +1,7 @@
 import { DefaultSerializer } from 'node:v8';
 import { describeKind } from '../errors/describe-value.js';
+import { isCloneable } from './packed-error.js';
 import { ThreadArgumentsTooLargeError, ThreadValueNotCloneableError } from './thread-errors.js';
-import { isCloneable } from './thread-protocol.js';
 
 /**
  * Serializes the arguments of a call. Structured clone would not tell the size, would turn a Buffer into a Uint8Array

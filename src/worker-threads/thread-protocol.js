@@ -1,5 +1,6 @@
 // The messages between the main thread and the others. Plain JavaScript, because Node loads it in a thread as it is.
-import { serialize } from 'node:v8';
+
+/** @import { PackedError } from './packed-error.js' */
 
 /**
  * A request to run one call.
@@ -26,18 +27,6 @@ export const ANSWERED = 2;
  */
 
 /**
- * A thrown value as plain data. An error is a copy without its own class, and its members stand beside it: those that
- * can be copied.
- *
- * @typedef {{ readonly value: unknown, readonly error?: undefined } | {
- *   readonly error: Error,
- *   readonly name: string,
- *   readonly members: Record<string, unknown>,
- *   readonly cause?: PackedError
- * }} PackedError
- */
-
-/**
  * An uncaught error that the running call did not cause.
  *
  * @typedef {object} StrayError
@@ -47,13 +36,3 @@ export const ANSWERED = 2;
 
 /** The member of a message that holds a {@link StrayError}. Functions may send messages of their own. */
 export const STRAY_ERROR = 'nestjs-background-tasks:stray-error';
-
-/** @param {unknown} value */
-export function isCloneable(value) {
-  try {
-    serialize(value);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -110,10 +110,13 @@ describe('B36 functions that take their thread with them', () => {
     await expect(inThread('exits')()).rejects.toThrow('it exited with code 3');
   });
 
-  it('is a failure also when nobody caught null', async () => {
+  it.each([
+    { name: 'throwsNullInTimer', message: 'null or undefined was thrown' },
+    { name: 'throwsCircleInTimer', message: 'its own cause' },
+  ])('fail also when Node or piscina cannot carry the error: $name', async ({ name, message }) => {
     await startThreads();
 
-    await expect(inThread('throwsNullInTimer')()).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+    await expect(inThread(name)()).rejects.toMatchObject({ code: 'THREAD_CRASHED', cause: { message } });
   });
 });
 
