@@ -88,7 +88,7 @@ export class Disposables {
    */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
-    if (this.#entries.some(({ construction }) => construction)) await this.#constructionEnded();
+    if (this.#entries.some(({ construction }) => construction !== undefined)) await this.#constructionEnded();
     for (const entry of dependentsFirst(this.#entries.splice(0))) {
       try {
         await this.#dispose(entry, outcome);

@@ -74,7 +74,7 @@ export async function resolveDependency(
   contextId: ContextId,
 ): Promise<unknown> {
   // By then the injector knows that `dependent` is under construction, and does not begin it again in a circle.
-  await undefined;
+  await Promise.resolve();
   const { injector } = moduleRefOf(dependent) as unknown as { readonly injector: Injector };
   const [value] = (await injector.loadCtorMetadata([dependency], contextId, dependent)) as unknown[];
   return value;

@@ -105,7 +105,7 @@ describe.each(platforms)('B22 what only the injector can give a resource on $nam
     const made: RecordingBackgroundTasks[] = [];
     const { app, url } = await startApp(platform, {
       controllers: [AcquiringTasksController, InjectingTasksController],
-      providers: [tasked],
+      providers: [withTask],
       override: (builder) =>
         builder.overrideProvider(BackgroundTasks).useFactory({
           factory: () => {
@@ -236,7 +236,7 @@ const right = resource('right', [Transient], (transient) => transient);
 const both = resource('both', ['left', 'right'], (...inner) => inner);
 const ofTenant = resource('of tenant', [Tenant], (tenant: Tenant) => tenant.number);
 const within = resource('within', [Ping], (ping: Ping) => ping);
-const tasked = resource('tasked', [BackgroundTasks], (tasks: BackgroundTasks) => tasks.addTask(() => undefined));
+const withTask = resource('tasked', [BackgroundTasks], (tasks: BackgroundTasks) => tasks.addTask(() => undefined));
 const open = resource('open', [], () => 'open');
 const broken = resource('broken', ['open', 'broken input', Transient], () => 'never');
 const lookup = resource(
