@@ -6,17 +6,17 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasksModule } from '../../src/index.js';
 import { platforms } from '../support/platforms.js';
 
-describe.each(platforms)('an adapter that is made otherwise on $name', ({ name, adapter }) => {
+describe.each(platforms)('an adapter that is made otherwise on $name', (platform) => {
   it.each(['reply', 'render', 'redirect', 'createMiddlewareFactory', 'get', 'search'])(
     'stops the start-up where it has no %s(), and names it',
     async (method) => {
-      const changed = Object.assign(adapter(), { [method]: undefined });
+      const changed = Object.assign(platform.adapter(), { [method]: undefined });
 
       const module = await Test.createTestingModule({ imports: [BackgroundTasksModule.forRoot()] }).compile();
       const starting = module.createNestApplication(changed).init();
 
       await expect(starting).rejects.toMatchObject({ code: 'UNSUPPORTED_NEST' });
-      await expect(starting).rejects.toThrow(`${name}Adapter.${method}()`);
+      await expect(starting).rejects.toThrow(`${platform.name}Adapter.${method}()`);
     },
   );
 });
