@@ -88,7 +88,7 @@ export class Disposables {
    */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
-    if (this.#entries.some(({ construction }) => construction !== undefined)) await this.#constructionEnded();
+    if (this.#entries.some((entry) => entry.construction !== undefined)) await this.#constructionEnded();
     for (const entry of dependentsFirst(this.#entries.splice(0))) {
       try {
         await this.#dispose(entry, outcome);
@@ -100,7 +100,7 @@ export class Disposables {
   }
 
   #track(entry: Entry): void {
-    // Disposers run in the async context of the request's first resource, not in that of the event that ended the response.
+    // Disposers run in the async context of the request's first resource. The event that ended the response has another.
     this.#context ??= new AsyncResource('RequestDisposal', { requireManualDestroy: true });
     this.#entries.push(entry);
   }

@@ -120,9 +120,8 @@ function assertSound(
   seen = new Set<InstanceWrapper>(),
 ): void {
   for (const dependency of injectedBy(path.at(-1)!)) {
-    // Classes that name each other with forwardRef get one another's placeholder; a factory has none to give.
-    if (dependency === path[0] && !path.some((each) => each.forwardRef && isConstructed(each)))
-      throw new ResourceCircleError([...path, dependency].map(({ name }) => String(name)));
+    // A class in a circle can be given before it is built, as forwardRef() does. What a factory makes cannot.
+    if (dependency === path[0]) throw new ResourceCircleError([...path, dependency].map(({ name }) => String(name)));
     if (seen.has(dependency)) continue;
     seen.add(dependency);
     const other = resourceDefinitionOf(dependency.metatype);

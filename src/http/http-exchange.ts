@@ -18,7 +18,7 @@ import { onResponseOver } from './response-over.js';
 import type { SendSnapshot } from './stalled-responses.js';
 
 /**
- * One request and its response. It opens the request's scope, and says when the scope may run its tasks.
+ * One request and its response. It opens the scope of the request, and ends it when its tasks may run.
  *
  * - **untouched**: nothing of ours is in use. The exchange costs one small object. It only notes the routes,
  *   middleware and exception filters that begin.
@@ -38,7 +38,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
   isSentByNest = true;
   /** Fastify's wrapping of the request, once there is one. */
   framedRequest: object | undefined;
-  /** Dropped once the exchange is over: Nest's own tables keep the request, and so this, alive through two collections. */
+  /** Dropped when the exchange is over: Nest's own tables keep the request, and so this, through two collections. */
   #response: RawResponse | undefined;
   #scope: RequestScope | undefined;
   /** The routes, middleware and filters that began while the exchange was untouched. */
@@ -129,7 +129,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
   /** Called when the handler chain has its result. Returns what the response has to wait for, if anything. */
   beforeSending(): Promise<void> | undefined {
     if (!this.#scope) return undefined;
-    // On Fastify the route settles when the result has arrived, and a client that stops reading can put that off for ever.
+    // On Fastify the route settles when the result has arrived: a client that stops reading puts that off for ever.
     if (!this.#isResponseOver) this.#watchClient();
     return this.#scope.beforeResponse();
   }

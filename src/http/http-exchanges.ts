@@ -10,7 +10,7 @@ import type { HandlerResources } from './handler-resources.js';
 import { exchangeOf, HttpExchange } from './http-exchange.js';
 import { StalledResponses } from './stalled-responses.js';
 
-/** The exchanges of an application: begins one for each request, and tells it what the adapter does with it. */
+/** Begins an exchange for each request of an application, and passes on to it what the adapter does. */
 export class HttpExchanges implements AdapterHooks {
   readonly stalledResponses: StalledResponses;
   readonly #isOnExpress: boolean;
@@ -79,14 +79,14 @@ export class HttpExchanges implements AdapterHooks {
   }
 }
 
-/** Tells an exchange of an error that is about to be answered. */
+/** Passes an error that is about to be answered to its exchange. */
 export function onException(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
   const exchange = exchangeOf(host.getArgByIndex(0));
   if (exchange) exchange.fail(error, host, answer);
   else answer(error);
 }
 
-/** Tells an exchange of an async exception filter that has begun. */
+/** Passes an async exception filter that has begun to its exchange. */
 export function onFilter(filter: Promise<unknown>, host: ArgumentsHost): void {
   exchangeOf(host.getArgByIndex(0))?.trackRoute(filter);
 }

@@ -24,7 +24,7 @@ export function onResponseOver(request: RawRequest, response: RawResponse, over:
   };
   // Node also emits `finish` for bytes that were queued when the connection broke.
   const finished = () => once(isHttp2(response) ? isReset(request, response) : isBroken(request.socket));
-  // The response itself does not tell: a handler that ends it after the client has left makes it look finished.
+  // The response does not show it: a handler that ends it after the client has left makes it look finished.
   const closed = () => once(isHttp2(response) ? isReset(request, response) : true);
   response.on('finish', finished);
   response.on('close', closed);

@@ -2,7 +2,7 @@ import { UnorderedList } from '../execution/unordered-list.js';
 import type { HttpExchange } from './http-exchange.js';
 import { sendProgress } from './send-progress.js';
 
-/** How far the sending of a response had come, and since when, in milliseconds. */
+/** The state of the sending of a response, and the time, in milliseconds, since when it is the same. */
 export interface SendSnapshot {
   readonly sent: number;
   readonly since: number;

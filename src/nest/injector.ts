@@ -73,8 +73,6 @@ export async function resolveDependency(
   dependent: InstanceWrapper,
   contextId: ContextId,
 ): Promise<unknown> {
-  // By then the injector knows that `dependent` is under construction, and does not begin it again in a circle.
-  await Promise.resolve();
   const { injector } = moduleRefOf(dependent) as unknown as { readonly injector: Injector };
   const [value] = (await injector.loadCtorMetadata([dependency], contextId, dependent)) as unknown[];
   return value;

@@ -1,4 +1,4 @@
-import { Controller, forwardRef, Get, Inject, Injectable, Module, Optional, Scope } from '@nestjs/common';
+import { Controller, forwardRef, Get, Inject, Injectable, Module, Scope } from '@nestjs/common';
 import {
   type ContextId,
   ContextIdFactory,
@@ -14,159 +14,155 @@ import { BackgroundTasks, BackgroundTasksModule, provideResource, Resource, Task
 import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
 import { useTimeline } from '../support/timeline.js';
-import { platforms, startApp } from '../support/platforms.js';
+import { type AppSettings, type Platform, platforms, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
 
 const timeline = useTimeline();
+const ways = ['acquired', 'injected'];
 
 describe.each(platforms)('B22 what only the injector can give a resource on $name', (platform) => {
-  const visit = async (path: string, headers = {}, ...more: Parameters<typeof startApp>[1][]) => {
-    const { app, url } = await startApp(platform, {
-      controllers: [AcquiringController, InjectingController, InjectingLookupController],
-      providers: [Transient, Own, left, right, both, lookup],
-      ...more[0],
-    });
-    const { body } = await fetchText(url + path, { headers });
-    await settled(app);
-    return { body, app, url };
-  };
+  it.each(ways)('is a transient of its own for each: %s', async (way) => {
+    const visit = await visitor(platform, 'both', { providers: pair });
 
-  it.each(['/acquired', '/injected'])('gives each resource a transient of its own: %s', async (path) => {
-    const { body } = await visit(path);
+    const body = await visit(way);
 
     expect(body).toBe('different');
     expect(timeline.events).toEqual(['both closed', 'right closed', 'left closed', 'transient', 'transient']);
   });
 
-  it.each(['/acquired', '/injected'])(
-    'gives a ModuleRef that resolves what belongs to the request: %s',
-    async (path) => {
-      const { body } = await visit(`${path}/lookup`, { 'x-user': 'ada' });
+  it.each(ways)('is a ModuleRef that resolves what belongs to the request: %s', async (way) => {
+    const visit = await visitor(platform, 'lookup', { providers: [Own, lookup] });
 
-      expect(body).toBe('ada, the request’s own');
-      expect(timeline.events).toEqual(['lookup closed', 'own of ada']);
-    },
-  );
+    const body = await visit(way, { 'x-user': 'ada' });
 
-  it.each(['/acquired', '/injected'])('shares a durable provider between requests: %s', async (path) => {
+    expect(body).toBe('ada, the request’s own');
+    expect(timeline.events).toEqual(['lookup closed', 'own of ada']);
+  });
+
+  it.each(ways)('is a durable provider that requests share: %s', async (way) => {
     applyTenantStrategy();
-    const { app, url } = await startApp(platform, {
-      controllers: [AcquiringTenantController, InjectingTenantController],
-      providers: [Tenant, ofTenant],
-    });
+    const visit = await visitor(platform, 'of tenant', { providers: [Tenant, ofTenant] });
 
-    const numbers = [];
-    for (const tenant of ['a', 'b', 'a']) {
-      const { body } = await fetchText(`${url}${path}/tenant`, { headers: { 'x-tenant': tenant } });
-      numbers.push(body);
-    }
-    await settled(app);
+    const first = await visit(way, { 'x-tenant': 'a' });
+    const other = await visit(way, { 'x-tenant': 'b' });
+    const again = await visit(way, { 'x-tenant': 'a' });
 
-    expect(numbers[0]).toBe(numbers[2]);
-    expect(numbers[0]).not.toBe(numbers[1]);
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
     expect(timeline.events).toEqual(['of tenant closed', 'of tenant closed', 'of tenant closed']);
   });
 
-  it.each(['/acquired', '/injected'])('gives it to a resource that two modules provide: %s', async (path) => {
-    @Module({ providers: [Transient, Own, left], exports: ['left'] })
+  it.each(ways)('is found where two modules provide the resource: %s', async (way) => {
+    @Module({ providers: [Transient, left], exports: ['left'] })
     class OtherModule {}
+    const visit = await visitor(platform, 'both', { imports: [OtherModule], providers: pair });
 
-    const { body } = await visit(path, {}, { imports: [OtherModule] });
+    const body = await visit(way);
 
     expect(body).toBe('different');
   });
 
-  it.each(['/acquired', '/injected'])('gives it the other half of a circle of classes: %s', async (path) => {
-    const { app, url } = await startApp(platform, {
-      controllers: [AcquiringCircleController, InjectingCircleController],
-      providers: [Ping, Pong, within],
-    });
+  it.each(ways)('is a class of a circle: %s', async (way) => {
+    const visit = await visitor(platform, 'within', { providers: [Ping, Pong, within] });
 
-    const { body } = await fetchText(`${url}${path}/circle`);
-    await settled(app);
+    const body = await visit(way);
 
     expect(body).toBe('ping pong ping');
-    expect(timeline.events).toContain('within closed');
+    expect(timeline.events).toEqual(['within closed']);
   });
 
-  it('gives it the placeholder of a class that injects the resource in its turn', async () => {
-    const { app, url } = await startApp(platform, {
-      controllers: [AcquiringCircleController],
-      providers: [Ping, Pong, { provide: 'third', useExisting: 'within' }, within],
-    });
-
-    const { body } = await fetchText(`${url}/acquired/circle`);
-    await settled(app);
-
-    expect(body).toBe('ping pong ping');
-  });
-
-  it.each(['/acquired', '/injected'])('gives it what a test puts in the place of BackgroundTasks: %s', async (path) => {
+  it.each(ways)('B25 is what a test puts in the place of BackgroundTasks: %s', async (way) => {
     const made: RecordingBackgroundTasks[] = [];
-    const { app, url } = await startApp(platform, {
-      controllers: [AcquiringTasksController, InjectingTasksController],
-      providers: [withTask],
-      override: (builder) =>
-        builder.overrideProvider(BackgroundTasks).useFactory({
-          factory: () => {
-            made.push(new RecordingBackgroundTasks());
-            return made.at(-1);
-          },
-        }),
+    const factory = () => {
+      const tasks = new RecordingBackgroundTasks();
+      made.push(tasks);
+      return tasks;
+    };
+    const visit = await visitor(platform, 'adding', {
+      providers: [adding],
+      override: (builder) => builder.overrideProvider(BackgroundTasks).useFactory({ factory }),
     });
 
-    await fetchText(`${url}${path}/tasks`);
-    await settled(app);
+    await visit(way);
 
     expect(made.map(({ added }) => added.length)).toEqual([1]);
   });
 
-  it('fails the request with the error of a dependency, and disposes of the others', async () => {
-    const { app, url } = await startApp(platform, {
-      controllers: [BrokenController],
-      providers: [broken, { provide: 'broken input', scope: Scope.REQUEST, useFactory: failing }, open, Transient],
-    });
+  it.each(ways)('fails the request when it cannot be built, and the others are disposed of: %s', async (way) => {
+    const input = { provide: 'input', scope: Scope.REQUEST, useFactory: failing };
+    const visit = await visitor(platform, 'broken', { providers: [...pair, input, broken] });
 
-    const { status } = await fetchText(`${url}/broken`);
-    await settled(app);
+    const body = await visit(way);
 
-    expect(status).toBe(500);
-    expect(timeline.events.toSorted()).toEqual(['open closed', 'transient']);
+    expect(JSON.parse(body)).toMatchObject({ statusCode: 500 });
+    expect(timeline.events.toSorted()).toEqual(['left closed', 'transient', 'transient']);
   });
 });
 
 describe('B22 what only the injector can give a resource without a server', () => {
   it('reaches a unit of work', async () => {
-    const { app } = await startContext({ providers: [Transient, Own, left, right, both] });
+    const { app } = await startContext({ providers: pair });
 
-    await expect(app.get(TaskScopes).run(isDifferent)).resolves.toBe(true);
+    await expect(app.get(TaskScopes).run(compareBoth)).resolves.toBe('different');
     expect(timeline.events).toEqual(['both closed', 'right closed', 'left closed', 'transient', 'transient']);
   });
 
   it('reaches a unit of work of an application that was never initialised', async () => {
-    const module = await Test.createTestingModule({
-      imports: [BackgroundTasksModule.forRoot()],
-      providers: [Transient, Own, left, right, both],
-    }).compile();
+    const imports = [BackgroundTasksModule.forRoot()];
+    const module = await Test.createTestingModule({ imports, providers: pair }).compile();
     onTestFinished(() => module.close());
 
-    await expect(module.get(TaskScopes).run(isDifferent)).resolves.toBe(true);
+    await expect(module.get(TaskScopes).run(compareBoth)).resolves.toBe('different');
   });
 
   it('reaches a resource of a module that is loaded later', async () => {
-    @Module({ providers: [Transient, Own, left, right, both] })
+    @Module({ providers: pair })
     class LateModule {}
     const { app } = await startContext({});
     await app.get(LazyModuleLoader).load(() => LateModule);
 
-    await expect(app.get(TaskScopes).run(isDifferent)).resolves.toBe(true);
+    await expect(app.get(TaskScopes).run(compareBoth)).resolves.toBe('different');
     expect(timeline.events).toEqual(['both closed', 'right closed', 'left closed', 'transient', 'transient']);
   });
 });
 
-async function isDifferent({ resolve }: { resolve: (token: string) => Promise<unknown> }): Promise<boolean> {
-  const [one, other] = (await resolve('both')) as [Transient, Transient];
-  return one instanceof Transient && other instanceof Transient && one !== other;
+/** Starts an application with two controllers, one of which acquires the resource while the other injects it. */
+async function visitor(platform: Platform, token: string, settings: AppSettings) {
+  @Controller('acquired')
+  class AcquiringController {
+    @Get()
+    get(@Resource(token) value: unknown) {
+      return show(value);
+    }
+  }
+  @Controller('injected')
+  class InjectingController {
+    constructor(@Inject(token) private readonly value: unknown) {}
+    @Get()
+    get() {
+      return show(this.value);
+    }
+  }
+  const { app, url } = await startApp(platform, {
+    ...settings,
+    controllers: [AcquiringController, InjectingController],
+  });
+  return async (way: string, headers: Record<string, string> = {}) => {
+    const { body } = await fetchText(`${url}/${way}`, { headers });
+    await settled(app);
+    return body;
+  };
+}
+
+function show(value: unknown): string {
+  if (value instanceof Ping) return [value.name, value.pong.name, value.pong.ping?.name].join(' ');
+  if (!Array.isArray(value)) return String(value);
+  const [one, other] = value as unknown[];
+  return one instanceof Transient && one !== other ? 'different' : 'the same';
+}
+
+async function compareBoth({ resolve }: { resolve: (token: string) => Promise<unknown> }): Promise<string> {
+  return show(await resolve('both'));
 }
 
 async function failing() {
@@ -199,7 +195,7 @@ class Tenant implements Disposable {
   }
 }
 
-/** An interface, as the class of the other half does not exist yet where it is named. */
+/** A class cannot name the type of a property by a class that stands below it. */
 interface Half {
   readonly name: string;
   readonly ping?: Half;
@@ -214,7 +210,6 @@ class Ping {
 @Injectable({ scope: Scope.REQUEST })
 class Pong {
   @Inject(forwardRef(() => Ping)) readonly ping!: Half;
-  @Inject('third') @Optional() readonly third: unknown;
   readonly name = 'pong';
 }
 
@@ -234,11 +229,11 @@ const resource = (provide: string, inject: unknown[], value: (...inject: never[]
 const left = resource('left', [Transient], (transient) => transient);
 const right = resource('right', [Transient], (transient) => transient);
 const both = resource('both', ['left', 'right'], (...inner) => inner);
+const pair = [Transient, left, right, both];
 const ofTenant = resource('of tenant', [Tenant], (tenant: Tenant) => tenant.number);
 const within = resource('within', [Ping], (ping: Ping) => ping);
-const withTask = resource('tasked', [BackgroundTasks], (tasks: BackgroundTasks) => tasks.addTask(() => undefined));
-const open = resource('open', [], () => 'open');
-const broken = resource('broken', ['open', 'broken input', Transient], () => 'never');
+const adding = resource('adding', [BackgroundTasks], (tasks: BackgroundTasks) => tasks.addTask(() => undefined));
+const broken = resource('broken', ['left', 'input', Transient], () => 'never');
 const lookup = resource(
   'lookup',
   [ModuleRef, REQUEST, Own],
@@ -247,103 +242,6 @@ const lookup = resource(
     return `${found.request.headers['x-user']}, ${found === own ? 'the request’s own' : 'another'}`;
   },
 );
-
-const compare = ([one, other]: unknown[]) => (one === other ? 'the same' : 'different');
-
-@Controller('acquired')
-class AcquiringController {
-  @Get()
-  get(@Resource('both') pair: unknown[]) {
-    return compare(pair);
-  }
-
-  @Get('lookup')
-  lookup(@Resource('lookup') found: unknown) {
-    return found;
-  }
-}
-
-@Controller('injected')
-class InjectingController {
-  constructor(@Inject('both') private readonly pair: unknown[]) {}
-
-  @Get()
-  get() {
-    return compare(this.pair);
-  }
-}
-
-@Controller('injected/lookup')
-class InjectingLookupController {
-  constructor(@Inject('lookup') private readonly found: unknown) {}
-
-  @Get()
-  get() {
-    return this.found;
-  }
-}
-
-@Controller('acquired/tenant')
-class AcquiringTenantController {
-  @Get()
-  get(@Resource('of tenant') number: number) {
-    return String(number);
-  }
-}
-
-@Controller('injected/tenant')
-class InjectingTenantController {
-  constructor(@Inject('of tenant') private readonly number: number) {}
-
-  @Get()
-  get() {
-    return String(this.number);
-  }
-}
-
-@Controller('acquired/circle')
-class AcquiringCircleController {
-  @Get()
-  get(@Resource('within') ping: Ping) {
-    return [ping.name, ping.pong.name, ping.pong.ping?.name].join(' ');
-  }
-}
-
-@Controller('injected/circle')
-class InjectingCircleController {
-  constructor(@Inject('within') private readonly ping: Ping) {}
-
-  @Get()
-  get() {
-    return [this.ping.name, this.ping.pong.name, this.ping.pong.ping?.name].join(' ');
-  }
-}
-
-@Controller('acquired/tasks')
-class AcquiringTasksController {
-  @Get()
-  get(@Resource('tasked') _tasked: unknown) {
-    return 'ok';
-  }
-}
-
-@Controller('injected/tasks')
-class InjectingTasksController {
-  constructor(@Inject('tasked') readonly tasked: unknown) {}
-
-  @Get()
-  get() {
-    return 'ok';
-  }
-}
-
-@Controller('broken')
-class BrokenController {
-  @Get()
-  get(@Resource('broken') _broken: unknown) {
-    return 'never';
-  }
-}
 
 /** Gives each tenant a context of its own. */
 function applyTenantStrategy(): void {

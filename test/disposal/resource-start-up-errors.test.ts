@@ -80,19 +80,31 @@ describe.each(platforms)('B22 mistakes that stop the start-up on $name', (platfo
     await expect(starting).rejects.toMatchObject({ code: 'RESOURCE_RELEASE_ORDER' });
   });
 
-  it.each(['directly', 'through a class'])(
-    'refuses a resource that depends on itself %s, and shows how',
-    async (way) => {
+  it.each(['another resource', 'a class', 'classes that forwardRef() joins'])(
+    'refuses a resource that depends on itself through %s, and shows the way',
+    async (name) => {
       @Injectable({ scope: Scope.REQUEST })
       class Repository {
         constructor(@Inject('first') readonly first: unknown) {}
       }
-      const through =
-        way === 'directly' ? lasting('second', ['first']) : { provide: 'second', useExisting: Repository };
-      const starting = start(platform, { providers: [lasting('first', ['second']), through, Repository] });
+      @Injectable({ scope: Scope.REQUEST })
+      class Left {
+        @Inject(forwardRef(() => Right)) readonly right!: unknown;
+      }
+      @Injectable({ scope: Scope.REQUEST })
+      class Right {
+        @Inject(forwardRef(() => Left)) readonly left!: unknown;
+        @Inject('first') readonly first!: unknown;
+      }
+      const second = {
+        'another resource': lasting('second', ['first']),
+        'a class': { provide: 'second', useClass: Repository, scope: Scope.REQUEST },
+        'classes that forwardRef() joins': { provide: 'second', useExisting: Left },
+      }[name]!;
+      const starting = start(platform, { providers: [lasting('first', ['second']), second, Left, Right] });
 
       await expect(starting).rejects.toMatchObject({ code: 'RESOURCE_CIRCLE' });
-      await expect(starting).rejects.toThrow(/depends on itself: .* → .*/);
+      await expect(starting).rejects.toThrow(/depends on itself: (.+) → .+ → \1\./);
     },
   );
 
