@@ -55,11 +55,14 @@ process.on('uncaughtException', (/** @type {unknown} */ error) => {
   }
   parentPort?.postMessage({ [STRAY_ERROR]: { leftBy: owner?.name, error: packed } });
   isRetired = true;
-  if (current) return;
-  // The exit would overtake the answer of the last call (test "does not take the answer of its call with it").
+  if (!current) setImmediate(exitAfterAnswer);
+});
+
+/** Waits until the answer of the last call has arrived (test "does not take the answer of its call with it"). */
+function exitAfterAnswer() {
   if (progress) Atomics.wait(progress, 0, BEGUN);
   process.exit(1);
-});
+}
 
 /**
  * @param {ThreadMessage} message
