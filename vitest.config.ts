@@ -1,11 +1,30 @@
 import { defineConfig } from 'vitest/config';
 
+/** What `npm run test:quick` leaves out, for the time it takes or for what it starts. */
+const slow = [
+  // Real servers: Redis and PostgreSQL.
+  'test/bullmq/**',
+  'test/named/{backends,fallback,outages}.test.ts',
+  // Processes and threads that are killed, frozen and overloaded.
+  'test/faults/**',
+  'test/worker-threads/{bad-functions,shutdown,time-limits}.test.ts',
+  // The packed package, installed elsewhere.
+  'test/package/**',
+  // The built samples, with their servers and a browser.
+  'test/sample/**',
+  // A run of the compiler, which `npm run typecheck` is too.
+  'test/types/**',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/setup.ts'],
     sequence: { shuffle: true },
     testTimeout: 15_000,
     hookTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: slow } },
+      { extends: true, test: { name: 'slow', include: slow.map((path) => path.replace(/\*\*$/, '**/*.test.ts')) } },
+    ],
   },
 });

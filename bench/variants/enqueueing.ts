@@ -62,7 +62,7 @@ export class AddTen {
   }
 }
 
-/** With an id of its own, by which a job can be withdrawn and found again, and the data that a worker of ours needs. */
+/** With an id of its own, which makes a retry the same job, and the data that a worker of ours needs. */
 @Controller()
 export class AddTenEnveloped {
   readonly #queue = new Queue('enveloped', { connection: { url: redisUrl } });

@@ -1,35 +1,35 @@
-import type { BullMqBackend } from './bullmq.backend.js';
+import { Inject, Injectable } from '@nestjs/common';
 import { failureReason } from './server/failure-reason.js';
-import type { JobServer } from './server/job-server.js';
-import { answeredWithin } from './server/time-limit.js';
+import { QueueServer } from './server/queue-server.js';
 
-/** How it is with the server of the queue. */
+/** The health of the server of the queue. */
 export interface BullMqHealthReport {
-  /** `down`: tasks are refused, or run in this process where `fallback` says so. `degraded`: they are accepted, and the server may lose them. */
+  /**
+   * `down`: tasks are refused, or run in this process where `fallback` says so. `degraded`: they are accepted, and the
+   * server may lose them.
+   */
   readonly status: 'up' | 'degraded' | 'down';
-  /** What is wrong, and what to do about it; empty when nothing is. */
+  /** The faults and how to mend them; empty when there are none. */
   readonly reasons: readonly string[];
 }
 
-/** The server has that long to answer a check. */
+/** Milliseconds for the server to answer a check. */
 const ANSWER_MS = 2_000;
 
 /**
- * Looks at the server of the queue, for a health endpoint; not at its jobs. A task that has failed for
- * good leaves it up, and keeps its idempotency key while it is kept: `BullMqBackend.queue` shows those.
+ * Checks the server of the queue for a health endpoint, and none of its jobs: tasks that have failed for good leave it
+ * up. `BullMqBackend.queue` shows those; they keep their idempotency keys while they are kept.
  */
+@Injectable()
 export class BullMqHealth {
-  constructor(
-    private readonly backend: BullMqBackend,
-    private readonly server: JobServer,
-  ) {}
+  constructor(@Inject(QueueServer) private readonly server: QueueServer) {}
 
   /** Never rejects, and takes two seconds at most. */
   async check(): Promise<BullMqHealthReport> {
-    const { unavailableBecause } = this.backend;
+    const { unavailableBecause } = this.server;
     if (unavailableBecause !== undefined) return this.#down(unavailableBecause);
     try {
-      const reasons = await answeredWithin(this.server.findWeaknesses(), ANSWER_MS);
+      const reasons = await this.server.answered(this.server.findWeaknesses(), ANSWER_MS);
       return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
     } catch (error) {
       return this.#down(failureReason(error));

@@ -2,13 +2,12 @@ import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { errorText } from '../execution/error-text.js';
 import { withoutPasswords } from './server/failure-reason.js';
-import type { NewJob } from './server/job-server.js';
-import { saysLockLost } from './worker/lock-lost.js';
+import { saysLockLost } from './worker/bullmq-worker.js';
 
-/** A name from outside is remembered so that it is logged once; so many of them are. */
+/** Names that are remembered so that each is logged once; they come from outside. */
 const MAX_NAMES = 1_000;
 
-/** How many tasks one line names. */
+/** Tasks that one line names. */
 const MAX_LISTED = 20;
 
 /** Every line that this entry point logs. Names and ids only: payloads never reach a log. */
@@ -20,10 +19,10 @@ export class BullMqLog {
 
   constructor(
     private readonly kind: string,
-    private readonly runsHereInstead = false,
+    private readonly runsHereInstead: boolean,
   ) {}
 
-  /** One line for each outage, however many errors it brings. */
+  /** Logs one line for each outage, however many errors it brings. */
   outageBegan(reason: string): void {
     if (this.#outageSince !== undefined) return;
     this.#outageSince = performance.now();
@@ -36,20 +35,6 @@ export class BullMqLog {
     if (this.#outageSince === undefined) return;
     this.#logger.log(`${this.kind} takes tasks again, after ${seconds(performance.now() - this.#outageSince)} s.`);
     this.#outageSince = undefined;
-  }
-
-  withdrawn(withdrawn: readonly NewJob[], started: readonly NewJob[]): void {
-    const meanwhile = this.runsHereInstead ? 'run in this process' : 'reported as failed';
-    if (withdrawn.length > 0) {
-      this.#logger.warn(
-        `Withdrew ${withdrawn.length} task(s) that had arrived after they were ${meanwhile}: ${list(tasksOf(withdrawn))}.`,
-      );
-    }
-    if (started.length > 0) {
-      this.#logger.error(
-        `${started.length} task(s) were ${meanwhile}, and have been started by a worker all the same: ${list(tasksOf(started))}.`,
-      );
-    }
   }
 
   unknownTask(name: string, reason: string): void {
@@ -66,7 +51,7 @@ export class BullMqLog {
     );
   }
 
-  leftToOthers(name: string, id: string): void {
+  leftToOthers({ name, id }: TaskEnvelope): void {
     this.#logger.warn(`Task "${name}" (id ${shownId(id)}) was stopped by the shutdown, and is left to another worker.`);
   }
 
@@ -76,20 +61,21 @@ export class BullMqLog {
     );
   }
 
-  stoodStill(forMs: number, lockDurationMs: number, tasks: readonly TaskEnvelope[]): void {
+  eventLoopBlocked(forMs: number, lockDurationMs: number, tasks: readonly TaskEnvelope[]): void {
     this.#logger.warn(
-      `The event loop stood still for ${seconds(forMs)} s, and a lock lasts ${seconds(lockDurationMs)} s: another worker may run ` +
-        `what ran here, ${list(tasks)}. Compute in a thread, or raise worker.lockDurationMs.`,
+      `The event loop was blocked for ${seconds(forMs)} s, and a lock lasts ${seconds(lockDurationMs)} s: another ` +
+        `worker may run what ran here, ${list(tasks)}. Compute in a thread, or raise worker.lockDurationMs.`,
     );
   }
 
   lockLost({ name, id }: TaskEnvelope): void {
     this.#logger.error(
-      `Task "${name}" (id ${shownId(id)}) lost its lock while it ran here, and its result does not count: another worker has it, or begins it again.`,
+      `Task "${name}" (id ${shownId(id)}) lost its lock while it ran here, and its result does not count: ` +
+        'another worker has it, or begins it again.',
     );
   }
 
-  /** What the loss of the connection causes is told by {@link outageBegan}, that of a lock by {@link lockLost}; what repeats itself is told once. */
+  /** Logs what {@link outageBegan} and {@link lockLost} do not say already, and nothing twice in a row. */
   workerError(error: unknown): void {
     if (saysLockLost(error)) return;
     const text = withoutPasswords(errorText(error));
@@ -108,13 +94,9 @@ function isLostConnection(error: unknown): boolean {
   );
 }
 
-/** Whoever can write to the server chose it: on a line of its own it would pass for a line of ours. */
+/** Quotes an unusual id: anybody who can write to the server chose it, and a line break would forge a line of ours. */
 function shownId(id: string): string {
   return /^[\w:.-]{1,200}$/.test(id) ? id : JSON.stringify(id.slice(0, 200));
-}
-
-function tasksOf(jobs: readonly NewJob[]): TaskEnvelope[] {
-  return jobs.map(({ data }) => data);
 }
 
 function list(tasks: readonly TaskEnvelope[]): string {

@@ -1,34 +1,31 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { getNextMillis, type RepeatOptions } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { nonEmptyString, wholeNumber } from '../options/checks.js';
-import type { TaskDefinition } from '../tasks/define-task.js';
-import { checkPayload, copyPayload, payloadOf } from '../tasks/payload.js';
-import type { BullMqBackend } from './bullmq.backend.js';
-import type { ResolvedBullMqOptions } from './options/bullmq-options.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+import { payloadToSend } from '../named/payload.js';
 import { type BullMqTaskSettings, checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { failureReason } from './server/failure-reason.js';
 import { jobOptions } from './server/new-job.js';
-import { answeredWithin } from './server/time-limit.js';
+import { QueueServer, type TaskQueue } from './server/queue-server.js';
 
 /** Each run of a schedule carries the payload again. */
 const MAX_PAYLOAD_BYTES = 65_536;
 
-/** When: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. BullMQ's own options. */
+/** BullMQ's times of a schedule: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. */
 export type BullMqRepeat = Omit<RepeatOptions, 'key' | 'prevMillis' | 'jobId' | 'count'>;
 
 /** Named tasks that come again and again: BullMQ's job schedulers. */
+@Injectable()
 export class BullMqSchedules {
-  constructor(
-    private readonly backend: BullMqBackend,
-    private readonly options: ResolvedBullMqOptions,
-  ) {}
+  constructor(@Inject(QueueServer) private readonly server: QueueServer) {}
 
   /**
-   * Makes a schedule, or replaces the one of that id: each process that starts may call it. The
-   * tasks run wherever a worker of the queue has a handler for them. A payload is what `enqueue` takes, of 64 KiB at most.
+   * Makes a schedule, or replaces the one of that id: each process that starts may call it. The tasks run wherever a
+   * worker of the queue has a handler for them. A payload is what `enqueue` takes, of 64 KiB at most.
    *
    * @throws BACKEND_UNAVAILABLE, INVALID_OPTION, INVALID_PAYLOAD
    */
@@ -41,41 +38,38 @@ export class BullMqSchedules {
   ): Promise<void> {
     nonEmptyString('scheduleId', scheduleId);
     const { name, options } = definition;
-    const sent = copyPayload(payloadOf(name), payload, MAX_PAYLOAD_BYTES);
-    checkPayload(definition, sent);
+    const sent = payloadToSend(definition, payload, MAX_PAYLOAD_BYTES);
     checkRepeat(repeat);
-    const { bullmq } = definition;
+    const { bullmq } = definition.settings;
     const own = {
       ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)),
       ...checkBullMqSettings('settings', settings),
     };
-    this.backend.assertReady();
     // The worker gives each task of the schedule an id of its own.
     const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
-    const opts = jobOptions({ retry: options.retry, settings: own }, this.options);
-    await this.#answered(scheduleId, this.backend.queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
+    const opts = jobOptions(options.retry, own, this.server.options);
+    await this.#answered(scheduleId, (queue) => queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
   }
 
   /** Ends a schedule. Resolves with whether there was one. @throws BACKEND_UNAVAILABLE, INVALID_OPTION */
   async remove(scheduleId: string): Promise<boolean> {
     nonEmptyString('scheduleId', scheduleId);
-    this.backend.assertReady();
-    return this.#answered(scheduleId, this.backend.queue.removeJobScheduler(scheduleId));
+    return this.#answered(scheduleId, (queue) => queue.removeJobScheduler(scheduleId));
   }
 
-  async #answered<T>(scheduleId: string, command: Promise<T>): Promise<T> {
+  async #answered<T>(scheduleId: string, command: (queue: TaskQueue) => Promise<T>): Promise<T> {
+    const what = `Schedule "${scheduleId}"`;
+    this.server.assertAvailable(what);
     try {
-      return await answeredWithin(command, this.options.answerTimeoutMs);
+      return await this.server.answered(command(this.server.queue));
     } catch (error) {
-      throw new BackendUnavailableError(`Schedule "${scheduleId}"`, failureReason(error), {
-        cause: error,
-        fix: 'Try again later: setting it twice makes one.',
-      });
+      const fix = 'Try again later: setting it twice makes one.';
+      throw new BackendUnavailableError(what, failureReason(error), { cause: error, fix });
     }
   }
 }
 
-/** BullMQ would say it only when asked to send it, as if the server had refused. */
+/** Checks what BullMQ would refuse only while the server is available, as if the server had refused it. */
 function checkRepeat(repeat: BullMqRepeat): void {
   const { pattern, every } = repeat;
   if ((pattern === undefined) === (every === undefined)) {
@@ -88,10 +82,7 @@ function checkRepeat(repeat: BullMqRepeat): void {
   try {
     getNextMillis(Date.now(), repeat);
   } catch (error) {
-    throw new InvalidOptionError(
-      'repeat',
-      repeat,
-      `Give a pattern as in a crontab, and a known "tz": ${failureReason(error)}.`,
-    );
+    const fix = `Give a pattern as in a crontab, and a known "tz": ${failureReason(error)}.`;
+    throw new InvalidOptionError('repeat', repeat, fix);
   }
 }

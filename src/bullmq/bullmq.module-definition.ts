@@ -1,19 +1,30 @@
-import { ConfigurableModuleBuilder } from '@nestjs/common';
+import { type ConfigurableModuleAsyncOptions, ConfigurableModuleBuilder } from '@nestjs/common';
 import { flag } from '../options/checks.js';
 import type { BullMqOptions } from './options/bullmq-options.js';
 
-/** What stands beside the options: known when the module is imported, not when a factory has run. */
-export interface BullMqModuleExtras {
-  /** Whether every module can inject BullMqHealth, BullMqSchedules and BullMqBackend without an import. @default true. */
+/** The option that is known when the module is imported, and not only when a factory has run. */
+interface ModuleExtras {
+  /** Whether every module can inject what this one exports without an import. @default true. */
   readonly isGlobal?: boolean;
 }
 
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<BullMqOptions>()
-    .setClassMethodName('forRoot')
-    .setFactoryMethodName('createBullMqOptions')
-    .setExtras<BullMqModuleExtras>({ isGlobal: true }, (definition, { isGlobal }) => ({
-      ...definition,
-      global: isGlobal === undefined || flag('isGlobal', isGlobal),
-    }))
-    .build();
+/** Options of `BullMqBackgroundTasksModule.forRoot()`. */
+export type BullMqModuleOptions = BullMqOptions & ModuleExtras;
+
+/** Options of `BullMqBackgroundTasksModule.forRootAsync()`. */
+export type BullMqModuleAsyncOptions = ConfigurableModuleAsyncOptions<BullMqOptions, keyof BullMqOptionsFactory> &
+  ModuleExtras;
+
+/** A class for `useClass` or `useExisting` of `forRootAsync()`. */
+export interface BullMqOptionsFactory {
+  createBullMqOptions(): BullMqOptions | Promise<BullMqOptions>;
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<BullMqOptions>()
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createBullMqOptions')
+  .setExtras<ModuleExtras>({ isGlobal: true }, (definition, { isGlobal }) => ({
+    ...definition,
+    global: isGlobal === undefined || flag('isGlobal', isGlobal),
+  }))
+  .build();

@@ -1,51 +1,42 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
 import { group } from '../options/checks.js';
-import { TaskBackends } from '../tasks/task-backend.js';
-import { BullMqBackend } from './bullmq.backend.js';
+import { TaskBackend } from '../contracts/task-backend.js';
+import { BullMqBackend, BullMqTaskBackend } from './bullmq.backend.js';
 import {
-  type ASYNC_OPTIONS_TYPE,
+  type BullMqModuleAsyncOptions,
+  type BullMqModuleOptions,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
-  type OPTIONS_TYPE,
 } from './bullmq.module-definition.js';
 import { BullMqHealth } from './bullmq-health.js';
-import { type BullMqOptions, type ResolvedBullMqOptions, resolveBullMqOptions } from './options/bullmq-options.js';
 import { BullMqSchedules } from './bullmq-schedules.js';
-import { JobServer } from './server/job-server.js';
+import type { BullMqOptions } from './options/bullmq-options.js';
+import { resolveBullMqOptions } from './options/resolve-bullmq-options.js';
 import { openServer } from './server/open-server.js';
-
-const RESOLVED_OPTIONS = Symbol('BullMqOptions');
+import { QueueServer } from './server/queue-server.js';
 
 /**
- * Hands named tasks to BullMQ, on Redis or on PostgreSQL, and runs them in every process that has a
- * worker. Import `forRoot()` or `forRootAsync()` once, beside `BackgroundTasksModule`.
+ * Hands named tasks to BullMQ, on Redis or on PostgreSQL, and runs them in every process that has a worker. Import
+ * `forRoot()` or `forRootAsync()` once, beside `BackgroundTasksModule`.
  *
  * The application starts, and serves what needs no queue, whether or not the server is there.
  */
 @Module({
   providers: [
     {
-      provide: RESOLVED_OPTIONS,
+      provide: QueueServer,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: BullMqOptions) => resolveBullMqOptions(options),
+      useFactory: (options: BullMqOptions) => openServer(resolveBullMqOptions(options)),
     },
-    { provide: JobServer, inject: [RESOLVED_OPTIONS], useFactory: openServer },
+    { provide: TaskBackend, useExisting: BullMqTaskBackend },
     {
-      provide: BullMqBackend,
-      inject: [JobServer, RESOLVED_OPTIONS],
-      useFactory: (server: JobServer, options: ResolvedBullMqOptions) => new BullMqBackend(server, options),
+      provide: BullMqTaskBackend,
+      inject: [QueueServer],
+      useFactory: (server: QueueServer) => new BullMqTaskBackend(server),
     },
-    {
-      provide: BullMqHealth,
-      inject: [BullMqBackend, JobServer],
-      useFactory: (backend: BullMqBackend, server: JobServer) => new BullMqHealth(backend, server),
-    },
-    {
-      provide: BullMqSchedules,
-      inject: [BullMqBackend, RESOLVED_OPTIONS],
-      useFactory: (backend: BullMqBackend, options: ResolvedBullMqOptions) => new BullMqSchedules(backend, options),
-    },
+    { provide: BullMqBackend, useExisting: BullMqTaskBackend },
+    BullMqHealth,
+    BullMqSchedules,
   ],
   exports: [BullMqBackend, BullMqHealth, BullMqSchedules],
 })
@@ -54,29 +45,28 @@ export class BullMqBackgroundTasksModule
   implements OnModuleInit, OnApplicationShutdown
 {
   /** Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED at start-up */
-  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
-    return super.forRoot(group('options', options) as typeof OPTIONS_TYPE);
+  static override forRoot(options: BullMqModuleOptions): DynamicModule {
+    return super.forRoot(group('options', options) as BullMqModuleOptions);
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync(options: BullMqModuleAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }
 
   constructor(
-    @Inject(BullMqBackend) private readonly backend: BullMqBackend,
-    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(BullMqTaskBackend) private readonly backend: BullMqTaskBackend,
+    @Inject(QueueServer) private readonly server: QueueServer,
   ) {
     super();
   }
 
-  /** Not before: an application that is never initialised is never closed. */
+  /** Connects here and not earlier: an application that is never initialised is never closed. */
   async onModuleInit(): Promise<void> {
-    await this.backend.open();
-    this.moduleRef.get(TaskBackends, { strict: false }).use(this.backend);
+    await this.server.open();
   }
 
-  /** After every drain and every other hook: whoever enqueued in one of those was heard. */
+  /** Closes after every drain and every other hook: what those enqueued was accepted. */
   async onApplicationShutdown(): Promise<void> {
     await this.backend.close();
   }

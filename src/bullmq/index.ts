@@ -1,6 +1,10 @@
 export { BullMqBackend } from './bullmq.backend.js';
 export { BullMqBackgroundTasksModule } from './bullmq.module.js';
-export type { BullMqModuleExtras } from './bullmq.module-definition.js';
+export type {
+  BullMqModuleAsyncOptions,
+  BullMqModuleOptions,
+  BullMqOptionsFactory,
+} from './bullmq.module-definition.js';
 export { BullMqHealth } from './bullmq-health.js';
 export type { BullMqHealthReport } from './bullmq-health.js';
 export type {

@@ -6,8 +6,8 @@ export class UnknownTaskError extends BackgroundTasksError {
 
   constructor(name: string) {
     super(
-      `No handler for task "${name}". Add a class with @TaskHandler() for its definition to the providers of a module, in ` +
-        'processes that only enqueue it as well.',
+      `No handler for task "${name}". Add a class with @TaskHandler() for its definition to the providers of a ` +
+        'module, in processes that only enqueue it as well.',
     );
   }
 }
@@ -18,13 +18,16 @@ export class DuplicateTaskError extends BackgroundTasksError {
 
   constructor(name: string, handlers: readonly string[]) {
     super(
-      `Task "${name}" has more than one handler: ${handlers.join(', ')}. Give each task a name and a definition of its own, ` +
-        'and each definition one handler, provided by one module.',
+      `Task "${name}" has more than one handler: ${handlers.join(', ')}. Give each task a name and a definition of ` +
+        'its own, and each definition one handler, provided by one module.',
     );
   }
 }
 
-/** `INVALID_PAYLOAD`: a payload, or what `captureContext` returned, is not strict JSON, is too large, or is not what the task's schema asks for. */
+/**
+ * `INVALID_PAYLOAD`: a payload, or what `captureContext` returned, is not strict JSON, is too large, or is not what the
+ * task's schema asks for.
+ */
 export class InvalidPayloadError extends BackgroundTasksError {
   readonly code = 'INVALID_PAYLOAD';
 
@@ -39,8 +42,8 @@ export class InvalidPayloadError extends BackgroundTasksError {
 }
 
 /**
- * `BACKEND_UNAVAILABLE`: the backend cannot accept tasks now. Answered with 503. What a frozen server
- * took all the same is withdrawn when it answers again, unless a worker has begun it by then.
+ * `BACKEND_UNAVAILABLE`: the backend takes no tasks now, or has not confirmed that it has these. Answered with 503.
+ * Tasks that are not confirmed may still run; the same idempotency key makes the retry the same task.
  */
 export class BackendUnavailableError extends UnavailableError {
   readonly code = 'BACKEND_UNAVAILABLE';

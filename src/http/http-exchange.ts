@@ -4,14 +4,14 @@ import type { ResourceRequest } from '../disposal/compiled-resource.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import { UnavailableError } from '../errors/background-tasks-error.js';
 import { ScopeClosedError } from '../errors/errors.js';
-import type { Enrolled } from '../execution/unordered-list.js';
+import type { ListMember } from '../execution/unordered-list.js';
 import { forwardError } from '../nest/exceptions.js';
 import { contextIdOf } from '../nest/injector.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import type { RequestScope } from '../scope/request-scope.js';
 import type { ScopeOrigin } from '../scope/scope-origin.js';
 import { type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
-import type { Ambient } from '../tasks/ambient.js';
+import type { AsyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { HttpExchanges } from './http-exchanges.js';
 import { onResponseOver } from './response-over.js';
@@ -28,8 +28,8 @@ import type { SendSnapshot } from './stalled-responses.js';
  *   have a time limit: one that stops reading ({@link StalledResponses}), and one that leaves while a middleware has
  *   neither called `next()` nor answered.
  */
-export class HttpExchange implements Ambient, Enrolled, ResourceRequest, ScopeOrigin, ScopeSource {
-  place = -1;
+export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, ScopeOrigin, ScopeSource {
+  listIndex = -1;
   /** The state of the sending when {@link StalledResponses} last looked at it. Most responses are over before. */
   snapshot: SendSnapshot | undefined;
   /** Stands in for BackgroundTasks where a test has overridden it. */
@@ -204,8 +204,8 @@ export class HttpExchange implements Ambient, Enrolled, ResourceRequest, ScopeOr
     if (!this.#response || !this.#isResponseOver || this.#unsettledRoutes > 0) return;
     if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.#response.headersSent) {
       // It may never call next(): a proxy that waits for its own upstream does not.
-      const { responseTimeoutMs } = this.exchanges.scopes.engine.options;
-      this.#abortTimer ??= setTimeout(() => this.#endScope(true), responseTimeoutMs).unref();
+      const { stalledClientTimeoutMs } = this.exchanges.scopes.engine.options;
+      this.#abortTimer ??= setTimeout(() => this.#endScope(true), stalledClientTimeoutMs).unref();
       return;
     }
     this.#endScope(this.#isAborted);

@@ -4,7 +4,7 @@ import { type AdapterHooks, type Framed, type HttpHandler, isExpress, unframe } 
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource } from '../scope/scope-source.js';
-import { ambient } from '../tasks/ambient.js';
+import { asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { HandlerResources } from './handler-resources.js';
 import { exchangeOf, HttpExchange } from './http-exchange.js';
@@ -24,7 +24,7 @@ export class HttpExchanges implements AdapterHooks {
     private readonly overriddenTasks: ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined,
   ) {
     this.#isOnExpress = isExpress(adapter);
-    this.stalledResponses = new StalledResponses(scopes.engine.options.responseTimeoutMs);
+    this.stalledResponses = new StalledResponses(scopes.engine.options.stalledClientTimeoutMs);
   }
 
   /** Finds the exchange of a request, or begins it. */
@@ -94,6 +94,6 @@ export function onFilter(filter: Promise<unknown>, host: ArgumentsHost): void {
 /** Calls the handler with its exchange in AsyncLocalStorage, where BackgroundTasksRef finds it. */
 function inAsyncContext(handler: HttpHandler): HttpHandler {
   return function (request, response, next) {
-    return ambient.run(exchangeOf(request)!, () => handler.call(this, request, response, next));
+    return asyncContext.run(exchangeOf(request)!, () => handler.call(this, request, response, next));
   };
 }

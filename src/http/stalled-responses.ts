@@ -1,4 +1,4 @@
-import { Roll } from '../execution/unordered-list.js';
+import { UnorderedList } from '../execution/unordered-list.js';
 import type { HttpExchange } from './http-exchange.js';
 import { sendProgress } from './send-progress.js';
 
@@ -13,7 +13,7 @@ export interface SendSnapshot {
  * serves all of them, and runs only while there are any.
  */
 export class StalledResponses {
-  readonly #watched = new Roll<HttpExchange>();
+  readonly #watched = new UnorderedList<HttpExchange>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly timeoutMs: number) {}
@@ -29,9 +29,9 @@ export class StalledResponses {
 
   #check(): void {
     const now = performance.now();
-    for (const exchange of this.#watched.members()) {
+    for (const exchange of this.#watched.toArray()) {
       // A task of another exchange, which has just been found stalled, may have ended this one.
-      if (exchange.place === -1) continue;
+      if (exchange.listIndex === -1) continue;
       const { isQueued, sent } = sendProgress(exchange.response!);
       const { snapshot } = exchange;
       if (!snapshot || !isQueued || sent !== snapshot.sent) {

@@ -1,32 +1,16 @@
+import type { ResolvedRetry, RetryOptions } from '../contracts/retry-options.js';
 import { atLeastOne, type Check, checkAll, count, fraction, milliseconds, nonEmptyString, oneOf } from './checks.js';
 
-/** When a failed attempt is made again, and how long to wait before it. */
-export interface RetryOptions {
-  /**
-   * Attempts in all, the first included. @default 3. 1 never retries; many keep a failing task, its
-   * resources and those behind it in memory through all the waits.
-   */
-  readonly attempts?: number;
-  /** Milliseconds to wait after the first failure. @default 1000. 0 retries at once, which a struggling service will not thank you for. */
-  readonly delayMs?: number;
-  /** What each wait is multiplied by for the next. @default 2. 1 keeps them equal. */
-  readonly factor?: number;
-  /** Milliseconds that no wait exceeds. @default 30000. */
-  readonly maxDelayMs?: number;
-  /** Share of each wait that is drawn by chance, from 0 to 1, so that tasks that failed together do not return together. @default 0.5. */
-  readonly jitter?: number;
-}
-
-/** What can be said about one task; given to `tasks.with(options)`. */
+/** Options of one task, given to `tasks.with(options)`. */
 export interface TaskOptions {
-  /** What logs, reports and `cancel()` call it. @default the function's name, or `Class.method`. */
+  /** Name of the task in logs and reports, and for `cancel()`. @default the function's name, or `Class.method`. */
   readonly name?: string;
   /**
-   * With which outcome of the request the task runs. @default 'success'. A task added after the
+   * Outcome of the request after which the task runs. @default 'success'. A task added after the
    * failure is known (in an exception filter) runs unless this says otherwise.
    */
   readonly runOn?: 'success' | 'failure' | 'always';
-  /** What to do if the client left before it had the response. @default 'run'. `'skip'` discards the task. */
+  /** Whether the task runs if the client left before it had the response. @default 'run'. `'skip'` discards it. */
   readonly onAbort?: 'run' | 'skip';
   /**
    * Milliseconds one attempt may take. @default none. At the limit the signal aborts and the next
@@ -37,14 +21,11 @@ export interface TaskOptions {
   /** Makes failed and timed-out attempts again. @default none. */
   readonly retry?: RetryOptions;
   /**
-   * What to do with a task whose name is waiting in this request already. @default both run.
+   * Keeps one of two tasks of the same name that wait in one request. @default both run.
    * `'keep-last'` discards the earlier, `'keep-first'` returns the earlier's handle.
    */
   readonly dedupe?: 'keep-last' | 'keep-first';
 }
-
-/** Retry options with every member decided. */
-export type ResolvedRetry = Required<RetryOptions>;
 
 export const retryRule: Check<ResolvedRetry> = (path, value) => {
   const given = checkAll<RetryOptions>(path, value, {
@@ -62,13 +43,16 @@ export type CheckedTaskOptions = Omit<TaskOptions, 'retry'> & { readonly retry?:
 
 export const noTaskOptions: CheckedTaskOptions = Object.freeze({});
 
+export const taskOptionRules = {
+  name: nonEmptyString,
+  runOn: oneOf('success', 'failure', 'always'),
+  onAbort: oneOf('run', 'skip'),
+  timeoutMs: milliseconds,
+  retry: retryRule,
+  dedupe: oneOf('keep-last', 'keep-first'),
+};
+
+/** @throws INVALID_OPTION */
 export function checkTaskOptions(options: TaskOptions): CheckedTaskOptions {
-  return checkAll<CheckedTaskOptions>('', options, {
-    name: nonEmptyString,
-    runOn: oneOf('success', 'failure', 'always'),
-    onAbort: oneOf('run', 'skip'),
-    timeoutMs: milliseconds,
-    retry: retryRule,
-    dedupe: oneOf('keep-last', 'keep-first'),
-  });
+  return checkAll<CheckedTaskOptions>('', options, taskOptionRules);
 }

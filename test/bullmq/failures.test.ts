@@ -21,7 +21,10 @@ describe.each(servers)('B31 · a task that fails on $kind, whatever it throws,',
     const task = enqueued('fail', { settings: { attempts: 1 } });
 
     await durable.backend.accept([task]);
-    await until(async () => runner.runs.length > 1 || (await durable.backend.queue.getFailedCount()) === 1);
+    await until(
+      'the job has failed, or has begun again',
+      async () => runner.runs.length > 1 || (await durable.backend.queue.getFailedCount()) === 1,
+    );
 
     const job = await durable.backend.queue.getJob(`t${task.envelope.id}`);
     expect(runner.runs).toHaveLength(1);
@@ -33,7 +36,7 @@ describe.each(servers)('B31 · a task that fails on $kind, whatever it throws,',
     await untilReady(durable);
 
     await durable.backend.queue.add('send', null, { jobId: 'a\n[Nest] ERROR b' });
-    await until(async () => (await durable.backend.queue.getFailedCount()) === 1);
+    await until('the job has failed', async () => (await durable.backend.queue.getFailedCount()) === 1);
 
     expect(durable.logs.errors).toEqual([expect.stringContaining('Job "a\\n[Nest] ERROR b" is no task of ours')]);
   });
@@ -46,7 +49,7 @@ describe.each(servers)('B31 · a task that fails on $kind, whatever it throws,',
     await untilReady(durable);
 
     await durable.backend.accept([enqueued('send')]);
-    await until(async () => (await durable.backend.queue.getCompletedCount()) === 1);
+    await until('the job has completed', async () => (await durable.backend.queue.getCompletedCount()) === 1);
 
     expect(runner.runs).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqHealth } from '../../src/bullmq/index.js';
-import { BackendUnavailableError } from '../../src/errors/named-task-errors.js';
+import { BackendUnavailableError } from '../../src/index.js';
 import { enqueued, startDurable, untilReady } from '../support/durable.js';
 import { prepareRedis } from '../support/redis.js';
 import { servers, useServer } from '../support/servers.js';
@@ -17,7 +17,7 @@ describe.each(servers)('B32 · the health of $kind', ({ kind, prepare }) => {
     expect(await health.check()).toEqual({ status: 'up', reasons: [] });
 
     await server().stop();
-    await until(() => durable.backend.unavailableBecause !== undefined);
+    await until('the server is known to be down', () => durable.backend.unavailableBecause !== undefined);
     const { status, reasons } = await health.check();
     expect(status).toBe('down');
     expect(reasons).toEqual([expect.stringContaining(kind)]);

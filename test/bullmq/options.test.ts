@@ -1,12 +1,20 @@
+import { Inject, Injectable, Module, Optional } from '@nestjs/common';
 import { Cluster, Redis } from 'ioredis';
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { BullMqBackgroundTasksModule } from '../../src/bullmq/index.js';
-import { resolveBullMqOptions, type BullMqOptions } from '../../src/bullmq/options/bullmq-options.js';
+import {
+  BullMqBackend,
+  BullMqBackgroundTasksModule,
+  type BullMqOptions,
+  type BullMqOptionsFactory,
+} from '../../src/bullmq/index.js';
 import { checkBullMqSettings } from '../../src/bullmq/options/bullmq-task-settings.js';
+import { resolveBullMqOptions } from '../../src/bullmq/options/resolve-bullmq-options.js';
 import { failureReason } from '../../src/bullmq/server/failure-reason.js';
+import { openServer } from '../../src/bullmq/server/open-server.js';
 import { ownBackoff, retryToBullMq } from '../../src/bullmq/worker/retry-backoff.js';
 import { defineTask, InvalidOptionError, TaskHandler, TaskScopes } from '../../src/index.js';
-import { checkEnqueueOptions } from '../../src/tasks/enqueue-options.js';
+import { checkEnqueueOptions } from '../../src/options/enqueue-options.js';
 import { startContext } from '../support/start-context.js';
 
 const connection = 'redis://127.0.0.1:6379';
@@ -38,6 +46,54 @@ describe('the options of the BullMQ module', () => {
     expect([options, worker, server, backoff, removeOnComplete, removeOnFail].every(Object.isFrozen)).toBe(true);
     const given = resolveBullMqOptions({ connection, backoff: { type: 'fixed' }, removeOnFail: { count: 1 } });
     expect([given.backoff, given.removeOnFail].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('may come from a class', async () => {
+    class Settings implements BullMqOptionsFactory {
+      createBullMqOptions(): BullMqOptions {
+        return { connection: 'redis://127.0.0.1:1', acceptTimeoutMs: 10, queueName: 'of-a-class' };
+      }
+    }
+    const { app } = await startContext({ imports: [BullMqBackgroundTasksModule.forRootAsync({ useClass: Settings })] });
+
+    expect(app.get(BullMqBackend).queue.name).toBe('of-a-class');
+  });
+
+  it.each([
+    { isGlobal: undefined, isFound: true },
+    { isGlobal: true, isFound: true },
+    { isGlobal: false, isFound: false },
+  ])('offer what is exported to every module with isGlobal: $isGlobal: $isFound', async ({ isGlobal, isFound }) => {
+    @Injectable()
+    class Dashboard {
+      constructor(@Inject(BullMqBackend) @Optional() readonly backend?: BullMqBackend) {}
+    }
+    @Module({ providers: [Dashboard] })
+    class DashboardModule {}
+    const options = {
+      connection: 'redis://127.0.0.1:1',
+      acceptTimeoutMs: 10,
+      ...(isGlobal !== undefined && { isGlobal }),
+    };
+    const { app } = await startContext({ imports: [BullMqBackgroundTasksModule.forRoot(options), DashboardModule] });
+
+    expect(app.get(Dashboard).backend !== undefined).toBe(isFound);
+  });
+
+  it('refuse an isGlobal that is no flag', () => {
+    const forRoot = () => BullMqBackgroundTasksModule.forRoot({ connection, isGlobal: 'no' as unknown as boolean });
+
+    expect(forRoot).toThrow('"isGlobal"');
+  });
+
+  it('take the server of the environment: the other one is undefined', () => {
+    const given = {
+      connection: undefined,
+      prefix: undefined,
+      postgres: 'postgresql://host/db',
+    } as unknown as BullMqOptions;
+
+    expect(resolveBullMqOptions(given).server.kind).toBe('PostgreSQL');
   });
 
   it.each<[unknown, string]>([
@@ -78,6 +134,8 @@ describe('the options of the BullMQ module', () => {
     [{ connection: 'https://:canary@host' }, '"connection"'],
     [{ connection: 'redis//:canary@host' }, '"connection"'],
     [{ connection: '//:canary@host' }, '"connection"'],
+    [{ connection: '' }, '"connection"'],
+    [{ connection: null }, '"connection"'],
     [{ connection: 'REDISS://:canary@host' }, '"connection"'],
     [{ connection: 'redis://:canary%@host' }, '"connection"'],
     [{ connection: 'redis://:canary@host:99999' }, '"connection"'],
@@ -96,12 +154,14 @@ describe('the options of the BullMQ module', () => {
     [{ postgres: ['redis://:canary@host'] }, '"postgres"'],
     [{ connection: 'redis://:canary@host', postgres: 'postgresql://u:canary@host/db' }, '"postgres"'],
     [{ connection: 'redis://:canary@host', migrate: true }, '"migrate"'],
-  ])('name what is wrong, and never show an address, which may hold a password: %#', (options, names) => {
-    const resolve = () => resolveBullMqOptions(options as BullMqOptions);
+    [{ postgres: 'postgresql://u:canary@host/db?sslrootcert=/there/is/none' }, '"postgres"'],
+  ])('name what is wrong, and never show an address, which may hold a password: %#', async (options, names) => {
+    const started = startContext({ imports: [BullMqBackgroundTasksModule.forRoot(options as BullMqOptions)] });
+    const error: unknown = await started.catch((thrown: unknown) => thrown);
 
-    expect(resolve).toThrow(InvalidOptionError);
-    expect(resolve).toThrow(names);
-    expect(resolve).not.toThrow('canary');
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect((error as InvalidOptionError).message).toContain(names);
+    expect(inspect(error)).not.toContain('canary');
   });
 
   it.each<BullMqOptions>([
@@ -113,8 +173,8 @@ describe('the options of the BullMQ module', () => {
     { connection: new Redis({ lazyConnect: true }) },
     { postgres: 'postgres://user:password@host:5432/db?sslmode=require' },
     { postgres: 'postgresql://user@/db?host=/var/run/postgresql' },
-  ])('take an address that the client takes: %#', (options) => {
-    expect(() => resolveBullMqOptions(options)).not.toThrow();
+  ])('take an address that the client takes: %#', async (options) => {
+    await expect(openServer(resolveBullMqOptions(options))).resolves.toHaveProperty('unavailableBecause');
   });
 
   it('are not shown with a password by what a client says of them', () => {

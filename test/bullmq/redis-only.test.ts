@@ -27,7 +27,7 @@ describe('B32 · on Redis', () => {
       server: { options: { connection: `redis://127.0.0.1:${port}` } },
       options: { acceptTimeoutMs: 100 },
     });
-    await until(() => sockets.length > 1 && durable.logs.errors.length > 0);
+    await until('it has connected again, and logged why', () => sockets.length > 1 && durable.logs.errors.length > 0);
 
     expect(durable.backend.unavailableBecause).toBe('it did not answer in 80 ms');
     expect(durable.logs.errors).toHaveLength(1);
@@ -84,7 +84,7 @@ describe('B30 · on Redis', () => {
     await clientOf(server().url).hset(`bull:${web.queueName}:t${task.envelope.id}`, 'data', '{"v":1,');
 
     await startDurable({ server: server(), queueName: web.queueName, runner, worker: {} });
-    await until(async () => (await web.backend.queue.getFailedCount()) === 1);
+    await until('the job has failed', async () => (await web.backend.queue.getFailedCount()) === 1);
     await web.backend.accept([enqueued('send')]);
     await runner.ran(1);
 

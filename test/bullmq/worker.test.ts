@@ -143,7 +143,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await durable.backend.accept([task]);
     await ended(durable, task.envelope.id, 'completed');
 
-    await until(async () => (await jobOf(durable, task.envelope.id))!.progress !== 0);
+    await until('the job has progress', async () => (await jobOf(durable, task.envelope.id))!.progress !== 0);
 
     expect((await jobOf(durable, task.envelope.id))!.progress).toEqual({ percent: 50 });
   });
@@ -153,7 +153,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     const durable = await started(old);
     const task = enqueued('new', { settings: { attempts: 1 } });
     await durable.backend.accept([task, enqueued('old')]);
-    await until(async () => (await durable.backend.queue.getDelayedCount()) === 1);
+    await until('the job is delayed', async () => (await durable.backend.queue.getDelayedCount()) === 1);
     await durable.app.close();
 
     const runner = new RecordedRunner().handle('new');
@@ -170,7 +170,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
 
     await durable.backend.queue.add('send', { ...enqueued('send').envelope, v: 2, more: true });
 
-    await until(async () => (await durable.backend.queue.getDelayedCount()) === 1);
+    await until('the job is delayed', async () => (await durable.backend.queue.getDelayedCount()) === 1);
     expect(await durable.backend.queue.getFailedCount()).toBe(0);
   });
 
@@ -202,7 +202,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     const durable = await started(runner);
 
     const { id } = await durable.backend.queue.add('send', data, { attempts: 5, jobId: `j${randomUUID()}` });
-    await until(async () => (await durable.backend.queue.getFailedCount()) === 1);
+    await until('the job has failed', async () => (await durable.backend.queue.getFailedCount()) === 1);
     await durable.backend.accept([enqueued('send')]);
     await runner.ran(1);
 
@@ -243,14 +243,14 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
   it('leaves what the shutdown stopped to another worker at once, and counts no attempt', async () => {
     const runner = new RecordedRunner().handle('send', ({ id, name }) => ({
       report: { id, name, state: 'abandoned', attempts: 1, durationMs: 5 },
-      isStopped: true,
+      interruptedByShutdown: true,
     }));
     const held = deferred();
     runner.handle('hold', async ({ id, name }) => {
       await held.promise;
       return {
         report: { id, name, state: 'failed', attempts: 1, durationMs: 5, error: new Error('stopped') },
-        isStopped: true,
+        interruptedByShutdown: true,
       };
     });
     const first = await started(runner);
@@ -258,9 +258,9 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await first.backend.accept([task]);
     await runner.ran(1);
 
-    first.backend.stopTaking();
+    first.backend.pause();
     held.resolve();
-    await until(async () => (await (await jobOf(first, task.envelope.id))!.getState()) === 'waiting');
+    await until('the job waits', async () => (await (await jobOf(first, task.envelope.id))!.getState()) === 'waiting');
     await first.app.close();
     const other = new RecordedRunner().handle('hold');
     await startDurable({ server: server(), queueName: first.queueName, runner: other, worker: {} });
@@ -277,7 +277,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await durable.backend.accept([first, second]);
     await runner.ran(1);
 
-    durable.backend.stopTaking();
+    durable.backend.pause();
     held.resolve();
     await ended(durable, first.envelope.id, 'completed');
     await durable.app.close();
@@ -300,6 +300,6 @@ function jobOf({ backend }: DurableApp, id: string) {
 }
 
 async function ended(durable: DurableApp, id: string, state: 'completed' | 'failed') {
-  await until(async () => (await (await jobOf(durable, id))?.getState()) === state);
+  await until(`the job is ${state}`, async () => (await (await jobOf(durable, id))?.getState()) === state);
   return (await jobOf(durable, id))!;
 }

@@ -20,11 +20,11 @@ import { BackgroundTasksHost, type OnRequestDispose, type TaskOutcome } from '..
 import { settled } from '../../src/testing/index.js';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { RawClient } from '../support/raw-client.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 const outcomes: TaskOutcome[] = [];
 
 describe.each(platforms)('B23 exit paths without an interceptor, and without any task, on $name', (platform) => {
@@ -35,7 +35,7 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await settled(app);
 
     expect(status).toBe(403);
-    expect(journal).toEqual(['DenyGuard failed', 'Service failed']);
+    expect(timeline.events).toEqual(['DenyGuard failed', 'Service failed']);
   });
 
   it('disposes once when a pipe throws', async () => {
@@ -45,7 +45,7 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await settled(app);
 
     expect(status).toBe(400);
-    expect(journal).toEqual(['Service failed']);
+    expect(timeline.events).toEqual(['Service failed']);
   });
 
   it('disposes once when the handler throws', async () => {
@@ -55,7 +55,7 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await settled(app);
 
     expect(status).toBe(500);
-    expect(journal).toEqual(['Service failed']);
+    expect(timeline.events).toEqual(['Service failed']);
   });
 
   it('disposes once when a filter throws synchronously', async () => {
@@ -65,7 +65,7 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await settled(app);
 
     expect(status).toBe(500);
-    expect(journal).toEqual(['Service failed']);
+    expect(timeline.events).toEqual(['Service failed']);
   });
 
   it('disposes of what was built when an asynchronous factory rejects', async () => {
@@ -82,7 +82,7 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await settled(app);
 
     expect(status).toBe(500);
-    expect(journal).toEqual(['Service failed']);
+    expect(timeline.events).toEqual(['Service failed']);
   });
 
   it('waits for siblings that are still under construction after the error was answered', async () => {
@@ -111,11 +111,11 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
 
     const { status } = await fetchText(`${url}/broken`);
     expect(status).toBe(500);
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
     slow.resolve();
     await settled(app);
 
-    expect(journal).toEqual(['Slow failed', 'Service failed']);
+    expect(timeline.events).toEqual(['Slow failed', 'Service failed']);
   });
 
   it('disposes once when the client leaves, after the handler has settled', async () => {
@@ -132,12 +132,12 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await reached.promise;
     client.destroy();
     await left.promise;
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
     gate.resolve();
     await settled(app);
     await app.get(BackgroundTasksHost).onIdle();
 
-    expect(journal).toEqual(['Service succeeded']);
+    expect(timeline.events).toEqual(['Service succeeded']);
     expect(outcomes.at(-1)?.aborted).toBe(true);
   });
 
@@ -151,7 +151,7 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await settled(app);
 
     expect(status).toBe(404);
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it('leaves no scope open', async () => {
@@ -164,7 +164,7 @@ describe.each(platforms)('B23 exit paths without an interceptor, and without any
     await Promise.all(paths.map((path) => fetchText(url + path)));
     await app.get(BackgroundTasksHost).onIdle();
 
-    expect(journal.filter((entry) => entry === 'Service failed')).toHaveLength(4);
+    expect(timeline.events.filter((entry) => entry === 'Service failed')).toHaveLength(4);
   });
 });
 
@@ -174,7 +174,7 @@ const rejecting = (useFactory: () => Promise<unknown>) => ({ provide: 'rejecting
 abstract class Noted implements OnRequestDispose {
   onRequestDispose(outcome: TaskOutcome) {
     outcomes.push(outcome);
-    journal.push(`${this.constructor.name} ${outcome.succeeded ? 'succeeded' : 'failed'}`);
+    timeline.note(`${this.constructor.name} ${outcome.succeeded ? 'succeeded' : 'failed'}`);
   }
 }
 

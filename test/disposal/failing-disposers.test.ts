@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasksHost } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { type Platform, platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 const disposers = ['onRequestDispose', 'Symbol.dispose', 'Symbol.asyncDispose'] as const;
 const behaviours = {
@@ -43,7 +43,7 @@ describe.each(platforms)('B24 disposers that fail on $name', (platform) => {
       const { lines, status } = await visit(platform, oddOne(disposer, run));
 
       expect(status).toBe(200);
-      expect(journal).toEqual(['Above', 'odd', 'Below']);
+      expect(timeline.events).toEqual(['Above', 'odd', 'Below']);
       expect(lines).toEqual(logged);
     },
   );
@@ -66,7 +66,7 @@ describe.each(platforms)('B24 disposers that fail on $name', (platform) => {
 
     const { lines } = await visit(platform, First, Second);
 
-    expect(journal).toEqual(['Above', 'Below']);
+    expect(timeline.events).toEqual(['Above', 'Below']);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/AggregateError.*2 disposers failed/);
     expect(lines[0]).toMatch(/first failure/);
@@ -81,7 +81,7 @@ describe.each(platforms)('B24 disposers that fail on $name', (platform) => {
 
     await app.get(BackgroundTasksHost).onIdle();
 
-    expect(journal.at(-1)).toBe('Below');
+    expect(timeline.events.at(-1)).toBe('Below');
   });
 });
 
@@ -99,7 +99,7 @@ function oddOne(disposer: (typeof disposers)[number], run: () => unknown): Type 
         : disposer;
   Object.defineProperty(Odd.prototype, name, {
     value: () => {
-      journal.push('odd');
+      timeline.note('odd');
       return run();
     },
   });
@@ -115,7 +115,7 @@ async function visit(platform: Platform, ...types: Type[]) {
       @Inject(types.at(-1) as Type) readonly last: unknown,
     ) {}
     [Symbol.dispose]() {
-      journal.push('Above');
+      timeline.note('Above');
     }
   }
   @Controller()
@@ -139,6 +139,6 @@ async function visit(platform: Platform, ...types: Type[]) {
 @Injectable({ scope: Scope.REQUEST })
 class Below implements AsyncDisposable {
   async [Symbol.asyncDispose]() {
-    journal.push('Below');
+    timeline.note('Below');
   }
 }

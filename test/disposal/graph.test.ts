@@ -2,10 +2,10 @@ import { Controller, forwardRef, Get, Inject, Injectable, type Provider, Scope, 
 import { describe, expect, it } from 'vitest';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { type Platform, platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B19 dependents before dependencies on $name', (platform) => {
   it('holds for a chain, whatever the order of registration', async () => {
@@ -32,7 +32,7 @@ describe.each(platforms)('B19 dependents before dependencies on $name', (platfor
 
     await visit(platform, First, [Third, First, Fourth, Second]);
 
-    expect(journal).toEqual(['First', 'Second', 'Third', 'Fourth']);
+    expect(timeline.events).toEqual(['First', 'Second', 'Third', 'Fourth']);
   });
 
   it('holds for a diamond with arms of different length', async () => {
@@ -66,7 +66,7 @@ describe.each(platforms)('B19 dependents before dependencies on $name', (platfor
 
     await visit(platform, Top, [Base, Top, LongArm, ShortArm]);
 
-    expect(journal).toEqual(['Top', 'ShortArm', 'LongArm', 'Base']);
+    expect(timeline.events).toEqual(['Top', 'ShortArm', 'LongArm', 'Base']);
   });
 
   it('holds for what is injected into a property', async () => {
@@ -79,7 +79,7 @@ describe.each(platforms)('B19 dependents before dependencies on $name', (platfor
 
     await visit(platform, Above, [Below, Above]);
 
-    expect(journal).toEqual(['Above', 'Below']);
+    expect(timeline.events).toEqual(['Above', 'Below']);
   });
 
   it('holds across a factory and an alias that dispose of nothing themselves', async () => {
@@ -99,7 +99,7 @@ describe.each(platforms)('B19 dependents before dependencies on $name', (platfor
       Below,
     ]);
 
-    expect(journal).toEqual(['Above', 'Below']);
+    expect(timeline.events).toEqual(['Above', 'Below']);
   });
 
   it.each([0, 1, 2, 3])('holds above and below a forwardRef cycle (registration rotated by %i)', async (by) => {
@@ -122,9 +122,9 @@ describe.each(platforms)('B19 dependents before dependencies on $name', (platfor
 
     await visit(platform, Above, [...all.slice(by), ...all.slice(0, by)]);
 
-    expect(journal).toHaveLength(4);
-    expect(journal.at(0)).toBe('Above');
-    expect(journal.at(-1)).toBe('Below');
+    expect(timeline.events).toHaveLength(4);
+    expect(timeline.events.at(0)).toBe('Above');
+    expect(timeline.events.at(-1)).toBe('Below');
   });
 });
 
@@ -145,6 +145,6 @@ async function visit(platform: Platform, type: Type, providers: Provider[]): Pro
 
 abstract class Noted implements Disposable {
   [Symbol.dispose]() {
-    journal.push(this.constructor.name);
+    timeline.note(this.constructor.name);
   }
 }

@@ -4,10 +4,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasksHost, Tasks, type BackgroundTasks } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B21 what is not disposed on $name', (platform) => {
   it('leaves singletons, values and what plain factories return alone', async () => {
@@ -29,7 +29,7 @@ describe.each(platforms)('B21 what is not disposed on $name', (platform) => {
     await settled(app);
 
     expect(status).toBe(200);
-    expect(journal).toEqual(['Request']);
+    expect(timeline.events).toEqual(['Request']);
   });
 
   it('leaves transients of singletons alone', async () => {
@@ -42,7 +42,7 @@ describe.each(platforms)('B21 what is not disposed on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('owned');
-    expect(journal).toEqual(['Request']);
+    expect(timeline.events).toEqual(['Request']);
   });
 
   it('leaves durable providers, and transients under them, alone', async () => {
@@ -58,7 +58,7 @@ describe.each(platforms)('B21 what is not disposed on $name', (platform) => {
     await settled(app);
 
     expect(new Set(bodies.map(({ body }) => body))).toEqual(new Set([bodies[0]?.body]));
-    expect(journal).toEqual(['Request', 'Request', 'Request']);
+    expect(timeline.events).toEqual(['Request', 'Request', 'Request']);
   });
 
   it('leaves a durable controller alone, and runs its tasks', async () => {
@@ -72,7 +72,7 @@ describe.each(platforms)('B21 what is not disposed on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('kept');
-    expect(journal).toEqual(['task']);
+    expect(timeline.events).toEqual(['task']);
     expect(app.get(BackgroundTasksHost).stats().succeeded).toBe(1);
   });
 });
@@ -93,7 +93,7 @@ function applyDurableStrategy(): void {
 
 abstract class Noted implements Disposable {
   [Symbol.dispose]() {
-    journal.push(this.constructor.name);
+    timeline.note(this.constructor.name);
   }
 }
 
@@ -189,7 +189,7 @@ class DurableController extends Noted {
 
   @Get()
   get(@Tasks() tasks: BackgroundTasks) {
-    tasks.addTask(() => journal.push('task'));
+    tasks.addTask(() => timeline.note('task'));
     return 'kept';
   }
 }

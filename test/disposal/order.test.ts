@@ -4,10 +4,10 @@ import { BackgroundTasks, type OnRequestDispose } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 class Gates {
   readonly taskStarted = deferred();
@@ -32,11 +32,11 @@ describe.each(platforms)('B19 the order of a request’s end on $name', (platfor
     const { body } = await fetchText(url);
 
     expect(body).toBe('answered');
-    expect(journal).not.toContain('task ended');
+    expect(timeline.events).not.toContain('task ended');
     gates.task.resolve();
     gates.service.resolve();
     await settled(app);
-    expect(journal[0]).toBe('task ended');
+    expect(timeline.events[0]).toBe('task ended');
   });
 
   it('disposes of nothing while a task runs', async () => {
@@ -45,11 +45,11 @@ describe.each(platforms)('B19 the order of a request’s end on $name', (platfor
     await fetchText(url);
     await gates.taskStarted.promise;
 
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
     gates.task.resolve();
     gates.service.resolve();
     await settled(app);
-    expect(journal).toEqual(['task ended', 'service disposed', 'connection closed']);
+    expect(timeline.events).toEqual(['task ended', 'service disposed', 'connection closed']);
   });
 
   it('awaits the disposer of a dependent before it disposes of what that uses', async () => {
@@ -59,10 +59,10 @@ describe.each(platforms)('B19 the order of a request’s end on $name', (platfor
     await fetchText(url);
     await gates.serviceDisposing.promise;
 
-    expect(journal).toEqual(['task ended']);
+    expect(timeline.events).toEqual(['task ended']);
     gates.service.resolve();
     await settled(app);
-    expect(journal).toEqual(['task ended', 'service disposed', 'connection closed']);
+    expect(timeline.events).toEqual(['task ended', 'service disposed', 'connection closed']);
   });
 
   it('leaves open what a disposer uses', async () => {
@@ -83,7 +83,7 @@ class Connection implements AsyncDisposable {
 
   async [Symbol.asyncDispose]() {
     this.isOpen = false;
-    journal.push('connection closed');
+    timeline.note('connection closed');
   }
 }
 
@@ -100,7 +100,7 @@ class OrderService implements OnRequestDispose {
     this.gates.serviceDisposing.resolve();
     await this.gates.service.promise;
     OrderService.sawOpenConnection = this.connection.isOpen;
-    journal.push('service disposed');
+    timeline.note('service disposed');
   }
 }
 
@@ -117,7 +117,7 @@ class OrdersController {
     this.tasks.addTask(async () => {
       this.gates.taskStarted.resolve();
       await this.gates.task.promise;
-      journal.push('task ended');
+      timeline.note('task ended');
     });
     return 'answered';
   }

@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { provideResource, Resource } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { type Platform, platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
   it('is not disposed of when it is a value', async () => {
@@ -17,7 +17,7 @@ describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
     );
 
     expect(body).toBe('Override');
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it('is not disposed of when a plain factory returned it', async () => {
@@ -28,7 +28,7 @@ describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
     );
 
     expect(body).toBe('Override');
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it('is disposed of when it is a request-scoped class', async () => {
@@ -37,7 +37,7 @@ describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
     );
 
     expect(body).toBe('Override');
-    expect(journal).toEqual(['Override disposed']);
+    expect(timeline.events).toEqual(['Override disposed']);
   });
 
   it('is not disposed of when it is a class of the default scope', async () => {
@@ -46,7 +46,7 @@ describe.each(platforms)('B25 an overridden provider on $name', (platform) => {
     );
 
     expect(body).toBe('Singleton');
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 });
 
@@ -57,7 +57,7 @@ describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
     );
 
     expect(body).toBe('Override');
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it.each(['/injected', '/acquired'])('gives %s what a plain factory returns, and is left alone', async (path) => {
@@ -66,7 +66,7 @@ describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
     );
 
     expect(body).toBe('Override');
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it.each(['/injected', '/acquired'])(
@@ -75,7 +75,7 @@ describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
       const { body } = await visit(platform, path, (builder) => builder.overrideProvider('session').useClass(Override));
 
       expect(body).toBe('Override');
-      expect(journal).toEqual(['Override disposed']);
+      expect(timeline.events).toEqual(['Override disposed']);
     },
   );
 
@@ -84,7 +84,7 @@ describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
       provide: 'session',
       async *useFactory() {
         yield new Override();
-        journal.push('other resource exited');
+        timeline.note('other resource exited');
       },
     });
 
@@ -93,7 +93,7 @@ describe.each(platforms)('B25 an overridden resource on $name', (platform) => {
     );
 
     expect(body).toBe('Override');
-    expect(journal).toEqual(['other resource exited']);
+    expect(timeline.events).toEqual(['other resource exited']);
   });
 });
 
@@ -105,9 +105,9 @@ async function visit(
   const session = provideResource({
     provide: 'session',
     async *useFactory() {
-      journal.push('original opened');
+      timeline.note('original opened');
       yield 'original';
-      journal.push('original exited');
+      timeline.note('original exited');
     },
   });
   const { app, url } = await startApp(platform, {
@@ -123,25 +123,25 @@ async function visit(
 @Injectable({ scope: Scope.REQUEST })
 class Service implements Disposable {
   constructor() {
-    journal.push('original constructed');
+    timeline.note('original constructed');
   }
 
   [Symbol.dispose]() {
-    journal.push('original disposed');
+    timeline.note('original disposed');
   }
 }
 
 @Injectable({ scope: Scope.REQUEST })
 class Override implements AsyncDisposable {
   async [Symbol.asyncDispose]() {
-    journal.push('Override disposed');
+    timeline.note('Override disposed');
   }
 }
 
 @Injectable()
 class Singleton implements Disposable {
   [Symbol.dispose]() {
-    journal.push('Singleton disposed');
+    timeline.note('Singleton disposed');
   }
 }
 

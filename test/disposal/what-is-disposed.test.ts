@@ -18,10 +18,10 @@ import { APP_FILTER, APP_GUARD, BaseExceptionFilter, ContextIdFactory, ModuleRef
 import { describe, expect, it } from 'vitest';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B20 what is disposed on $name', (platform) => {
   it('disposes of providers, controllers, guards, interceptors, pipes and filters, once each', async () => {
@@ -31,7 +31,14 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('1');
-    expect(journal.toSorted()).toEqual(['EverythingController', 'Filter', 'Guard', 'Interceptor', 'Pipe', 'Service']);
+    expect(timeline.events.toSorted()).toEqual([
+      'EverythingController',
+      'Filter',
+      'Guard',
+      'Interceptor',
+      'Pipe',
+      'Service',
+    ]);
   });
 
   it('disposes of each request’s own instances', async () => {
@@ -44,8 +51,8 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
     ]);
     await settled(app);
 
-    expect(journal.filter((name) => name === 'Service')).toHaveLength(3);
-    expect(journal).toHaveLength(18);
+    expect(timeline.events.filter((name) => name === 'Service')).toHaveLength(3);
+    expect(timeline.events).toHaveLength(18);
   });
 
   it('disposes of global request-scoped guards and filters', async () => {
@@ -60,7 +67,7 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
     await fetchText(`${url}/plain`);
     await settled(app);
 
-    expect(journal.toSorted()).toEqual(['Filter', 'Guard']);
+    expect(timeline.events.toSorted()).toEqual(['Filter', 'Guard']);
   });
 
   it('disposes of each transient under a request-scoped consumer', async () => {
@@ -73,7 +80,7 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('3 instances');
-    expect(journal).toEqual(['Transient', 'Transient', 'Transient']);
+    expect(timeline.events).toEqual(['Transient', 'Transient', 'Transient']);
   });
 
   it('disposes of what ModuleRef resolved with the context of a request-scoped controller', async () => {
@@ -85,7 +92,7 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
     await fetchText(`${url}/resolving`);
     await settled(app);
 
-    expect(journal.toSorted()).toEqual(['LazyService', 'Service']);
+    expect(timeline.events.toSorted()).toEqual(['LazyService', 'Service']);
   });
 
   it('disposes of what a singleton resolved in a context that it registered for the request', async () => {
@@ -95,7 +102,7 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('resolved');
-    expect(journal).toEqual(['Service']);
+    expect(timeline.events).toEqual(['Service']);
   });
 
   it('disposes of a useClass provider by its class, and of an aliased instance once', async () => {
@@ -112,13 +119,13 @@ describe.each(platforms)('B20 what is disposed on $name', (platform) => {
     await settled(app);
 
     expect(body).toBe('the same');
-    expect(journal).toEqual(['Service']);
+    expect(timeline.events).toEqual(['Service']);
   });
 });
 
 abstract class Noted implements Disposable {
   [Symbol.dispose]() {
-    journal.push(this.constructor.name);
+    timeline.note(this.constructor.name);
   }
 }
 

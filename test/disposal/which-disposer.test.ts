@@ -14,10 +14,10 @@ import { describe, expect, it } from 'vitest';
 import type { OnRequestDispose, TaskOutcome } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { type Platform, platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B20 which disposer is called on $name', (platform) => {
   it.each([
@@ -29,19 +29,19 @@ describe.each(platforms)('B20 which disposer is called on $name', (platform) => 
   ] as const)('calls exactly one: %s', async (_, type, called) => {
     await visit(platform, type());
 
-    expect(journal).toEqual([called]);
+    expect(timeline.events).toEqual([called]);
   });
 
   it('calls a class-field disposer for every request, not only the first', async () => {
     await visit(platform, FieldDisposer, 3);
 
-    expect(journal).toEqual(['field', 'field', 'field']);
+    expect(timeline.events).toEqual(['field', 'field', 'field']);
   });
 
   it('calls a disposer with its instance as this', async () => {
     await visit(platform, Stateful);
 
-    expect(journal).toEqual(['handle of Stateful']);
+    expect(timeline.events).toEqual(['handle of Stateful']);
   });
 
   it('gives onRequestDispose the outcome of a success', async () => {
@@ -71,7 +71,7 @@ describe.each(platforms)('B20 which disposer is called on $name', (platform) => 
     await fetchText(`${url}/lazy`);
     await settled(app);
 
-    expect(journal).toEqual(['LazyTop', 'LazyBase', 'LazyTop', 'LazyBase']);
+    expect(timeline.events).toEqual(['LazyTop', 'LazyBase', 'LazyTop', 'LazyBase']);
   });
 });
 
@@ -93,21 +93,21 @@ async function visit(platform: Platform, type: Type, times = 1): Promise<void> {
 @Injectable({ scope: Scope.REQUEST })
 class OnlyDispose implements Disposable {
   [Symbol.dispose]() {
-    journal.push('dispose');
+    timeline.note('dispose');
   }
 }
 
 @Injectable({ scope: Scope.REQUEST })
 class BothSymbols extends OnlyDispose implements AsyncDisposable {
   async [Symbol.asyncDispose]() {
-    journal.push('asyncDispose');
+    timeline.note('asyncDispose');
   }
 }
 
 @Injectable({ scope: Scope.REQUEST })
 class AllThree extends BothSymbols implements OnRequestDispose {
   onRequestDispose() {
-    journal.push('onRequestDispose');
+    timeline.note('onRequestDispose');
   }
 }
 
@@ -117,7 +117,7 @@ class Inheriting extends OnlyDispose {}
 @Injectable({ scope: Scope.REQUEST })
 class FieldDisposer implements OnRequestDispose {
   readonly onRequestDispose = () => {
-    journal.push('field');
+    timeline.note('field');
   };
 }
 
@@ -126,7 +126,7 @@ class Stateful implements AsyncDisposable {
   readonly #handle = `handle of ${this.constructor.name}`;
 
   async [Symbol.asyncDispose]() {
-    journal.push(this.#handle);
+    timeline.note(this.#handle);
   }
 }
 
@@ -160,7 +160,7 @@ class OutcomeController {
 @Injectable({ scope: Scope.REQUEST })
 class LazyBase implements Disposable {
   [Symbol.dispose]() {
-    journal.push('LazyBase');
+    timeline.note('LazyBase');
   }
 }
 
@@ -168,7 +168,7 @@ class LazyBase implements Disposable {
 class LazyTop implements Disposable {
   constructor(readonly base: LazyBase) {}
   [Symbol.dispose]() {
-    journal.push('LazyTop');
+    timeline.note('LazyTop');
   }
 }
 

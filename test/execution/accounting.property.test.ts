@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { BackgroundTask, BackgroundTasks, BackgroundTasksModuleOptions, TaskOptions } from '../../src/index.js';
 import { Accounts } from '../support/accounts.js';
-import { createUnits } from '../support/units.js';
+import { createContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
 interface PlannedTask {
@@ -43,7 +43,7 @@ async function carryOut(
 ): Promise<void> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const accounts = new Accounts();
-  const { app, host, scopes } = await createUnits({ ...options, observers: [accounts] });
+  const { app, host, scopes } = await createContext({ options: { ...options, observers: [accounts] } });
   accounts.host = host;
   const handles: BackgroundTask[] = [];
   const works = plan.map((planned, index) =>

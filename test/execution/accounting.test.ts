@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { BackgroundTask } from '../../src/index.js';
 import { Accounts } from '../support/accounts.js';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('B16 stats()', () => {
   it('starts with nothing', async () => {
-    const { host } = await startUnits();
+    const { host } = await startContext();
     expect(host.stats()).toEqual({
       accepted: 0,
       waiting: 0,
@@ -24,7 +24,7 @@ describe('B16 stats()', () => {
 
   it('counts a task in one state after the other, and adds up at every step', async () => {
     const accounts = new Accounts();
-    const { run, host } = await startUnits({ observers: [accounts] });
+    const { run, host } = await startContext({ options: { observers: [accounts] } });
     accounts.host = host;
     const [started, gate] = [deferred(), deferred()];
     const handles: BackgroundTask[] = [];
@@ -54,7 +54,7 @@ describe('B16 stats()', () => {
 
   it('counts what the shutdown deadline leaves behind as abandoned', async () => {
     const accounts = new Accounts();
-    const { run, host } = await startUnits({ observers: [accounts] });
+    const { run, host } = await startContext({ options: { observers: [accounts] } });
     accounts.host = host;
     const started = deferred();
     const handles: BackgroundTask[] = [];
@@ -77,7 +77,7 @@ describe('B16 stats()', () => {
   });
 
   it('is a copy that later tasks do not change', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const before = host.stats();
     await run((tasks) => void tasks.addTask(() => undefined));
     expect(before.accepted).toBe(0);

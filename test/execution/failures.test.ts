@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { hostileErrors, throwingProxy } from '../support/hostile-errors.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
 const ways: readonly { readonly way: string; readonly fail: (error: unknown) => unknown }[] = [
@@ -19,7 +19,7 @@ describe.each(hostileErrors)('B12 a task that fails with $what', ({ make }) => {
   describe.each(ways)('and $way', ({ fail }) => {
     it.each(positions)('as the %s costs one log line, and the others run', async (position) => {
       const rejections = new UnhandledRejections();
-      const { run, host, logs } = await startUnits();
+      const { run, host, logs } = await startContext();
       const error = make();
       const index = positions.indexOf(position);
       const ran: number[] = [];
@@ -60,7 +60,7 @@ describe('B12 hostile tasks', () => {
     },
   ])('fail when they return $what, and the next runs', async ({ result }) => {
     const rejections = new UnhandledRejections();
-    const { run, logs } = await startUnits();
+    const { run, logs } = await startContext();
     const [hostile, next] = await run((tasks) => [tasks.addTask(result), tasks.addTask(() => undefined)] as const);
     expect(hostile.state).toBe('failed');
     expect(next.state).toBe('succeeded');
@@ -69,7 +69,7 @@ describe('B12 hostile tasks', () => {
   });
 
   it('settle once when a thenable calls back more than once', async () => {
-    const { run, host, logs } = await startUnits();
+    const { run, host, logs } = await startContext();
     await run((tasks) =>
       tasks.addTask(() => ({
         then(fulfil: () => void, reject: (error: unknown) => void) {
@@ -84,7 +84,7 @@ describe('B12 hostile tasks', () => {
   });
 
   it('do not stop the queue when the logger throws', async () => {
-    const { run, host, logs } = await startUnits();
+    const { run, host, logs } = await startContext();
     vi.spyOn(logs, 'error').mockImplementation(() => raise(new Error('disk full')));
     vi.spyOn(logs, 'warn').mockImplementation(() => raise(new Error('disk full')));
     await run((tasks) => {

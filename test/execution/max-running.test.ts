@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { Timeline } from '../support/timeline.js';
-import { startUnits, type Units } from '../support/units.js';
+import { startContext, type RunningContext } from '../support/start-context.js';
 
 describe('B15 maxRunning', () => {
   it('bounds the tasks that run at a time in the whole process', async () => {
-    const { run, host } = await startUnits({ maxRunning: 3, concurrency: 2 });
+    const { run, host } = await startContext({ options: { maxRunning: 3, concurrency: 2 } });
     let running = 0;
     let most = 0;
     const work = async () => {
@@ -30,7 +30,7 @@ describe('B15 maxRunning', () => {
   ])(
     'lets requests with $kind tasks take turns: one with many does not keep the others waiting',
     async ({ work: each }) => {
-      const units = await startUnits({ maxRunning: 1 });
+      const units = await startContext({ options: { maxRunning: 1 } });
       const { timeline, open, work } = await blocked(units);
       const requests = ['a', 'b', 'c'].map((name) =>
         units.run((tasks) => {
@@ -46,7 +46,7 @@ describe('B15 maxRunning', () => {
   );
 
   it('passes a slot to and fro between synchronous tasks of two requests without a deep stack', async () => {
-    const units = await startUnits({ maxRunning: 1, maxPending: 30_000 });
+    const units = await startContext({ options: { maxRunning: 1, maxPending: 30_000 } });
     const { open, work } = await blocked(units);
     const many = () =>
       units.run((tasks) => {
@@ -60,7 +60,7 @@ describe('B15 maxRunning', () => {
   });
 
   it('gives its slot on when the task that would have had it was cancelled', async () => {
-    const units = await startUnits({ maxRunning: 1 });
+    const units = await startContext({ options: { maxRunning: 1 } });
     const { timeline, open, work } = await blocked(units);
     const withdrawn = deferred<{ cancel(): boolean }>();
     const first = units.run((tasks) => withdrawn.resolve(tasks.addTask(() => timeline.note('never'))));
@@ -75,7 +75,7 @@ describe('B15 maxRunning', () => {
   });
 
   it('gives the slot on when a task times out', async () => {
-    const { run, host } = await startUnits({ maxRunning: 1, timeoutMs: 1 });
+    const { run, host } = await startContext({ options: { maxRunning: 1, timeoutMs: 1 } });
     await Promise.all([
       run((tasks) => void tasks.addTask(() => new Promise<void>(() => undefined))),
       run((tasks) => void tasks.addTask(() => undefined)),
@@ -85,7 +85,9 @@ describe('B15 maxRunning', () => {
 });
 
 /** A unit of work whose task holds the only slot until `open` is resolved. */
-async function blocked({ run }: Units): Promise<{ timeline: Timeline; open: Deferred; work: Promise<unknown> }> {
+async function blocked({
+  run,
+}: RunningContext): Promise<{ timeline: Timeline; open: Deferred; work: Promise<unknown> }> {
   const timeline = new Timeline();
   const open = deferred();
   const work = run((tasks) => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { currentTask, type TaskEvent, type TaskObserver, type TaskReport } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
 describe('B16 observers', () => {
   it('are told of every step of a task, with its id and name', async () => {
     const observer = new RecordingObserver();
-    const { run } = await startUnits({ observers: [observer] });
+    const { run } = await startContext({ options: { observers: [observer] } });
     const task = await run((tasks) =>
       tasks.with({ name: 'import' }).addTask(() => {
         currentTask().progress(0.5);
@@ -26,7 +26,7 @@ describe('B16 observers', () => {
 
   it('are told the report of tasks that never ran', async () => {
     const observer = new RecordingObserver();
-    const { run } = await startUnits({ observers: [observer] });
+    const { run } = await startContext({ options: { observers: [observer] } });
     await run((tasks) => {
       tasks.addTask(() => undefined).cancel();
       tasks.with({ runOn: 'failure' }).addTask(() => undefined);
@@ -37,7 +37,7 @@ describe('B16 observers', () => {
 
   it('are told once of a start and an end, however many attempts there were', async () => {
     const observer = new RecordingObserver();
-    const { run } = await startUnits({ observers: [observer], retry: { attempts: 3, delayMs: 0 } });
+    const { run } = await startContext({ options: { observers: [observer], retry: { attempts: 3, delayMs: 0 } } });
     const error = new Error('always');
     await run((tasks) => tasks.addTask(() => Promise.reject(error)));
     expect(observer.events.map(([event]) => event)).toEqual(['accepted', 'started', 'settled']);
@@ -46,7 +46,7 @@ describe('B16 observers', () => {
 
   it('hear nothing more of a task that has timed out', async () => {
     const observer = new RecordingObserver();
-    const { run } = await startUnits({ observers: [observer], timeoutMs: 1 });
+    const { run } = await startContext({ options: { observers: [observer], timeoutMs: 1 } });
     const [resume, done] = [deferred(), deferred()];
     await run((tasks) =>
       tasks.addTask(async () => {
@@ -65,7 +65,7 @@ describe('B16 observers', () => {
     const rejections = new UnhandledRejections();
     const observer = new RecordingObserver();
     const broken = new BrokenObserver();
-    const { run, host, logs } = await startUnits({ observers: [broken, observer] });
+    const { run, host, logs } = await startContext({ options: { observers: [broken, observer] } });
     const tasks = await run((queue) => [
       queue.addTask(() => currentTask().progress(1)),
       queue.addTask(() => undefined),
@@ -80,7 +80,7 @@ describe('B16 observers', () => {
   });
 
   it('are logged once, each of those that throw', async () => {
-    const { run, logs } = await startUnits({ observers: [new BrokenObserver(), new BrokenObserver()] });
+    const { run, logs } = await startContext({ options: { observers: [new BrokenObserver(), new BrokenObserver()] } });
     await run((tasks) => tasks.addTask(() => undefined));
     expect(logs.errors).toHaveLength(2);
   });
@@ -90,7 +90,7 @@ describe('B16 observers', () => {
     const observer: TaskObserver = {
       taskSettled: () => Promise.reject(new Error('metrics are down')) as unknown as void,
     };
-    const { run, logs } = await startUnits({ observers: [observer] });
+    const { run, logs } = await startContext({ options: { observers: [observer] } });
     await run((tasks) => {
       tasks.addTask(() => undefined);
       tasks.addTask(() => undefined);
@@ -101,7 +101,7 @@ describe('B16 observers', () => {
   });
 
   it('need not have all members', async () => {
-    const { run, host, logs } = await startUnits({ observers: [{}] });
+    const { run, host, logs } = await startContext({ options: { observers: [{}] } });
     await run((tasks) => tasks.addTask(() => currentTask().progress(1)));
     expect(host.stats()).toMatchObject({ accepted: 1, succeeded: 1 });
     expect(logs.errors).toEqual([]);

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support/deferred.js';
 import { Timeline } from '../support/timeline.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('B2 the order of tasks', () => {
   it('starts a task after the one before it has settled', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const timeline = new Timeline();
     const { events, note } = timeline;
     const gates = [deferred(), deferred(), deferred()];
@@ -28,7 +28,7 @@ describe('B2 the order of tasks', () => {
   });
 
   it('keeps the order of synchronous and asynchronous tasks, of methods and options', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const ran: number[] = [];
     const target = { method: (value: number) => ran.push(value) };
     await run((tasks) => {
@@ -44,7 +44,7 @@ describe('B2 the order of tasks', () => {
   });
 
   it('runs what a task adds after everything that waits', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const ran: string[] = [];
     await run((tasks) => {
       tasks.addTask(() => {
@@ -57,7 +57,7 @@ describe('B2 the order of tasks', () => {
   });
 
   it('starts no task before the work that adds them has ended', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const ran: string[] = [];
     await run(async (tasks) => {
       tasks.addTask(() => ran.push('task'));
@@ -68,7 +68,7 @@ describe('B2 the order of tasks', () => {
   });
 
   it('runs as many at a time as concurrency says, starting them in order', async () => {
-    const { run, host } = await startUnits({ concurrency: 2 });
+    const { run, host } = await startContext({ options: { concurrency: 2 } });
     const timeline = new Timeline();
     const { events, note } = timeline;
     const gates = [deferred(), deferred(), deferred()];
@@ -92,7 +92,7 @@ describe('B2 the order of tasks', () => {
   });
 
   it('gives each request a concurrency of its own', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const timeline = new Timeline();
     const gate = deferred();
     const add = () =>
@@ -114,7 +114,7 @@ describe('B2 the order of tasks', () => {
     { limits: 'concurrency 4', options: { concurrency: 4 } },
     { limits: 'maxRunning 1', options: { maxRunning: 1 } },
   ])('runs 10,000 synchronous tasks of one request with $limits without a deep stack', async ({ options }) => {
-    const { run, host } = await startUnits(options);
+    const { run, host } = await startContext({ options });
     let previous = -1;
     await run((tasks) => {
       for (let i = 0; i < 10_000; i++) tasks.addTask((index: number) => expect(index).toBe(++previous), i);
@@ -124,7 +124,7 @@ describe('B2 the order of tasks', () => {
   });
 
   it('runs 10,000 synchronous tasks after an asynchronous one, and after a wait for a slot', async () => {
-    const { run, host } = await startUnits({ maxRunning: 1, maxPending: 20_000 });
+    const { run, host } = await startContext({ options: { maxRunning: 1, maxPending: 20_000 } });
     const gate = deferred();
     const many = () =>
       run((tasks) => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type BackgroundTasksModuleOptions, currentTask, type RetryOptions } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
 describe('B14 a task with retry', () => {
@@ -45,7 +45,7 @@ describe('B14 a task with retry', () => {
     { what: 'by default 1 s, then 2 s, three attempts in all', retry: {}, random: 0, waits: [1_000, 2_000] },
     { what: 'by default up to half less', retry: {}, random: 0.5, waits: [750, 1_500] },
   ])('waits $what', async ({ retry, random, waits }) => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     // Not before: Nest draws the ids of its modules.
     vi.spyOn(Math, 'random').mockReturnValue(random);
     const at: number[] = [];
@@ -66,7 +66,7 @@ describe('B14 a task with retry', () => {
   });
 
   it('ends as succeeded with the number of attempts, and logs nothing, once one succeeds', async () => {
-    const { run, logs, host } = await startUnits();
+    const { run, logs, host } = await startContext();
     const attempts: number[] = [];
     const task = await finish(
       run((tasks) =>
@@ -84,7 +84,7 @@ describe('B14 a task with retry', () => {
 
   it('reports its failure once, with the last error and the number of the last attempt', async () => {
     const rejections = new UnhandledRejections();
-    const { run, logs, host } = await startUnits();
+    const { run, logs, host } = await startContext();
     let attempts = 0;
     const task = await finish(
       run((tasks) =>
@@ -100,7 +100,7 @@ describe('B14 a task with retry', () => {
   });
 
   it('holds up the next task until it has settled, and counts as running while it waits', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const ran: string[] = [];
     const work = run((tasks) => {
       const task = tasks.with({ retry: { attempts: 2, delayMs: 100, jitter: 0 } }).addTask(() => {
@@ -120,7 +120,7 @@ describe('B14 a task with retry', () => {
   });
 
   it('is tried again after a time-out, with a signal of its own', async () => {
-    const { run, logs } = await startUnits();
+    const { run, logs } = await startContext();
     const signals: AbortSignal[] = [];
     const task = await finish(
       run((tasks) =>
@@ -136,7 +136,7 @@ describe('B14 a task with retry', () => {
   });
 
   it('is not disturbed when an attempt that timed out settles later', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const late = deferred();
     let calls = 0;
     const work = run((tasks) =>
@@ -154,7 +154,7 @@ describe('B14 a task with retry', () => {
   });
 
   it('ends in the state of its last attempt', async () => {
-    const { run } = await startUnits({ timeoutMs: 50, retry: { attempts: 2, delayMs: 10 } });
+    const { run } = await startContext({ options: { timeoutMs: 50, retry: { attempts: 2, delayMs: 10 } } });
     let attempts = 0;
     const never = () => new Promise<void>(() => undefined);
     const [timedOut, failed] = await finish(
@@ -177,7 +177,7 @@ describe('B14 a task with retry', () => {
     },
     { whose: 'of nobody', module: {}, attempts: 1 },
   ])('takes the retry $whose', async ({ module, own, attempts }) => {
-    const { run } = await startUnits(module);
+    const { run } = await startContext({ options: module });
     const task = await finish(
       run((tasks) => (own ? tasks.with({ retry: own }) : tasks).addTask(() => Promise.reject(new Error('always')))),
     );

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('B15 the room for waiting tasks', () => {
   it('counts what waits, not what runs', async () => {
-    const { run, host } = await startUnits({ maxPending: 1 });
+    const { run, host } = await startContext({ options: { maxPending: 1 } });
     const [gate, started] = [deferred(), deferred()];
     const work = run((tasks) =>
       tasks.addTask(() => {
@@ -20,7 +20,7 @@ describe('B15 the room for waiting tasks', () => {
   });
 
   it('names the task, the limit and the ways out when there is none', async () => {
-    const { run } = await startUnits({ maxPending: 1 });
+    const { run } = await startContext({ options: { maxPending: 1 } });
     await run((tasks) => {
       tasks.addTask(() => undefined);
       expect(() => tasks.with({ name: 'mail' }).addTask(() => undefined)).toThrow(
@@ -34,7 +34,7 @@ describe('B15 the room for waiting tasks', () => {
   });
 
   it("is refused with overflow 'wait', too, to work that has no response to hold", async () => {
-    const { run } = await startUnits({ maxPending: 1, overflow: 'wait' });
+    const { run } = await startContext({ options: { maxPending: 1, overflow: 'wait' } });
     await run((tasks) => {
       tasks.addTask(() => undefined);
       expect(() => tasks.addTask(() => undefined)).toThrow(expect.objectContaining({ code: 'QUEUE_FULL' }));
@@ -42,7 +42,7 @@ describe('B15 the room for waiting tasks', () => {
   });
 
   it('is given back by cancelling', async () => {
-    const { run, host } = await startUnits({ maxPending: 1 });
+    const { run, host } = await startContext({ options: { maxPending: 1 } });
     await run((tasks) => {
       for (let i = 0; i < 10; i++) tasks.addTask(() => undefined).cancel();
       tasks.addTask(() => undefined);
@@ -51,7 +51,7 @@ describe('B15 the room for waiting tasks', () => {
   });
 
   it('is given back by a failing request, a skipped task and a failing task', async () => {
-    const { scopes, run, host } = await startUnits({ maxPending: 3, onTaskFailure: 'stop' });
+    const { scopes, run, host } = await startContext({ options: { maxPending: 3, onTaskFailure: 'stop' } });
     const failing = scopes.run(({ tasks }) => {
       for (let i = 0; i < 3; i++) tasks.addTask(() => undefined);
       throw new Error('handler');
@@ -69,7 +69,7 @@ describe('B15 the room for waiting tasks', () => {
   });
 
   it("passes from a task to the one that replaces it with dedupe 'keep-last'", async () => {
-    const { run, host } = await startUnits({ maxPending: 1 });
+    const { run, host } = await startContext({ options: { maxPending: 1 } });
     const ran: number[] = [];
     await run((tasks) => {
       const once = tasks.with({ name: 'index', dedupe: 'keep-last' });
@@ -80,7 +80,7 @@ describe('B15 the room for waiting tasks', () => {
   });
 
   it("is not asked for with dedupe 'keep-first' when the task waits already", async () => {
-    const { run, host } = await startUnits({ maxPending: 1 });
+    const { run, host } = await startContext({ options: { maxPending: 1 } });
     await run((tasks) => {
       const once = tasks.with({ name: 'index', dedupe: 'keep-first' });
       expect(once.addTask(() => undefined)).toBe(once.addTask(() => undefined));

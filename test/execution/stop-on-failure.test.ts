@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe("B12 onTaskFailure: 'stop'", () => {
   it('reports the tasks after the one that failed as skipped', async () => {
-    const { run, host, logs } = await startUnits({ onTaskFailure: 'stop' });
+    const { run, host, logs } = await startContext({ options: { onTaskFailure: 'stop' } });
     const tasks = await run((queue) => [
       queue.addTask(() => undefined),
       queue.addTask(fail),
@@ -18,7 +18,7 @@ describe("B12 onTaskFailure: 'stop'", () => {
   });
 
   it('skips after a task that timed out', async () => {
-    const { run } = await startUnits({ onTaskFailure: 'stop', timeoutMs: 1 });
+    const { run } = await startContext({ options: { onTaskFailure: 'stop', timeoutMs: 1 } });
     const tasks = await run((queue) => [
       queue.addTask(() => new Promise<void>(() => undefined)),
       queue.addTask(() => undefined),
@@ -27,7 +27,7 @@ describe("B12 onTaskFailure: 'stop'", () => {
   });
 
   it('skips what the failed task added before it failed', async () => {
-    const { run, host } = await startUnits({ onTaskFailure: 'stop' });
+    const { run, host } = await startContext({ options: { onTaskFailure: 'stop' } });
     await run((tasks) =>
       tasks.addTask(() => {
         tasks.addTask(() => undefined);
@@ -38,7 +38,7 @@ describe("B12 onTaskFailure: 'stop'", () => {
   });
 
   it('skips what a task that ran beside the failed one adds after the failure', async () => {
-    const { run, host } = await startUnits({ onTaskFailure: 'stop', concurrency: 2 });
+    const { run, host } = await startContext({ options: { onTaskFailure: 'stop', concurrency: 2 } });
     const [bothRun, failed] = [deferred(), deferred()];
     await run((tasks) => {
       const failing = tasks.addTask(() => bothRun.promise.then(fail));
@@ -53,7 +53,7 @@ describe("B12 onTaskFailure: 'stop'", () => {
   });
 
   it('does not skip the tasks of other requests', async () => {
-    const { run, host } = await startUnits({ onTaskFailure: 'stop' });
+    const { run, host } = await startContext({ options: { onTaskFailure: 'stop' } });
     await run(async (tasks) => {
       tasks.addTask(() => undefined);
       await run((others) => others.addTask(fail));
@@ -62,7 +62,9 @@ describe("B12 onTaskFailure: 'stop'", () => {
   });
 
   it('does not take a failed attempt for a failed task', async () => {
-    const { run, host } = await startUnits({ onTaskFailure: 'stop', retry: { attempts: 2, delayMs: 0 } });
+    const { run, host } = await startContext({
+      options: { onTaskFailure: 'stop', retry: { attempts: 2, delayMs: 0 } },
+    });
     let attempts = 0;
     await run((tasks) => {
       tasks.addTask(() => {
@@ -74,7 +76,7 @@ describe("B12 onTaskFailure: 'stop'", () => {
   });
 
   it("'continue' is the default and says nothing of the sort", async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       tasks.addTask(fail);
       tasks.addTask(() => undefined);

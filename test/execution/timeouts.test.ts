@@ -1,7 +1,7 @@
 import { beforeEach, afterEach, describe, expect, it, vi } from 'vitest';
 import { currentTask } from '../../src/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
 describe('B14 a task that exceeds timeoutMs', () => {
@@ -9,7 +9,7 @@ describe('B14 a task that exceeds timeoutMs', () => {
   afterEach(() => void vi.useRealTimers());
 
   it('ends as timed-out at its limit and lets the next start, though it never settles', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const ran: string[] = [];
     const [stuck, next] = await runAnd(
       run((tasks) => [tasks.with({ timeoutMs: 100 }).addTask(never), tasks.addTask(() => ran.push('next'))] as const),
@@ -28,7 +28,7 @@ describe('B14 a task that exceeds timeoutMs', () => {
   });
 
   it('has its signal aborted with a TimeoutError', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     let signal!: AbortSignal;
     await runAnd(
       run((tasks) =>
@@ -48,7 +48,7 @@ describe('B14 a task that exceeds timeoutMs', () => {
   });
 
   it('finds its signal aborted when it first asks for it after the limit', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const resume = deferred();
     const asked = deferred<AbortSignal>();
     await runAnd(
@@ -70,7 +70,7 @@ describe('B14 a task that exceeds timeoutMs', () => {
     { how: 'rejected', settle: (late: Deferred) => late.reject(new Error('late')) },
   ])('is reported once when its promise is $how later', async ({ settle }) => {
     const rejections = new UnhandledRejections();
-    const { run, host, logs } = await startUnits();
+    const { run, host, logs } = await startContext();
     const late = deferred();
     const task = await runAnd(
       run((tasks) => tasks.with({ timeoutMs: 100 }).addTask(() => late.promise)),
@@ -87,7 +87,7 @@ describe('B14 a task that exceeds timeoutMs', () => {
   });
 
   it('takes the limit of the module, unless it has its own', async () => {
-    const { run } = await startUnits({ timeoutMs: 50 });
+    const { run } = await startContext({ options: { timeoutMs: 50 } });
     const [byDefault, own] = await runAnd(
       run((tasks) => [tasks.addTask(never), tasks.with({ timeoutMs: 200 }).addTask(never)] as const),
       () => vi.advanceTimersByTimeAsync(250),
@@ -97,7 +97,7 @@ describe('B14 a task that exceeds timeoutMs', () => {
   });
 
   it('leaves no timer behind when it settles in time', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       tasks.with({ timeoutMs: 100 }).addTask(() => undefined);
       tasks.with({ timeoutMs: 100 }).addTask(() => Promise.resolve());
@@ -107,7 +107,7 @@ describe('B14 a task that exceeds timeoutMs', () => {
   });
 
   it('has no limit by default', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const gate = deferred();
     const started = deferred();
     const work = run((tasks) =>

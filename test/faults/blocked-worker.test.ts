@@ -14,7 +14,7 @@ import type { TestServer } from '../support/test-server.js';
 const quick = { lockDurationMs: 200, stalledIntervalMs: 50 };
 
 describe.each(servers)(
-  'B31, B33 · a worker on $kind whose event loop stands still',
+  'B31, B33 · a worker on $kind whose event loop is blocked',
   { timeout: 60_000 },
   ({ prepare }) => {
     const server = useServer(prepare);
@@ -31,20 +31,20 @@ describe.each(servers)(
       const child = startChild('durable', {
         env: { SERVER: url, QUEUE: web.queueName, ROLE: 'worker', BLOCK_UNTIL: released },
       });
-      await until(() => child.journal.of('S').length === 1);
+      await until('the task has begun', () => child.journal.of('S').length === 1);
 
       const runner = new RecordedRunner().handle('work');
       await startDurable({ server: server(), queueName: web.queueName, runner, worker: quick });
-      await until(async () => (await web.backend.queue.getCompletedCount()) === 1);
+      await until('the job has completed', async () => (await web.backend.queue.getCompletedCount()) === 1);
       const result = await web.backend.queue.getJob(`t${task.envelope.id}`);
       await writeFile(released, '');
-      await until(() => child.journal.of('L').length >= 2);
+      await until('the worker has logged twice', () => child.journal.of('L').length >= 2);
       child.kill('SIGTERM');
       await child.exit;
 
       const named = `"work" (id ${task.envelope.id})`;
       expect(child.journal.of('L')).toEqual([
-        expect.stringMatching(/^warn The event loop stood still for \d+\.\d s/),
+        expect.stringMatching(/^warn The event loop was blocked for \d+\.\d s/),
         expect.stringMatching(/^error Task .* lost its lock/),
       ]);
       expect(child.journal.of('L').every((line) => line.includes(named))).toBe(true);
@@ -66,7 +66,7 @@ describe.each(servers)(
       const { backend } = await started(server(), runner, { maxStalledCount: 50 });
 
       await backend.accept([enqueued('work')]);
-      await until(async () => (await backend.queue.getCompletedCount()) === 1);
+      await until('the job has completed', async () => (await backend.queue.getCompletedCount()) === 1);
 
       expect(await backend.queue.getJobCounts('waiting', 'active', 'failed')).toEqual({
         waiting: 0,
@@ -80,9 +80,9 @@ describe.each(servers)(
       const { backend, logs } = await started(server(), runner, { lockDurationMs: 30_000 });
 
       await backend.accept([enqueued('work')]);
-      await until(async () => (await backend.queue.getCompletedCount()) === 1);
+      await until('the job has completed', async () => (await backend.queue.getCompletedCount()) === 1);
 
-      expect(logs.warnings.filter((line) => line.includes('stood still'))).toEqual([]);
+      expect(logs.warnings.filter((line) => line.includes('event loop was blocked'))).toEqual([]);
     });
   },
 );
@@ -96,12 +96,12 @@ describe('B33 · a worker on Redis', { timeout: 60_000 }, () => {
 
     const task = enqueued('work');
     await backend.accept([task]);
-    await until(async () => (await backend.queue.getFailedCount()) === 1);
+    await until('the job has failed', async () => (await backend.queue.getFailedCount()) === 1);
 
     const [failed] = await backend.queue.getFailed();
     expect(failed!.failedReason).toContain('stalled more than allowable limit');
     expect(runner.runs).toHaveLength(2);
-    expect(logs.warnings.filter((line) => line.includes('stood still'))).toHaveLength(2);
+    expect(logs.warnings.filter((line) => line.includes('event loop was blocked'))).toHaveLength(2);
     expect(logs.errors.filter((line) => line.includes(`(id ${task.envelope.id}) lost its lock`))).toHaveLength(2);
   });
 });
@@ -121,15 +121,15 @@ describe('B33 · a worker on Redis whose lock is taken away while its task waits
 
     // For as long as it takes: a renewal may be between its question and its answer.
     const isLost = (line: string) => line.includes(`(id ${task.envelope.id}) lost its lock`);
-    await until(async () => {
+    await until('the loss of the lock is logged', async () => {
       await client.del(`bull:${queueName}:t${task.envelope.id}:lock`);
       return logs.errors.some(isLost);
     });
     gate.resolve();
-    await until(async () => (await backend.queue.getCompletedCount()) === 1);
+    await until('the job has completed', async () => (await backend.queue.getCompletedCount()) === 1);
 
     expect(logs.errors.filter(isLost)).toHaveLength(1);
-    expect(logs.warnings.filter((line) => line.includes('stood still'))).toEqual([]);
+    expect(logs.warnings.filter((line) => line.includes('event loop was blocked'))).toEqual([]);
   });
 });
 

@@ -22,7 +22,7 @@ describe.each(servers)(
       const tasks = Array.from({ length: 20 }, () => enqueued('work', work));
 
       await web.backend.accept(tasks);
-      await until(() => worker.journal.of('D').length === tasks.length);
+      await until('all tasks are done', () => worker.journal.of('D').length === tasks.length);
 
       expect(worker.journal.of('D').toSorted()).toEqual(tasks.map(({ envelope }) => envelope.id).toSorted());
       expect(worker.journal.of('S')).toHaveLength(tasks.length);
@@ -35,7 +35,7 @@ describe.each(servers)(
       const before = realNow();
       await web.backend.accept([task]);
       await web.backend.accept([enqueued('work', work)]);
-      await until(() => worker.journal.of('D').length === 1);
+      await until('the task is done', () => worker.journal.of('D').length === 1);
 
       const job = (await web.backend.queue.getJob(`t${task.envelope.id}`))!;
       expect(await job.getState()).toBe('delayed');
@@ -48,7 +48,7 @@ describe.each(servers)(
       const task = enqueued('work', { ...work, settings: { delay: HOUR_MS / 2 } });
 
       await web.backend.accept([task]);
-      await until(() => worker.journal.of('D').length === 1);
+      await until('the task is done', () => worker.journal.of('D').length === 1);
 
       expect(worker.journal.of('D')).toEqual([task.envelope.id]);
     });
@@ -59,14 +59,14 @@ describe.each(servers)(
     it(`${what} when it is ahead`, async () => {
       const { web, worker } = await started(HOUR_MS, { HOLD_MS: kind === 'Redis' ? '2000' : '20000' });
       await web.backend.accept([enqueued('work', work)]);
-      await until(() => worker.journal.of('S').length === 1);
+      await until('the task has begun', () => worker.journal.of('S').length === 1);
 
       const runner = new RecordedRunner().handle('work');
       const settings = { lockDurationMs: 1_000, stalledIntervalMs: 100 };
       await startDurable({ server: server(), queueName: web.queueName, runner, worker: settings });
       // Whichever worker is the quicker to take it back.
       const runs = () => worker.journal.of('S').length + runner.runs.length;
-      await until(() => worker.journal.of('D').length > 0 || runs() > 1);
+      await until('the task is done, or has begun again', () => worker.journal.of('D').length > 0 || runs() > 1);
 
       expect(runs() > 1).toBe(kind === 'PostgreSQL');
     });

@@ -23,10 +23,14 @@ describe.each(servers)('B31 named tasks on $kind', ({ kind, prepare }) => {
       crowd.startWorkers(2);
       for (let kill = 1; kill <= kills; kill++) {
         // Spread over the work, whatever speed the machine has.
-        await until(() => crowd.ended(wanted).length >= (wanted.length * kill) / (kills + 2), LOOK_MS);
+        await until(
+          'the next part of the tasks has ended',
+          () => crowd.ended(wanted).length >= (wanted.length * kill) / (kills + 2),
+          LOOK_MS,
+        );
         crowd.replaceOne('SIGKILL');
       }
-      await until(() => crowd.ended(wanted).length === wanted.length, LOOK_MS);
+      await until('all tasks have ended', () => crowd.ended(wanted).length === wanted.length, LOOK_MS);
 
       const runs = crowd.lines('S').length;
       report(
@@ -46,12 +50,12 @@ describe.each(servers)('B31 named tasks on $kind', ({ kind, prepare }) => {
       for (let stop = 1; stop <= stops; stop++) {
         // It holds its tasks for longer than its shutdown may take.
         const [holding] = crowd.startWorkers(1, { HOLD_MS: '20000', SHUTDOWN_TIMEOUT_MS: '300' });
-        await until(() => holding!.journal.of('S').length > 0, LOOK_MS);
+        await until('a task is held', () => holding!.journal.of('S').length > 0, LOOK_MS);
         holding!.kill('SIGTERM');
         expect(await holding!.exit).toEqual({ code: null, signal: 'SIGTERM' });
       }
       crowd.startWorkers(2);
-      await until(() => crowd.ended(wanted).length === wanted.length, LOOK_MS);
+      await until('all tasks have ended', () => crowd.ended(wanted).length === wanted.length, LOOK_MS);
 
       report(
         `${kind}: ${stops} SIGTERMs of workers in the middle of their tasks lost 0 of ${wanted.length}, and failed none`,

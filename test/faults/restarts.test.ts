@@ -32,7 +32,7 @@ describe.each(servers)('B31, B32 · named tasks on $kind', ({ kind, prepare }) =
         await server().start();
       }
       await untilReady(durable);
-      await until(async () => (await durable.backend.queue.getCompletedCount()) === jobs);
+      await until('all jobs have completed', async () => (await durable.backend.queue.getCompletedCount()) === jobs);
 
       const runsOf = (id: string) => runner.runs.filter(({ envelope }) => envelope.id === id).length;
       const ran = new Set(runner.runs.map(({ envelope }) => envelope.id));

@@ -73,7 +73,7 @@ class Succeeding {
       const tasks = Array.from({ length: Math.min(left, BATCH) }, () => enqueued('work'));
       await backend.accept(tasks);
       this.ids.push(...tasks.map(({ envelope }) => envelope.id));
-      await until(async () => (await backend.queue.getJobCountByTypes('waiting', 'active')) === 0);
+      await until('no job is left', async () => (await backend.queue.getJobCountByTypes('waiting', 'active')) === 0);
     }
   }
 

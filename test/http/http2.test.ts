@@ -1,5 +1,4 @@
 import { Controller, Get, type MessageEvent, Sse, StreamableFile } from '@nestjs/common';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { PassThrough } from 'node:stream';
 import { ReplaySubject } from 'rxjs';
@@ -8,13 +7,8 @@ import { BackgroundTasks, BackgroundTasksHost, currentTask, Tasks } from '../../
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { Gate } from '../support/gate.js';
-import { type Platform, startApp } from '../support/platforms.js';
+import { http2, startApp } from '../support/platforms.js';
 import { Timeline } from '../support/timeline.js';
-
-const http2: Platform = {
-  name: 'Fastify',
-  adapter: () => new FastifyAdapter({ http2: true }),
-};
 
 const bodies = [
   { kind: 'JSON', path: '/json' },
@@ -85,11 +79,11 @@ describe('B10 a client that stops reading on HTTP/2', () => {
   });
 });
 
-async function start(responseTimeoutMs = 30_000) {
+async function start(stalledClientTimeoutMs = 30_000) {
   const timeline = new Timeline();
   const gate = deferred();
   const { app, url } = await startApp(http2, {
-    options: { responseTimeoutMs, shutdownTimeoutMs: 2_000 },
+    options: { stalledClientTimeoutMs, shutdownTimeoutMs: 2_000 },
     controllers: [Bodies],
     providers: [
       { provide: Timeline, useValue: timeline },

@@ -55,7 +55,7 @@ describe('defineTask', () => {
       const says = 'Give what defineTask() returned';
       expect(() => TaskHandler(value as never)).toThrow(says);
 
-      const { app } = await startContext({});
+      const { app } = await startContext();
       const enqueued = app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(value as never, {}));
       await expect(enqueued).rejects.toThrow(says);
     },
@@ -116,7 +116,7 @@ describe('the handler of a task', () => {
   }
 
   it('is missed where the task is enqueued', async () => {
-    const { app } = await startContext({});
+    const { app } = await startContext();
     await expect(app.get(TaskScopes).run(({ tasks }) => void tasks.enqueue(Ping, null))).rejects.toMatchObject({
       code: 'UNKNOWN_TASK',
       message: expect.stringContaining('"ping"') as string,

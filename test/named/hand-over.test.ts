@@ -16,24 +16,25 @@ import { deferred } from '../support/deferred.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { startContext } from '../support/start-context.js';
 import { platforms, startApp } from '../support/platforms.js';
+import { useTimeline } from '../support/timeline.js';
 import { until } from '../support/until.js';
 
 const Mail = defineTask<{ to: string }>({ name: 'mail', timeoutMs: 500, retry: { attempts: 5 } });
 const Audit = defineTask<string>({ name: 'audit', runOn: 'always' });
 
-const events: string[] = [];
+const timeline = useTimeline();
 
 @TaskHandler(Mail)
 class MailHandler implements Handles<typeof Mail> {
   run({ to }: { to: string }): void {
-    events.push(`mail ${to}`);
+    timeline.note(`mail ${to}`);
   }
 }
 
 @TaskHandler(Audit)
 class AuditHandler implements Handles<typeof Audit> {
   run(what: string): void {
-    events.push(`audit ${what}`);
+    timeline.note(`audit ${what}`);
   }
 }
 
@@ -46,9 +47,9 @@ const session = provideResource({
     try {
       yield new Session();
       if (commitFails) throw new BadRequestException('conflict');
-      events.push('commit');
+      timeline.note('commit');
     } catch (error) {
-      events.push('rollback');
+      timeline.note('rollback');
       throw error;
     }
   },
@@ -57,17 +58,17 @@ const session = provideResource({
 /** Notes that the response is over. */
 const Noted = createParamDecorator((_: unknown, context: ExecutionContext) => {
   const response = context.switchToHttp().getResponse<ServerResponse & { raw?: ServerResponse }>();
-  (response.raw ?? response).on('finish', () => events.push('response'));
+  (response.raw ?? response).on('finish', () => timeline.note('response'));
 });
 
 @Controller()
 class MailController {
   @Get('ok')
   ok(@Tasks() tasks: BackgroundTasks, @Noted() _noted: unknown) {
-    tasks.addTask(() => void events.push('first'));
+    tasks.addTask(() => timeline.note('first'));
     tasks.enqueue(Mail, { to: 'a' });
     tasks.enqueue(Mail, { to: 'b' }, { idempotencyKey: 'order-1' });
-    tasks.addTask(() => void events.push('last'));
+    tasks.addTask(() => timeline.note('last'));
     return { ok: true };
   }
 
@@ -110,7 +111,6 @@ class MailController {
 }
 
 async function start(platform: (typeof platforms)[number], backend?: MemoryBackend) {
-  events.length = 0;
   commitFails = false;
   const running = await startApp(platform, {
     imports: backend ? [memoryBackendModule(backend)] : [],
@@ -132,14 +132,14 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       const { host, get } = await start(platform);
       expect((await get('ok')).status).toBe(200);
       await host.onIdle();
-      expect(events).toEqual(['response', 'first', 'mail a', 'mail b', 'last']);
+      expect(timeline.events).toEqual(['response', 'first', 'mail a', 'mail b', 'last']);
     });
 
     it('runs nothing of a handler that fails, but what is meant for that', async () => {
       const { host, get, logs } = await start(platform);
       expect((await get('fails')).status).toBe(400);
       await host.onIdle();
-      expect(events).toEqual(['audit failed']);
+      expect(timeline.events).toEqual(['audit failed']);
       expect(logs.warnings).toEqual(['The request failed: discarded "mail". BackgroundTasks']);
     });
   });
@@ -161,9 +161,9 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       const gate = deferred();
       backend.gate = gate.promise;
       const { host, get } = await start(platform, backend);
-      const answered = get('ok').then(() => events.push('answered'));
-      await until(() => host.stats().accepted === 4);
-      expect(events).toEqual([]);
+      const answered = get('ok').then(() => timeline.note('answered'));
+      await until('four tasks are accepted', () => host.stats().accepted === 4);
+      expect(timeline.events).toEqual([]);
       gate.resolve();
       await answered;
       await host.onIdle();
@@ -232,7 +232,7 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       expect(response.status).toBe(503);
       expect(response.headers.get('retry-after')).toBe('1');
       await host.onIdle();
-      expect(events).toEqual(['rollback']);
+      expect(timeline.events).toEqual(['rollback']);
       expect(backend.batches).toEqual([]);
     });
 
@@ -242,7 +242,7 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       backend.gate = gate.promise;
       const { host, get } = await start(platform, backend);
       const answered = get('ok');
-      await until(() => host.stats().accepted === 4);
+      await until('four tasks are accepted', () => host.stats().accepted === 4);
       backend.isReady = false;
       gate.resolve();
       const response = await answered;
@@ -255,7 +255,7 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       const backend = new MemoryBackend();
       const { host, get } = await start(platform, backend);
       expect((await get('commits')).status).toBe(200);
-      expect(events).toEqual(['commit']);
+      expect(timeline.events).toEqual(['commit']);
       expect(backend.names).toEqual([['mail']]);
       commitFails = true;
       expect((await get('commits')).status).toBe(400);

@@ -16,13 +16,9 @@ import {
 } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { startContext } from '../support/start-context.js';
+import { Timeline } from '../support/timeline.js';
 
 const Work = defineTask<{ id: number }>({ name: 'work' });
-
-@Injectable()
-class Timeline {
-  readonly events: string[] = [];
-}
 
 class Session {
   constructor(readonly number: number) {}
@@ -36,11 +32,11 @@ const sessionResource = provideResource({
     const opened = new Session(++sessions);
     try {
       yield opened;
-      timeline.events.push('commit');
+      timeline.note('commit');
     } catch (error) {
-      timeline.events.push(`rollback: ${(error as Error).message}`);
+      timeline.note(`rollback: ${(error as Error).message}`);
     } finally {
-      timeline.events.push('close');
+      timeline.note('close');
     }
   },
 });
@@ -59,7 +55,7 @@ class WorkHandler implements Handles<typeof Work> {
 
   async run({ id }: { id: number }): Promise<void> {
     WorkHandler.seen.push({ session: this.session, request: this.request, current: currentTask() });
-    this.timeline.events.push(`run ${id}`);
+    this.timeline.note(`run ${id}`);
     await WorkHandler.act(this.tasks, id);
   }
 }

@@ -53,13 +53,17 @@ describe.each(servers)('B32 a request while $kind is out', ({ kind, prepare }) =
           ms: performance.now() - begin,
         };
       };
-      return { url, post, isKnownDown: () => until(() => backend.unavailableBecause !== undefined) };
+      return {
+        url,
+        post,
+        isKnownDown: () => until('the server is known to be down', () => backend.unavailableBecause !== undefined),
+      };
     }
 
     /** Milliseconds until a request is accepted again. */
     async function acceptedAgain(post: () => Promise<{ status: number }>): Promise<number> {
       const begin = performance.now();
-      await until(async () => (await post()).status === 201);
+      await until('a request is answered with 201', async () => (await post()).status === 201);
       return performance.now() - begin;
     }
 

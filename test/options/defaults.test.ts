@@ -2,13 +2,13 @@ import { Scope } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BackgroundTasksModuleOptions, TaskObserver } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 const never = () => new Promise<void>(() => undefined);
 
 describe('the options of the module', () => {
   it('let 10,000 tasks wait by default', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       for (let i = 0; i < 10_000; i++) tasks.addTask(() => undefined);
       expect(() => tasks.addTask(() => undefined)).toThrow(
@@ -19,7 +19,7 @@ describe('the options of the module', () => {
   });
 
   it('run one task of a request at a time, any number of the process, and no retry by default', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const gate = deferred();
     let started = 0;
     const allStarted = deferred();
@@ -45,7 +45,7 @@ describe('the options of the module', () => {
     const observers: TaskObserver[] = [{ taskAccepted: () => void heard.push('first') }];
     const retry = { attempts: 1 };
     const options = { concurrency: 1, maxPending: 10, observers, retry };
-    const { run } = await startUnits(options);
+    const { run } = await startContext({ options });
     options.maxPending = 1;
     retry.attempts = 5;
     observers.push({ taskAccepted: () => void heard.push('late') });
@@ -62,7 +62,7 @@ describe('the options of the module', () => {
       retry: Object.freeze({}),
       observers: Object.freeze([]),
     });
-    const { run, host } = await startUnits(options);
+    const { run, host } = await startContext({ options });
     await run((tasks) => void tasks.addTask(() => undefined));
     expect(options).toEqual({ retry: {}, observers: [] });
     expect(host.stats().succeeded).toBe(1);
@@ -76,7 +76,7 @@ describe('the options of the module', () => {
       { options: {}, after: 25_000 },
       { options: { shutdownTimeoutMs: 1_000 }, after: 1_000 },
     ])('give up at shutdown after shutdownTimeoutMs, 25 s by default: %j', async ({ options, after }) => {
-      const { run, host, logs } = await startUnits(options);
+      const { run, host, logs } = await startContext({ options });
       const started = deferred();
       const work = run((tasks) => {
         tasks.addTask(() => {
@@ -101,7 +101,8 @@ describe('the options of the module', () => {
       class Stuck {
         onRequestDispose = never;
       }
-      const { scopes, logs } = await startUnits(options, {
+      const { scopes, logs } = await startContext({
+        options,
         providers: [{ provide: Stuck, useClass: Stuck, scope: Scope.REQUEST }],
       });
       const resolved = deferred();

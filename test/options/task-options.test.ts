@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { TaskOptions } from '../../src/index.js';
 import { RecordingBackgroundTasks } from '../../src/testing/index.js';
 import { badChoices, badDurations, type BadOption, badRetries, invalidOption } from '../support/bad-options.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 const ALL = 'There is no such option; there are name, runOn, onAbort, timeoutMs, retry, dedupe.';
 
@@ -42,7 +42,7 @@ const bad: readonly BadOption[] = [
 
 describe('a bad task option', () => {
   it('is INVALID_OPTION at with(), naming the option, the value and the fix', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       for (const option of bad) {
         expect(() => tasks.with(option.options as TaskOptions)).toThrow(invalidOption(option));
@@ -59,7 +59,7 @@ describe('a bad task option', () => {
   });
 
   it('leaves the queue as it was', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const task = await run((tasks) => {
       expect(() => tasks.with({ timeoutMs: NaN })).toThrow('"timeoutMs"');
       return tasks.addTask(() => undefined);
@@ -68,7 +68,7 @@ describe('a bad task option', () => {
   });
 
   it('is not shown when it may be a secret', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       const secret = 'Bearer canary-4711 of somebody';
       for (const options of [{ runOn: secret }, { pasword: secret }, { timeoutMs: secret }]) {
@@ -92,7 +92,7 @@ describe('a good task option', () => {
     { retry: { attempts: Infinity, factor: 1.5, jitter: 1 } },
     { name: undefined, runOn: undefined, retry: { attempts: undefined } } as unknown as TaskOptions,
   ])('is taken: %j', async (options) => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const task = await run((tasks) => tasks.with(options).addTask(() => Promise.resolve()));
     expect(task.state).toMatch(/succeeded|timed-out/);
   });

@@ -5,11 +5,11 @@ import { BackgroundTasks, BackgroundTasksHost, provideResource, type TaskScope, 
 import { settled } from '../../src/testing/index.js';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('B5, B20 resolving late on $name', (platform) => {
   const start = () =>
@@ -19,13 +19,13 @@ describe.each(platforms)('B5, B20 resolving late on $name', (platform) => {
     const { app, url } = await start();
     await fetchText(`${url}/keeping`);
     await settled(app);
-    journal.length = 0;
+    timeline.clear();
     const resolve = KeepingController.kept!;
 
     await expect(resolve(Slow)).rejects.toMatchObject({ code: 'SCOPE_CLOSED' });
     await expect(resolve(Slow)).rejects.toMatchObject({ code: 'SCOPE_CLOSED' });
     await expect(resolve('session')).rejects.toMatchObject({ code: 'SCOPE_CLOSED' });
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it('names what was asked for, and the fix', async () => {
@@ -42,11 +42,11 @@ describe.each(platforms)('B5, B20 resolving late on $name', (platform) => {
 
     await fetchText(`${url}/keeping/building`);
     await KeepingController.asked.promise;
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
     KeepingController.input.resolve();
     await settled(app);
 
-    expect(journal).toEqual(['slow disposed', 'connection closed']);
+    expect(timeline.events).toEqual(['slow disposed', 'connection closed']);
   });
 
   it('in a task is disposed of after the tasks', async () => {
@@ -55,7 +55,7 @@ describe.each(platforms)('B5, B20 resolving late on $name', (platform) => {
     await fetchText(`${url}/keeping/task`);
     await settled(app);
 
-    expect(journal).toEqual(['task', 'connection closed']);
+    expect(timeline.events).toEqual(['task', 'connection closed']);
   });
 
   it('in a disposer is disposed of, too, and leaves no scope open', async () => {
@@ -65,7 +65,7 @@ describe.each(platforms)('B5, B20 resolving late on $name', (platform) => {
     await settled(app);
     await app.get(BackgroundTasksHost).onIdle();
 
-    expect(journal).toEqual(['nested disposed', 'task of a disposer', 'connection closed']);
+    expect(timeline.events).toEqual(['nested disposed', 'task of a disposer', 'connection closed']);
   });
 });
 
@@ -82,7 +82,7 @@ describe('B26 a unit of work that is over', () => {
 @Injectable({ scope: Scope.REQUEST })
 class Connection implements AsyncDisposable {
   async [Symbol.asyncDispose]() {
-    journal.push('connection closed');
+    timeline.note('connection closed');
   }
 }
 
@@ -103,7 +103,7 @@ class Slow implements Disposable {
   ) {}
 
   [Symbol.dispose]() {
-    journal.push('slow disposed');
+    timeline.note('slow disposed');
   }
 }
 
@@ -116,18 +116,18 @@ class Nested implements AsyncDisposable {
   ) {}
 
   async [Symbol.asyncDispose]() {
-    journal.push('nested disposed');
+    timeline.note('nested disposed');
     await this.moduleRef.resolve(Connection, ContextIdFactory.getByRequest(this.request as never));
-    this.tasks.addTask(() => journal.push('task of a disposer'));
+    this.tasks.addTask(() => timeline.note('task of a disposer'));
   }
 }
 
 const session = provideResource({
   provide: 'session',
   async *useFactory() {
-    journal.push('session opened');
+    timeline.note('session opened');
     yield 'session';
-    journal.push('session closed');
+    timeline.note('session closed');
   },
 });
 
@@ -167,7 +167,7 @@ class KeepingController {
   addTask() {
     this.tasks.addTask(async () => {
       await this.#resolve(Connection);
-      journal.push('task');
+      timeline.note('task');
     });
     return 'added';
   }

@@ -2,12 +2,12 @@ import { ConflictException } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasksModule, TaskScopes } from '../../src/index.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { recordedResource, type RecordedResourceSettings } from '../support/recorded-resource.js';
 import { startContext } from '../support/start-context.js';
 
-const journal = useJournal();
-const resource = (settings: RecordedResourceSettings) => recordedResource(journal, settings);
+const timeline = useTimeline();
+const resource = (settings: RecordedResourceSettings) => recordedResource(timeline, settings);
 
 describe('B26 resources in a unit of work', () => {
   it('exit in their phase: before the tasks, or after them', async () => {
@@ -20,10 +20,10 @@ describe('B26 resources in a unit of work', () => {
 
     await app.get(TaskScopes).run(async (scope) => {
       await scope.resolve('early');
-      scope.tasks.addTask(() => journal.push('task'));
+      scope.tasks.addTask(() => timeline.note('task'));
     });
 
-    expect(journal).toEqual([
+    expect(timeline.events).toEqual([
       'lasting opened',
       'early opened',
       'early committed',
@@ -46,7 +46,7 @@ describe('B26 resources in a unit of work', () => {
     });
 
     await expect(running).rejects.toBe(failure);
-    expect(journal).toEqual([
+    expect(timeline.events).toEqual([
       'base opened',
       'top opened',
       'top rolled back: work failed',
@@ -71,12 +71,12 @@ describe('B26 resources in a unit of work', () => {
 
     const running = app.get(TaskScopes).run(async (scope) => {
       await scope.resolve('top');
-      scope.tasks.addTask(() => journal.push('task on success'));
+      scope.tasks.addTask(() => timeline.note('task on success'));
       return 'never';
     });
 
     await expect(running).rejects.toThrow('taken');
-    expect(journal.slice(2)).toEqual([
+    expect(timeline.events.slice(2)).toEqual([
       'top rolled back: taken',
       'top released',
       'base rolled back: taken',
@@ -133,7 +133,7 @@ describe('B26 resources in a unit of work', () => {
       await scope.resolve('top');
     });
 
-    expect(journal.filter((entry) => entry.endsWith('committed'))).toEqual([
+    expect(timeline.events.filter((entry) => entry.endsWith('committed'))).toEqual([
       'top committed',
       'other committed',
       'base committed',

@@ -10,11 +10,11 @@ import {
   TaskScopes,
 } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 /** Where a unit of work can be run: every way to have an application, or only a module. */
 const places: readonly { readonly name: string; readonly scopesOf: (providers: Provider[]) => Promise<TaskScopes> }[] =
@@ -44,14 +44,14 @@ describe.each(places)('B26 TaskScopes.run in $name', ({ scopesOf }) => {
     const result = await scopes.run(async (scope) => {
       const report = await scope.resolve(Report);
       scope.tasks.addTask(() =>
-        journal.push(`task with ${report.connection.isOpen ? 'an open' : 'a closed'} connection`),
+        timeline.note(`task with ${report.connection.isOpen ? 'an open' : 'a closed'} connection`),
       );
-      journal.push('work');
+      timeline.note('work');
       return 'result';
     });
 
     expect(result).toBe('result');
-    expect(journal).toEqual(['work', 'task with an open connection', 'report disposed', 'connection closed']);
+    expect(timeline.events).toEqual(['work', 'task with an open connection', 'report disposed', 'connection closed']);
   });
 
   it('disposes of what is resolved in a context of the caller’s own, too', async () => {
@@ -64,7 +64,7 @@ describe.each(places)('B26 TaskScopes.run in $name', ({ scopesOf }) => {
       await moduleRef.resolve(Report, contextId, { strict: false });
     });
 
-    expect(journal).toEqual(['report disposed', 'connection closed']);
+    expect(timeline.events).toEqual(['report disposed', 'connection closed']);
   });
 
   it('rejects with the error of the work once the failure tasks have run and everything is disposed', async () => {
@@ -73,13 +73,13 @@ describe.each(places)('B26 TaskScopes.run in $name', ({ scopesOf }) => {
 
     const running = scopes.run(async (scope) => {
       await scope.resolve(Report);
-      scope.tasks.addTask(() => journal.push('task on success'));
-      scope.tasks.with({ runOn: 'failure' }).addTask(() => journal.push('task on failure'));
+      scope.tasks.addTask(() => timeline.note('task on success'));
+      scope.tasks.with({ runOn: 'failure' }).addTask(() => timeline.note('task on failure'));
       throw failure;
     });
 
     await expect(running).rejects.toBe(failure);
-    expect(journal).toEqual(['task on failure', 'report disposed', 'connection closed']);
+    expect(timeline.events).toEqual(['task on failure', 'report disposed', 'connection closed']);
   });
 
   it('resolves singletons, request-scoped providers and transients', async () => {
@@ -102,9 +102,9 @@ describe.each(places)('B26 TaskScopes.run in $name', ({ scopesOf }) => {
     expect(first?.report.connection).toBe(first?.connection);
     expect(first?.connection).not.toBe(second?.connection);
     expect(first?.transient).not.toBe(second?.transient);
-    expect(journal.filter((entry) => entry === 'connection closed')).toHaveLength(2);
-    expect(journal.filter((entry) => entry === 'transient disposed')).toHaveLength(2);
-    expect(journal).not.toContain('singleton disposed');
+    expect(timeline.events.filter((entry) => entry === 'connection closed')).toHaveLength(2);
+    expect(timeline.events.filter((entry) => entry === 'transient disposed')).toHaveLength(2);
+    expect(timeline.events).not.toContain('singleton disposed');
   });
 
   it('gives providers its tasks as BackgroundTasks, and itself as REQUEST', async () => {
@@ -133,13 +133,13 @@ describe('B26 units of work', () => {
     const running = [run(0), run(1)];
     gates[1]?.resolve();
     const second = await running[1];
-    expect(journal).toEqual(['audit of 1', 'report disposed', 'connection closed']);
+    expect(timeline.events).toEqual(['audit of 1', 'report disposed', 'connection closed']);
     gates[0]?.resolve();
     const first = await running[0];
 
     expect(first?.report).not.toBe(second?.report);
     expect([first?.pending, second?.pending]).toEqual([['audit of 0'], ['audit of 1']]);
-    expect(journal.slice(3)).toEqual(['audit of 0', 'report disposed', 'connection closed']);
+    expect(timeline.events.slice(3)).toEqual(['audit of 0', 'report disposed', 'connection closed']);
   });
 
   it('nest: the inner one ends whole while the outer goes on, and the reference follows', async () => {
@@ -152,11 +152,11 @@ describe('B26 units of work', () => {
         await inner.resolve(Connection);
         app.get(Audit).record('inner');
       });
-      journal.push('outer goes on');
+      timeline.note('outer goes on');
       app.get(Audit).record('outer after');
     });
 
-    expect(journal).toEqual([
+    expect(timeline.events).toEqual([
       'inner',
       'connection closed',
       'outer goes on',
@@ -173,15 +173,15 @@ describe('B26 units of work', () => {
     await app.get(TaskScopes).run((outer) => {
       outer.tasks.addTask(async () => {
         await app.get(TaskScopes).run(async (inner) => inner.resolve(Connection));
-        journal.push('task ends');
+        timeline.note('task ends');
       });
     });
 
-    expect(journal).toEqual(['connection closed', 'task ends']);
+    expect(timeline.events).toEqual(['connection closed', 'task ends']);
   });
 
   it('take work that is not asynchronous, and that throws synchronously', async () => {
-    const { app } = await startContext({});
+    const { app } = await startContext();
     const failure = new Error('synchronous');
 
     await expect(app.get(TaskScopes).run(() => 1)).resolves.toBe(1);
@@ -194,7 +194,7 @@ describe('B26 units of work', () => {
   });
 
   it('are held against nobody when a task fails: the work has succeeded', async () => {
-    const { app, logs } = await startContext({});
+    const { app, logs } = await startContext();
 
     const result = await app.get(TaskScopes).run((scope) => {
       scope.tasks.addTask(function fails() {
@@ -208,18 +208,18 @@ describe('B26 units of work', () => {
   });
 
   it('count as busy until they have ended, and are refused after the drain', async () => {
-    const { app } = await startContext({});
+    const { app } = await startContext();
     const gate = deferred();
     const host = app.get(BackgroundTasksHost);
     const running = app.get(TaskScopes).run(() => gate.promise);
 
-    const drained = host.drain().then(() => journal.push('drained'));
+    const drained = host.drain().then(() => timeline.note('drained'));
     gate.resolve();
     await running;
-    journal.push('work ended');
+    timeline.note('work ended');
     await drained;
 
-    expect(journal.toSorted()).toEqual(['drained', 'work ended']);
+    expect(timeline.events.toSorted()).toEqual(['drained', 'work ended']);
     await expect(app.get(TaskScopes).run(() => 'never')).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 });
@@ -233,7 +233,7 @@ async function compile(providers: Provider[]) {
 @Injectable()
 class Singleton implements Disposable {
   [Symbol.dispose]() {
-    journal.push('singleton disposed');
+    timeline.note('singleton disposed');
   }
 }
 
@@ -248,7 +248,7 @@ class Connection implements AsyncDisposable {
 
   async [Symbol.asyncDispose]() {
     this.isOpen = false;
-    journal.push('connection closed');
+    timeline.note('connection closed');
   }
 }
 
@@ -257,14 +257,14 @@ class Report implements Disposable {
   constructor(readonly connection: Connection) {}
 
   [Symbol.dispose]() {
-    journal.push('report disposed');
+    timeline.note('report disposed');
   }
 }
 
 @Injectable({ scope: Scope.TRANSIENT })
 class Transient implements Disposable {
   [Symbol.dispose]() {
-    journal.push('transient disposed');
+    timeline.note('transient disposed');
   }
 }
 
@@ -281,6 +281,6 @@ class Audit {
   constructor(private readonly tasks: BackgroundTasksRef) {}
 
   record(name: string) {
-    this.tasks.current.with({ name }).addTask(() => journal.push(name));
+    this.tasks.current.with({ name }).addTask(() => timeline.note(name));
   }
 }

@@ -1,38 +1,36 @@
-import { Injectable, Module, Scope } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Injectable, Scope } from '@nestjs/common';
 import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { BackgroundTasksHost, BackgroundTasksModule, TaskScopes } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
+import { startContext } from '../support/start-context.js';
+import { useTimeline } from '../support/timeline.js';
 
-const log: string[] = [];
+const timeline = useTimeline();
 
 describe('B18 an application context without a server', () => {
   it('lets a unit of work end, with its tasks and disposers, before other modules are destroyed', async () => {
-    log.length = 0;
-    const app = await NestFactory.createApplicationContext(ConsumerModule, { logger: false });
+    const { app, scopes } = await startContext({ providers: [Pool, Session] });
     const [entered, proceed] = [deferred(), deferred()];
-    const running = app.get(TaskScopes).run(async (scope) => {
+    const running = scopes.run(async (scope) => {
       await scope.resolve(Session);
       entered.resolve();
       await proceed.promise;
-      scope.tasks.addTask(() => log.push('task'));
+      scope.tasks.addTask(() => timeline.note('task'));
     });
     await entered.promise;
 
-    const closed = app.close().then(() => log.push('closed'));
+    const closed = app.close().then(() => timeline.note('closed'));
     // Hooks that wait for nothing have all run by then.
     await turnOfTheEventLoop();
     proceed.resolve();
     await Promise.all([running, closed]);
 
-    expect(log).toEqual(['task', 'disposed', 'pool destroyed', 'pool shut down', 'closed']);
-    await expect(app.get(TaskScopes).run(() => undefined)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    expect(timeline.events).toEqual(['task', 'disposed', 'pool destroyed', 'pool shut down', 'closed']);
+    await expect(scopes.run(() => undefined)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 
   it('closes at once when there is nothing to wait for', async () => {
-    const app = await NestFactory.createApplicationContext(ConsumerModule, { logger: false });
-    const host = app.get(BackgroundTasksHost);
+    const { app, host } = await startContext({ providers: [Pool, Session] });
 
     await app.close();
 
@@ -44,7 +42,7 @@ describe('B18 an application context without a server', () => {
 @Injectable({ scope: Scope.REQUEST })
 class Session {
   [Symbol.asyncDispose](): Promise<void> {
-    log.push('disposed');
+    timeline.note('disposed');
     return Promise.resolve();
   }
 }
@@ -52,13 +50,10 @@ class Session {
 @Injectable()
 class Pool {
   onModuleDestroy(): void {
-    log.push('pool destroyed');
+    timeline.note('pool destroyed');
   }
 
   onApplicationShutdown(): void {
-    log.push('pool shut down');
+    timeline.note('pool shut down');
   }
 }
-
-@Module({ imports: [BackgroundTasksModule.forRoot()], providers: [Pool, Session] })
-class ConsumerModule {}

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, BackgroundTasksHost, currentTask, TaskScopes, Tasks } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { platforms, startApp } from '../support/platforms.js';
-import { startUnits, type Units } from '../support/units.js';
+import { startContext, type RunningContext } from '../support/start-context.js';
 
 const SHUTDOWN_TIMEOUT_MS = 600;
 /** A fifth of the timeout. */
@@ -115,16 +115,16 @@ describe.each(platforms)('B18 the shutdown deadline on $name', (platform) => {
 
 describe('B18 past the shutdown deadline', () => {
   it.each([
-    { where: 'its own request', add: (units: Units, waiting: () => void) => void runStuck(units, waiting) },
+    { where: 'its own request', add: (units: RunningContext, waiting: () => void) => void runStuck(units, waiting) },
     {
       where: 'another request',
-      add: (units: Units, waiting: () => void) => {
+      add: (units: RunningContext, waiting: () => void) => {
         void runStuck(units);
         void units.run((tasks) => void tasks.addTask(waiting));
       },
     },
   ])('a task that waits for the slot of a stuck one in $where is abandoned, not started', async ({ add }) => {
-    const units = await startUnits({ maxRunning: 1, concurrency: 2 });
+    const units = await startContext({ options: { maxRunning: 1, concurrency: 2 } });
     const started: string[] = [];
     add(units, () => void started.push('waiting'));
     // By now those before it have run, or wait for a slot.
@@ -137,7 +137,7 @@ describe('B18 past the shutdown deadline', () => {
   });
 });
 
-function runStuck({ run }: Units, ...others: (() => void)[]): Promise<void> {
+function runStuck({ run }: RunningContext, ...others: (() => void)[]): Promise<void> {
   return run((tasks) => {
     tasks.addTask(() => new Promise(() => undefined));
     for (const other of others) tasks.addTask(other);

@@ -1,14 +1,15 @@
 import { Controller, Get, Injectable, Post, Scope } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksModule, Tasks, TaskScopes } from '../../src/index.js';
+import { describe, expect, it } from 'vitest';
+import { BackgroundTasks, BackgroundTasksHost, Tasks, TaskScopes } from '../../src/index.js';
 import { drainBegun, idleConnection } from '../support/connections.js';
 import { deferred } from '../support/deferred.js';
 import { platforms, startApp } from '../support/platforms.js';
+import { startContext } from '../support/start-context.js';
+import { Timeline } from '../support/timeline.js';
 
 describe.each(platforms)('B18 draining on $name', (platform) => {
   it('answers the request in flight, runs its tasks and disposes, then resolves', async () => {
@@ -22,18 +23,18 @@ describe.each(platforms)('B18 draining on $name', (platform) => {
     const answer = fetch(`${url}/work`, { method: 'POST' });
     await work.entered.promise;
 
-    const drained = host.drain().then(() => work.log.push('drained'));
+    const drained = host.drain().then(() => work.timeline.note('drained'));
     await drainBegun(idle);
     expect(host.isDraining).toBe(true);
     work.proceed.resolve();
     expect((await answer).status).toBe(201);
     await Promise.all(connectionsClosed);
     await turnOfTheEventLoop();
-    expect(work.log).toEqual(['handler', 'task']);
+    expect(work.timeline.events).toEqual(['handler', 'task']);
     work.taskMayEnd.resolve();
     await drained;
 
-    expect(work.log).toEqual(['handler', 'task', 'added late', 'disposed', 'drained']);
+    expect(work.timeline.events).toEqual(['handler', 'task', 'added late', 'disposed', 'drained']);
     expect(host.stats()).toMatchObject({ accepted: 2, succeeded: 2, waiting: 0, running: 0 });
   });
 
@@ -45,7 +46,7 @@ describe.each(platforms)('B18 draining on $name', (platform) => {
     await work.entered.promise;
 
     const drained = host.drain();
-    const duringDrain = work.tasks!.addTask(() => work.log.push('during'));
+    const duringDrain = work.tasks!.addTask(() => work.timeline.note('during'));
     work.proceed.resolve();
     await (await answer).text();
     await drained;
@@ -84,7 +85,7 @@ describe.each(platforms)('B18 draining on $name', (platform) => {
     await closing;
 
     expect(work.destroyed).toBe(1);
-    expect(work.log).toEqual(['handler', 'task', 'added late', 'disposed']);
+    expect(work.timeline.events).toEqual(['handler', 'task', 'added late', 'disposed']);
   });
 
   it('waits for the next attempt of a task that is being retried', async () => {
@@ -95,7 +96,7 @@ describe.each(platforms)('B18 draining on $name', (platform) => {
 
     await app.close();
 
-    expect(work.log).toEqual(['attempt', 'attempt']);
+    expect(work.timeline.events).toEqual(['attempt', 'attempt']);
     expect(logs.errors).toEqual([]);
   });
 
@@ -115,10 +116,7 @@ describe.each(platforms)('B18 draining on $name', (platform) => {
 
 describe('B18 draining by hand', () => {
   it('refuses a timeout that is none', async () => {
-    const module = await Test.createTestingModule({ imports: [BackgroundTasksModule.forRoot()] }).compile();
-    await module.init();
-    onTestFinished(() => module.close());
-    const host = module.get(BackgroundTasksHost);
+    const { host } = await startContext();
 
     expect(() => host.drain({ timeoutMs: Number.NaN })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
     expect(host.isDraining).toBe(false);
@@ -129,7 +127,7 @@ function settings(work: Work) {
   @Injectable({ scope: Scope.REQUEST })
   class Session {
     [Symbol.asyncDispose](): Promise<void> {
-      work.log.push('disposed');
+      work.timeline.note('disposed');
       return Promise.resolve();
     }
   }
@@ -145,13 +143,13 @@ function settings(work: Work) {
     async add(): Promise<void> {
       work.tasks = this.tasks;
       this.tasks.addTask(() => {
-        work.log.push('task');
+        work.timeline.note('task');
         return work.holdsTask ? work.taskMayEnd.promise : undefined;
       });
       work.entered.resolve();
       await work.proceed.promise;
-      this.tasks.addTask(() => work.log.push('added late'));
-      work.log.push('handler');
+      this.tasks.addTask(() => work.timeline.note('added late'));
+      work.timeline.note('handler');
     }
   }
 
@@ -160,9 +158,9 @@ function settings(work: Work) {
     @Get('retried')
     retried(@Tasks() tasks: BackgroundTasks): void {
       tasks.with({ retry: { attempts: 2, delayMs: 50, jitter: 0 } }).addTask(() => {
-        work.log.push('attempt');
+        work.timeline.note('attempt');
         work.entered.resolve();
-        if (work.log.length === 1) throw new Error('not yet');
+        if (work.timeline.events.length === 1) throw new Error('not yet');
       });
     }
 
@@ -186,7 +184,7 @@ function settings(work: Work) {
 
 /** What the handler, its task and the test tell each other. */
 class Work {
-  readonly log: string[] = [];
+  readonly timeline = new Timeline();
   readonly entered = deferred();
   readonly proceed = deferred();
   readonly taskMayEnd = deferred();

@@ -1,12 +1,10 @@
 import { Controller, Get, type INestApplication } from '@nestjs/common';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksModule, Tasks } from '../../src/index.js';
-import { portOf } from '../support/connections.js';
+import { BackgroundTasks, BackgroundTasksHost, Tasks } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
+import { http2, startApp } from '../support/platforms.js';
 
 describe('B18 HTTP/2 on Fastify', () => {
   it('finishes the stream in flight and its tasks, and closes sessions that are idle', async () => {
@@ -62,14 +60,8 @@ async function start(
       return 'held';
     }
   }
-  const module = await Test.createTestingModule({
-    imports: [BackgroundTasksModule.forRoot({ shutdownTimeoutMs })],
-    controllers: [Routes],
-  }).compile();
-  const app = module.createNestApplication(new FastifyAdapter({ http2: true }), { logger: false });
-  await app.listen(0, '127.0.0.1');
-  onTestFinished(() => app.close());
-  return { app, routes, session: await openSession(portOf(app)) };
+  const { app, port } = await startApp(http2, { options: { shutdownTimeoutMs }, controllers: [Routes] });
+  return { app, routes, session: await openSession(port) };
 }
 
 async function openSession(port: number): Promise<ClientHttp2Session> {

@@ -19,6 +19,7 @@ import { drainBegun, idleConnection, portOf } from '../support/connections.js';
 import { deferred } from '../support/deferred.js';
 import { type Platform, platforms } from '../support/platforms.js';
 import { RecordedLogs } from '../support/recorded-logs.js';
+import { Timeline } from '../support/timeline.js';
 
 /** Ways to import the package's module beside the modules whose resources tasks use. */
 const arrangements: readonly {
@@ -56,9 +57,9 @@ describe('B18 resources of other modules', () => {
       expect((await answer).status).toBe(201);
       await closed;
 
-      expect(run.log.slice(0, 3)).toEqual(['handler', 'task', 'disposed']);
-      expect(run.log.slice(3)).toHaveLength(run.pools.length);
-      expect(new Set(run.log.slice(3))).toEqual(new Set(hooks.map((hook) => `closed in ${hook}`)));
+      expect(run.timeline.events.slice(0, 3)).toEqual(['handler', 'task', 'disposed']);
+      expect(run.timeline.events.slice(3)).toHaveLength(run.pools.length);
+      expect(new Set(run.timeline.events.slice(3))).toEqual(new Set(hooks.map((hook) => `closed in ${hook}`)));
       expect(logs.errors).toEqual([]);
       expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ accepted: 1, succeeded: 1 });
     },
@@ -71,14 +72,14 @@ type Hook = keyof OnModuleDestroy | keyof BeforeApplicationShutdown | keyof OnAp
 const hooks: readonly Hook[] = ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShutdown'];
 
 class Run {
-  readonly log: string[] = [];
+  readonly timeline = new Timeline();
   readonly entered = deferred();
   readonly proceed = deferred();
   readonly pools: Pool[] = [];
 
   use(by: string): void {
     for (const pool of this.pools) pool.use();
-    this.log.push(by);
+    this.timeline.note(by);
   }
 }
 
@@ -103,7 +104,7 @@ function poolModule(run: Run, hook: Hook): Type {
         useValue: Object.assign(pool, {
           [hook]: () => {
             pool.isOpen = false;
-            run.log.push(`closed in ${hook}`);
+            run.timeline.note(`closed in ${hook}`);
           },
         }),
       },

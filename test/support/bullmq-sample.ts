@@ -56,7 +56,7 @@ export async function startBullMqSample(settings: Record<string, string> = {}): 
   const sample = await startBullMqProgram('start', settings);
   await Promise.all([sample.printed(/Ctrl\+C/), sample.printed(/waits for tasks/)]);
   // As an orchestrator does before it sends anybody there.
-  await until(async () => (await sample.statusOf('/health')) === 200);
+  await until('the sample is healthy', async () => (await sample.statusOf('/health')) === 200);
   return sample;
 }
 

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, vi } from 'vitest';
 import type { TerminalTaskState } from '../../src/index.js';
+import { Changes } from './changes.js';
 import { type Exit, exitOf } from './exit.js';
 import type { Platform } from './platforms.js';
 
@@ -73,7 +74,7 @@ export interface ChildSettings {
 export class Child {
   readonly exit: Promise<Exit>;
   readonly #output: string[] = [];
-  readonly #readers = new Set<() => void>();
+  readonly #changes = new Changes();
 
   constructor(
     private readonly process: ChildProcess,
@@ -83,25 +84,19 @@ export class Child {
     for (const stream of [process.stdout!, process.stderr!]) {
       createInterface(stream).on('line', (line) => {
         this.#output.push(line);
-        for (const read of this.#readers) read();
+        this.#changes.tell();
       });
     }
   }
 
   /** What follows the word on the first line of output that begins with it. */
   async said(word: string): Promise<string> {
-    const heard = new Promise<string>((resolve) => {
-      const read = () => {
-        const line = this.#output.find((each) => each === word || each.startsWith(`${word} `));
-        if (line === undefined) return;
-        this.#readers.delete(read);
-        resolve(line.slice(word.length + 1));
-      };
-      this.#readers.add(read);
-      read();
-    });
+    const heard = this.#changes.until(
+      () => `the fixture has said ${word}; it said:\n${this.output}`,
+      () => this.#output.find((line) => line === word || line.startsWith(`${word} `))?.slice(word.length + 1),
+    );
     const ended = this.exit.then(() => {
-      throw new Error(`The fixture ended without saying ${word}:\n${this.#output.join('\n')}`);
+      throw new Error(`The fixture ended without saying ${word}:\n${this.output}`);
     });
     return Promise.race([heard, ended]);
   }

@@ -1,26 +1,25 @@
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { onTestFinished } from 'vitest';
+import { BullMqTaskBackend } from '../../src/bullmq/bullmq.backend.js';
 import {
-  BullMqBackend,
   BullMqBackgroundTasksModule,
   type BullMqOptions,
+  type BullMqTaskSettings,
   type BullMqWorkerOptions,
 } from '../../src/bullmq/index.js';
 import type { TaskEnvelope } from '../../src/contracts/task-envelope.js';
 import type { TaskReport } from '../../src/contracts/task-report.js';
-import {
-  type EnqueuedTask,
-  type NamedTaskAttempt,
-  type NamedTaskResult,
-  type NamedTaskRunner,
-  type TaskBackend,
-  TaskBackends,
-} from '../../src/tasks/task-backend.js';
+import type {
+  EnqueuedTask,
+  NamedTaskAttempt,
+  NamedTaskResult,
+  NamedTaskRunner,
+} from '../../src/contracts/task-backend.js';
 import { RecordedLogs } from './recorded-logs.js';
 import type { TestServer } from './test-server.js';
+import { Timeline } from './timeline.js';
 import { until } from './until.js';
 
 /** What a handler of a test returns: nothing for a success. */
@@ -31,7 +30,7 @@ type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | 
 export class RecordedRunner implements NamedTaskRunner {
   readonly runs: { readonly envelope: TaskEnvelope; readonly attempt: number }[] = [];
   readonly #handlers = new Map<string, Handler>();
-  readonly #events = new EventEmitter();
+  readonly #timeline = new Timeline();
 
   handle(name: string, handler: Handler = () => undefined): this {
     this.#handlers.set(name, handler);
@@ -45,7 +44,7 @@ export class RecordedRunner implements NamedTaskRunner {
   async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
     const startedAt = performance.now();
     this.runs.push({ envelope, attempt: attempt.number });
-    this.#events.emit('run');
+    this.#timeline.note('run');
     const { id, name } = envelope;
     const report = (rest: Pick<TaskReport, 'state'> & Partial<TaskReport>): TaskReport => ({
       id,
@@ -56,21 +55,21 @@ export class RecordedRunner implements NamedTaskRunner {
     });
     try {
       const result = await this.#handlers.get(name)!(envelope, attempt);
-      return { report: report({ state: 'succeeded' }), isStopped: false, ...result };
+      return { report: report({ state: 'succeeded' }), interruptedByShutdown: false, ...result };
     } catch (error) {
-      return { report: report({ state: 'failed', error }), isStopped: false };
+      return { report: report({ state: 'failed', error }), interruptedByShutdown: false };
     }
   }
 
   /** Resolves once so many runs have begun. */
-  async ran(count: number): Promise<void> {
-    while (this.runs.length < count) await once(this.#events, 'run');
+  ran(count: number): Promise<void> {
+    return this.#timeline.until('run', count);
   }
 }
 
 export interface DurableApp {
   readonly app: INestApplicationContext;
-  readonly backend: BullMqBackend;
+  readonly backend: BullMqTaskBackend;
   readonly logs: RecordedLogs;
   readonly queueName: string;
 }
@@ -93,43 +92,39 @@ export async function startDurable({
   runner,
   imports = [],
 }: DurableOptions): Promise<DurableApp> {
-  const backends: TaskBackend[] = [];
-  @Module({
-    providers: [{ provide: TaskBackends, useValue: { use: (backend: TaskBackend) => backends.push(backend) } }],
-  })
-  class CoreModule {}
   const bullMq = BullMqBackgroundTasksModule.forRoot({
     ...server.options,
     queueName,
     worker,
     ...options,
   } as BullMqOptions);
-  @Module({ imports: [CoreModule, bullMq, ...imports] })
+  @Module({ imports: [bullMq, ...imports] })
   class AppModule {}
   const logs = new RecordedLogs();
   const app = await NestFactory.createApplicationContext(AppModule, { logger: logs, abortOnError: false });
   onTestFinished(() => app.close());
-  const backend = app.get(BullMqBackend);
-  if (backends[0] !== backend) throw new Error('The module did not register its backend.');
+  const backend = app.get(BullMqTaskBackend);
   if (runner) backend.start(runner);
   return { app, backend, logs, queueName };
 }
 
 export function untilReady({ backend }: Pick<DurableApp, 'backend'>): Promise<void> {
-  return until(() => backend.unavailableBecause === undefined);
+  return until('the server is ready', () => backend.unavailableBecause === undefined);
 }
 
 /** A task as the core hands it over. */
-export function enqueued(
-  name: string,
-  rest: Partial<EnqueuedTask> & { readonly payload?: TaskEnvelope['payload'] } = {},
-): EnqueuedTask {
-  const { payload = {}, ...others } = rest;
+export function enqueued(name: string, { payload = {}, settings, ...rest }: Partial<TestTask> = {}): EnqueuedTask {
   return {
     envelope: { v: 1, name, id: randomUUID(), payload, context: {} },
     idempotencyKey: undefined,
     retry: undefined,
-    settings: {},
-    ...others,
+    settings: settings ? { bullmq: settings } : {},
+    runHere: () => undefined,
+    ...rest,
   };
+}
+
+interface TestTask extends Omit<EnqueuedTask, 'settings'> {
+  readonly payload: TaskEnvelope['payload'];
+  readonly settings: BullMqTaskSettings;
 }

@@ -20,6 +20,9 @@ export const platforms: readonly Platform[] = [
   { name: 'Fastify', adapter: () => new FastifyAdapter() },
 ];
 
+/** HTTP/2 without TLS, which Fastify alone speaks. */
+export const http2: Platform = { name: 'Fastify', adapter: () => new FastifyAdapter({ http2: true }) };
+
 export interface AppSettings extends ModuleMetadata {
   readonly options?: BackgroundTasksModuleOptions;
   /** Changes the testing module before it is compiled. */

@@ -1,5 +1,6 @@
 import type { InjectionToken, OptionalFactoryDependency } from '@nestjs/common';
 import { provideResource } from '../../src/index.js';
+import type { Timeline } from './timeline.js';
 
 export interface RecordedResourceSettings {
   readonly provide: InjectionToken;
@@ -11,9 +12,9 @@ export interface RecordedResourceSettings {
   readonly rollback?: (error: unknown) => unknown;
 }
 
-/** A resource that notes in a journal what its life brings: opened, committed or rolled back, released. */
+/** A resource that notes what its life brings: opened, committed or rolled back, released. */
 export function recordedResource(
-  journal: string[],
+  timeline: Timeline,
   { provide, inject = [], release, commit, rollback }: RecordedResourceSettings,
 ) {
   const name = typeof provide === 'function' ? provide.name : String(provide);
@@ -22,16 +23,16 @@ export function recordedResource(
     inject,
     ...(release && { release }),
     async *useFactory() {
-      journal.push(`${name} opened`);
+      timeline.note(`${name} opened`);
       try {
         yield { name };
         await commit?.();
-        journal.push(`${name} committed`);
+        timeline.note(`${name} committed`);
       } catch (error) {
-        journal.push(`${name} rolled back: ${(error as Error).message}`);
+        timeline.note(`${name} rolled back: ${(error as Error).message}`);
         if ((await rollback?.(error)) !== 'swallow') throw error;
       } finally {
-        journal.push(`${name} released`);
+        timeline.note(`${name} released`);
       }
     },
   });

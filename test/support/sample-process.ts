@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, vi } from 'vitest';
+import { Changes } from './changes.js';
 import { type Exit, exitOf } from './exit.js';
 
 // Processes have to start, and the machine may be busy with others.
@@ -12,7 +13,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 /** A program of a sample, running in a process of its own as a user would start it. */
 export class SampleProcess {
   readonly exit: Promise<Exit>;
-  readonly #readers = new Set<() => void>();
+  readonly #changes = new Changes();
   #log = '';
 
   constructor(
@@ -24,7 +25,7 @@ export class SampleProcess {
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.on('data', (chunk: Buffer) => {
         this.#log += chunk.toString();
-        for (const read of this.#readers) read();
+        this.#changes.tell();
       });
     }
   }
@@ -36,16 +37,10 @@ export class SampleProcess {
 
   /** Resolves with what matches, once it has been printed. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
-    const found = new Promise<RegExpExecArray>((resolve) => {
-      const read = () => {
-        const match = pattern.exec(this.#log);
-        if (!match) return;
-        this.#readers.delete(read);
-        resolve(match);
-      };
-      this.#readers.add(read);
-      read();
-    });
+    const found = this.#changes.until(
+      () => `the sample has printed ${pattern}; it printed:\n${this.#log}`,
+      () => pattern.exec(this.#log) ?? undefined,
+    );
     const ended = this.exit.then(() => {
       throw new Error(`The sample ended. Run "npm run build:sample" first.\n${this.#log}`);
     });

@@ -2,13 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { currentTask } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 const storage = new AsyncLocalStorage<string>();
 
 describe('B17 AsyncLocalStorage in a task', () => {
   it('is what it was where the task was added, not where its unit of work began', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const seen: unknown[] = [];
     await storage.run('outer', () =>
       run((tasks) => {
@@ -22,7 +22,7 @@ describe('B17 AsyncLocalStorage in a task', () => {
   });
 
   it('is the same after an await, in a timer, and in the then() of a lazy thenable', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const seen: unknown[] = [];
     await run((tasks) =>
       storage.run('added', () => {
@@ -44,7 +44,7 @@ describe('B17 AsyncLocalStorage in a task', () => {
   });
 
   it('is the same in a listener of its abort signal, whatever started the task', async () => {
-    const { run } = await startUnits({ timeoutMs: 5 });
+    const { run } = await startContext({ options: { timeoutMs: 5 } });
     const seen: unknown[] = [];
     await storage.run('elsewhere', () =>
       run((tasks) => {
@@ -60,7 +60,7 @@ describe('B17 AsyncLocalStorage in a task', () => {
   });
 
   it('is the same in every attempt', async () => {
-    const { run } = await startUnits({ retry: { attempts: 3, delayMs: 0 } });
+    const { run } = await startContext({ options: { retry: { attempts: 3, delayMs: 0 } } });
     const seen: unknown[] = [];
     await run((tasks) =>
       storage.run('added', () =>
@@ -74,7 +74,7 @@ describe('B17 AsyncLocalStorage in a task', () => {
   });
 
   it('is its own when another request gives it the slot it waited for', async () => {
-    const { run } = await startUnits({ maxRunning: 1 });
+    const { run } = await startContext({ options: { maxRunning: 1 } });
     const [started, gate] = [deferred(), deferred()];
     const seen: unknown[] = [];
     const first = run((tasks) =>
@@ -94,7 +94,7 @@ describe('B17 AsyncLocalStorage in a task', () => {
   });
 
   it('in a task that a task added is what the adding task had set', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const seen: unknown[] = [];
     await run((tasks) =>
       storage.run('outer', () =>
@@ -108,7 +108,7 @@ describe('B17 AsyncLocalStorage in a task', () => {
   });
 
   it('that a task enters does not reach the next task', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const seen: unknown[] = [];
     await run((tasks) => {
       tasks.addTask(() => storage.enterWith('left behind'));

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { BackgroundTasks } from '../../src/index.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('B4 a task that adds a task', () => {
   it.each([
     { kind: 'synchronous', pause: () => undefined },
     { kind: 'asynchronous', pause: () => Promise.resolve() },
   ])('is refused the one after 1,000 $kind tasks in a row, with a coded error', async ({ pause }) => {
-    const { run, host, logs } = await startUnits();
+    const { run, host, logs } = await startContext();
     let runs = 0;
     await run((tasks) => {
       const again = async (): Promise<void> => {
@@ -25,14 +25,14 @@ describe('B4 a task that adds a task', () => {
   });
 
   it('gets TASK_CHAIN_TOO_LONG thrown where it adds', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const codes: unknown[] = [];
     await run((tasks) => addUntilRefused(tasks, (error) => codes.push((error as { code: unknown }).code)));
     expect(codes).toEqual(['TASK_CHAIN_TOO_LONG']);
   });
 
   it('may add any number from one task', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) =>
       tasks.addTask(() => {
         for (let i = 0; i < 1_500; i++) tasks.addTask(() => undefined);

@@ -1,11 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { BackgroundTasksError, BackgroundTasksRef, currentTask, type TaskContext } from '../../src/index.js';
+import { BackgroundTasksError, currentTask, type TaskContext } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('currentTask()', () => {
   it('tells the task its id, name, attempt, signal and the outcome of its request', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     let seen!: TaskContext;
     const task = await run((tasks) => tasks.with({ name: 'mail' }).addTask(() => void (seen = currentTask())));
     expect(seen.id).toBe(task.id);
@@ -17,7 +18,7 @@ describe('currentTask()', () => {
   });
 
   it('tells a task that runs after a failure what the failure was', async () => {
-    const { scopes } = await startUnits();
+    const { scopes } = await startContext();
     const error = new Error('handler');
     let seen!: TaskContext;
     const work = scopes.run(({ tasks }) => {
@@ -29,7 +30,7 @@ describe('currentTask()', () => {
   });
 
   it('is found by what the task calls, and after an await in the task that asked before it', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const deep = () => currentTask().id;
     const ids: string[] = [];
     const task = await run((tasks) =>
@@ -43,7 +44,7 @@ describe('currentTask()', () => {
   });
 
   it('is each task its own when they overlap', async () => {
-    const { run } = await startUnits({ concurrency: 10 });
+    const { run } = await startContext({ options: { concurrency: 10 } });
     const gate = deferred();
     let started = 0;
     const seen: [string, string][] = [];
@@ -62,7 +63,7 @@ describe('currentTask()', () => {
   });
 
   it('is not the outer task in a task that a task adds', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const seen: string[] = [];
     await run((tasks) => {
       tasks.with({ name: 'outer' }).addTask(async () => {
@@ -75,7 +76,7 @@ describe('currentTask()', () => {
   });
 
   it('throws OUTSIDE_TASK outside a task, with the fix', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     expect(currentTask).toThrow(expect.objectContaining({ code: 'OUTSIDE_TASK' }));
     expect(currentTask).toThrow(BackgroundTasksError);
     expect(currentTask).toThrow('Call it in the function given to addTask()');
@@ -84,20 +85,22 @@ describe('currentTask()', () => {
     expect(currentTask).toThrow(expect.objectContaining({ code: 'OUTSIDE_TASK' }));
   });
 
-  it('works after an await without having asked before where BackgroundTasksRef is injected', async () => {
-    const injector = {
-      provide: 'injector',
-      inject: [BackgroundTasksRef],
-      useFactory: (ref: BackgroundTasksRef) => ref,
-    };
-    const { run } = await startUnits({}, { providers: [injector] });
-    let name: string | undefined;
+  it('works after any number of awaits, a timer and a callback, without having asked before', async () => {
+    const { run } = await startContext();
+    const names: string[] = [];
     await run((tasks) =>
       tasks.with({ name: 'mail' }).addTask(async () => {
         await Promise.resolve();
-        ({ name } = currentTask());
+        await nextTurn();
+        names.push(currentTask().name);
+        await new Promise<void>((resolve) => {
+          process.nextTick(() => {
+            names.push(currentTask().name);
+            resolve();
+          });
+        });
       }),
     );
-    expect(name).toBe('mail');
+    expect(names).toEqual(['mail', 'mail']);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BackgroundTask, BackgroundTasks } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('the handle of a task', () => {
   it.each<{ what: string; add: (tasks: BackgroundTasks) => BackgroundTask; name: string }>([
@@ -12,21 +12,21 @@ describe('the handle of a task', () => {
     { what: 'a method of a plain object', add: (tasks) => tasks.addTask({ send() {} }, 'send'), name: 'Object.send' },
     { what: 'a task by its option', add: (tasks) => tasks.with({ name: 'mail' }).addTask(sendMail), name: 'mail' },
   ])('names $what', async ({ add, name }) => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const task = await run(add);
     expect(task.name).toBe(name);
     expect(await task.settled).toMatchObject({ id: task.id, name });
   });
 
   it('names a method of an object without a prototype', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const bare = Object.assign(Object.create(null) as object, { send: () => undefined });
     const task = await run((tasks) => tasks.addTask(bare, 'send'));
     expect(task).toMatchObject({ name: 'Object.send', state: 'succeeded' });
   });
 
   it('has an id of its own that never changes', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const tasks = await run((queue) => Array.from({ length: 100 }, () => queue.addTask(sendMail)));
     const before = tasks.map((task) => task.id);
     expect(new Set(before).size).toBe(100);
@@ -35,7 +35,7 @@ describe('the handle of a task', () => {
   });
 
   it('goes from waiting to running to succeeded', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const [started, finish, added] = [deferred(), deferred(), deferred<BackgroundTask>()];
     const work = run((tasks) => {
       const task = tasks.addTask(() => {
@@ -54,7 +54,7 @@ describe('the handle of a task', () => {
   });
 
   it('goes from running to failed when the function throws', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const error = new Error('no mail today');
     const task = await run((tasks) => tasks.addTask(() => Promise.reject(error)));
     expect(task.state).toBe('failed');
@@ -62,7 +62,7 @@ describe('the handle of a task', () => {
   });
 
   it('withdraws a waiting task and never runs it', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     let runs = 0;
     const task = await run((tasks) => {
       const cancelled = tasks.addTask(() => runs++);
@@ -77,7 +77,7 @@ describe('the handle of a task', () => {
   });
 
   it('does not interrupt a task that runs, nor one that has ended', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     let whileRunning: boolean | undefined;
     const task = await run((tasks) => {
       const handle: BackgroundTask = tasks.addTask(() => (whileRunning = handle.cancel()));
@@ -89,7 +89,7 @@ describe('the handle of a task', () => {
   });
 
   it('fulfils settled, asked for before or after the end, also of a task that failed', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const error = new Error('late');
     const { early, failing } = await run((tasks) => {
       const task = tasks.addTask(() => {
@@ -104,7 +104,7 @@ describe('the handle of a task', () => {
   });
 
   it('leaves the error out of the report of a task that threw nothing', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const report = await (await run((tasks) => tasks.addTask(sendMail))).settled;
     expect(Object.keys(report).sort()).toEqual(['attempts', 'durationMs', 'id', 'name', 'state']);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasksError } from '../../src/index.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('B6 what cannot be a task', () => {
   it.each<{ what: string; given: unknown; received: string }>([
@@ -12,7 +12,7 @@ describe('B6 what cannot be a task', () => {
     { what: 'an object without a method name', given: { send() {} }, received: 'an instance of Object' },
     { what: 'the result of calling the function', given: Promise.resolve(), received: 'an instance of Promise' },
   ])('refuses $what at once and names the fix', async ({ given, received }) => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       expect(() => tasks.addTask(given as () => void)).toThrow(
         expect.objectContaining({
@@ -41,7 +41,7 @@ describe('B6 what cannot be a task', () => {
       received: 'no method undefined',
     },
   ])('refuses $what at once and names the fix', async ({ target, member, received }) => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       const add = () => tasks.addTask(target as { send(): void }, member as 'send');
       expect(add).toThrow(
@@ -54,7 +54,7 @@ describe('B6 what cannot be a task', () => {
   });
 
   it('takes a promise with arguments for the result of a call, not for an object with methods', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       const add = () => tasks.addTask(Promise.resolve() as unknown as { send(): void }, 'ada' as 'send');
       expect(add).toThrow(expect.objectContaining({ code: 'NOT_A_FUNCTION' }));
@@ -62,7 +62,7 @@ describe('B6 what cannot be a task', () => {
   });
 
   it('refuses a method of a target that is nothing', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       expect(() => tasks.addTask(undefined as unknown as { send(): void }, 'send')).toThrow(
         expect.objectContaining({ code: 'NOT_A_FUNCTION' }),
@@ -71,7 +71,7 @@ describe('B6 what cannot be a task', () => {
   });
 
   it('runs what was added before the refusal', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       tasks.addTask(() => undefined);
       expect(() => tasks.addTask(0 as unknown as () => void)).toThrow(BackgroundTasksError);
@@ -81,7 +81,7 @@ describe('B6 what cannot be a task', () => {
   });
 
   it('never prints the arguments', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       const send = () =>
         tasks.addTask({ other() {} } as unknown as { send(card: string): void }, 'send', 'canary-4711');

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { BackgroundTask, BackgroundTasks } from '../../src/index.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('the waiting tasks of a request', () => {
   it('are listed in the order in which they will run', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       const added = [tasks.addTask(first), tasks.addTask(second), tasks.addTask(third)];
       expect(tasks.pending).toEqual(added);
@@ -14,7 +14,7 @@ describe('the waiting tasks of a request', () => {
   });
 
   it('are the same through every view of the queue', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       const view = tasks.with({ runOn: 'always' });
       view.addTask(first);
@@ -25,7 +25,7 @@ describe('the waiting tasks of a request', () => {
   });
 
   it('do not include the one that runs', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     let seen: string[] = [];
     await run((tasks) => {
       tasks.addTask(() => (seen = names(tasks)));
@@ -35,7 +35,7 @@ describe('the waiting tasks of a request', () => {
   });
 
   it('cannot be changed through the list', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       tasks.addTask(first);
       (tasks.pending as BackgroundTask[]).length = 0;
@@ -45,7 +45,7 @@ describe('the waiting tasks of a request', () => {
   });
 
   it('are withdrawn by name, all of that name and no others', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const ran: string[] = [];
     await run((tasks) => {
       tasks.with({ name: 'mail' }).addTask(() => ran.push('mail 1'));
@@ -60,7 +60,7 @@ describe('the waiting tasks of a request', () => {
   });
 
   it('can be withdrawn by a task that runs before them', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const later = await run((tasks) => {
       tasks.addTask(() => tasks.cancel('second'));
       return tasks.addTask(second);
@@ -72,7 +72,7 @@ describe('the waiting tasks of a request', () => {
 
 describe('dedupe', () => {
   it("'keep-last' discards the waiting task of that name and runs the new one in its own place", async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const ran: string[] = [];
     const { earlier, later } = await run((tasks) => {
       const once = tasks.with({ name: 'index', dedupe: 'keep-last' });
@@ -88,7 +88,7 @@ describe('dedupe', () => {
   });
 
   it("'keep-first' returns the handle of the waiting task and accepts nothing", async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const ran: string[] = [];
     const { earlier, later } = await run((tasks) => {
       const once = tasks.with({ name: 'index', dedupe: 'keep-first' });
@@ -103,7 +103,7 @@ describe('dedupe', () => {
   });
 
   it('compares the default name too, and lets both run without the option', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       tasks.addTask(first);
       tasks.with({ dedupe: 'keep-first' }).addTask(first);
@@ -114,7 +114,7 @@ describe('dedupe', () => {
   });
 
   it('leaves a running task of that name alone', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run((tasks) => {
       const once = tasks.with({ name: 'index', dedupe: 'keep-first' });
       once.addTask(() => {
@@ -126,7 +126,7 @@ describe('dedupe', () => {
   });
 
   it('does not reach into other requests', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     await run(async (tasks) => {
       const outer = tasks.with({ dedupe: 'keep-first' }).addTask(first);
       await run((others) => expect(others.with({ dedupe: 'keep-first' }).addTask(first)).not.toBe(outer));

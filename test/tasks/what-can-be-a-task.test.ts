@@ -1,11 +1,12 @@
+import { createRequire } from 'node:module';
 import { Observable, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support/deferred.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('B6 an Observable that a task returns', () => {
   it('is subscribed to once, and its error is the task’s', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     let subscriptions = 0;
     const post = () =>
       new Observable((subscriber) => {
@@ -23,9 +24,40 @@ describe('B6 an Observable that a task returns', () => {
   });
 });
 
+describe('B6 an Observable of a second copy of rxjs', () => {
+  it('is subscribed to as well', async () => {
+    const { run, host } = await startContext();
+    const other = secondCopyOf('rxjs') as typeof import('rxjs');
+    let subscriptions = 0;
+    const post = () =>
+      new other.Observable<void>((subscriber) => {
+        subscriptions++;
+        subscriber.complete();
+      });
+    expect(post()).not.toBeInstanceOf(Observable);
+
+    await run((tasks) => {
+      tasks.addTask(post);
+      tasks.addTask(() => other.throwError(() => new Error('refused')));
+    });
+
+    expect(subscriptions).toBe(1);
+    expect(host.stats()).toMatchObject({ succeeded: 1, failed: 1 });
+  });
+
+  it('is not looked for in an object that throws at members it does not know', async () => {
+    const { run, host } = await startContext();
+    const strict = new Proxy({}, { get: (_, key) => (key === 'then' ? undefined : raise(key)) });
+
+    await run((tasks) => tasks.addTask(() => strict));
+
+    expect(host.stats()).toMatchObject({ succeeded: 1, failed: 0 });
+  });
+});
+
 describe('B6 what can be a task', () => {
   it('runs a synchronous function, an arrow function and an async function', async () => {
-    const { run, host } = await startUnits();
+    const { run, host } = await startContext();
     const ran: string[] = [];
     await run((tasks) => {
       tasks.addTask(function plain() {
@@ -42,7 +74,7 @@ describe('B6 what can be a task', () => {
   });
 
   it('calls the then() of a lazy thenable, once, and waits for it', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const query = new LazyQuery();
     const order: string[] = [];
     const work = run((tasks) => {
@@ -59,7 +91,7 @@ describe('B6 what can be a task', () => {
   });
 
   it('waits for a promise of another class than the global one', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const gate = deferred();
     const order: string[] = [];
     class OtherPromise<T> extends Promise<T> {}
@@ -78,21 +110,21 @@ describe('B6 what can be a task', () => {
   });
 
   it('keeps the this and the arguments of a bound function', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const mailer = new Mailer('smtp');
     await run((tasks) => tasks.addTask(mailer.send.bind<Mailer, ['ada'], [string], void>(mailer, 'ada'), 'hello'));
     expect(mailer.sent).toEqual(['smtp: hello to ada']);
   });
 
   it('keeps the this of a method, also of an inherited one', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const mailer = new LoudMailer('smtp');
     await run((tasks) => tasks.addTask(mailer, 'send', 'ada', 'hello'));
     expect(mailer.sent).toEqual(['smtp: hello to ada']);
   });
 
   it('calls the method that was there when the task was added', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const ran: string[] = [];
     const target = { work: () => ran.push('added') };
     await run((tasks) => {
@@ -103,7 +135,7 @@ describe('B6 what can be a task', () => {
   });
 
   it('calls a plain function without a this', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const seen: unknown[] = [];
     await run((tasks) =>
       tasks.addTask(function (this: unknown) {
@@ -114,7 +146,7 @@ describe('B6 what can be a task', () => {
   });
 
   it('passes arguments by reference, as many as were given', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const order = { id: 1, state: 'new' };
     const list: unknown[] = [];
     const seen: unknown[][] = [];
@@ -129,7 +161,7 @@ describe('B6 what can be a task', () => {
   });
 
   it('takes a callable whose name is not a string', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const odd = Object.defineProperty(() => undefined, 'name', { value: { not: 'a string' } });
     const task = await run((tasks) => tasks.addTask(odd));
     expect(task).toMatchObject({ name: 'anonymous', state: 'succeeded' });
@@ -163,3 +195,14 @@ class Mailer {
 }
 
 class LoudMailer extends Mailer {}
+
+/** Loads a package again, as an application has it that installed two versions. */
+function secondCopyOf(name: string): unknown {
+  const require = createRequire(import.meta.url);
+  for (const path of Object.keys(require.cache)) if (path.includes(`node_modules/${name}/`)) delete require.cache[path];
+  return require(name);
+}
+
+function raise(key: PropertyKey): never {
+  throw new TypeError(`There is no member ${String(key)}.`);
+}

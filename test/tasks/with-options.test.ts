@@ -6,11 +6,11 @@ import {
   type TaskOptions,
 } from '../../src/index.js';
 import { RecordingBackgroundTasks } from '../../src/testing/index.js';
-import { startUnits } from '../support/units.js';
+import { startContext } from '../support/start-context.js';
 
 describe('with(options)', () => {
   it('leaves the queue it came from without options', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => {
       const named = tasks.with({ name: 'named' });
       expect(tasks.addTask(work).name).toBe('work');
@@ -20,7 +20,7 @@ describe('with(options)', () => {
   });
 
   it('adds its options to those it had, the later winning', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const { kept, replaced, unset } = await run((tasks) => {
       const first = tasks.with({ name: 'first', runOn: 'failure' });
       return {
@@ -35,7 +35,7 @@ describe('with(options)', () => {
   });
 
   it('reads the options when it is called, not when the task is added', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     const options = { name: 'before', retry: { attempts: 1 } };
     const task = await run((tasks) => {
       const view = tasks.with(options);
@@ -62,7 +62,7 @@ describe('with(options)', () => {
   });
 
   it('returns a BackgroundTasks', async () => {
-    const { run } = await startUnits();
+    const { run } = await startContext();
     await run((tasks) => expect(tasks.with({})).toBeInstanceOf(Token));
   });
 });

@@ -11,10 +11,10 @@ import {
 } from '../../src/index.js';
 import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { type AppSettings, platforms, startApp } from '../support/platforms.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 const waysIn = ['constructor', 'decorator', 'reference'];
 
 describe.each(platforms)('B25 overriding BackgroundTasks on $name', (platform) => {
@@ -34,7 +34,7 @@ describe.each(platforms)('B25 overriding BackgroundTasks on $name', (platform) =
 
     expect(status).toBe(200);
     recorded.assertAdded(note, way);
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
     expect(app.get(BackgroundTasksHost).stats().accepted).toBe(0);
   });
 
@@ -45,7 +45,7 @@ describe.each(platforms)('B25 overriding BackgroundTasks on $name', (platform) =
     await fetchText(`${url}/${way}`);
     await settled(app);
 
-    expect(journal).toEqual([`${way}, GET`, `${way}, GET`]);
+    expect(timeline.events).toEqual([`${way}, GET`, `${way}, GET`]);
     expect(app.get(BackgroundTasksHost).stats().accepted).toBe(0);
   });
 
@@ -66,7 +66,7 @@ describe.each(platforms)('B25 overriding BackgroundTasks on $name', (platform) =
     await settled(app);
 
     expect(recorded.flatMap(({ added }) => added)).toMatchObject([{ fn: note, args: [way] }]);
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it('reaches TaskScopes', async () => {
@@ -83,7 +83,7 @@ describe.each(platforms)('B25 overriding BackgroundTasks on $name', (platform) =
 });
 
 function note(what: string): void {
-  journal.push(what);
+  timeline.note(what);
 }
 
 /** Runs a task at once, which no real queue does, so that a test can tell it from ours. */

@@ -3,23 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, currentTask } from '../../src/index.js';
 import { RecordingBackgroundTasks } from '../../src/testing/index.js';
 import { threadTask } from '../../src/worker-threads/index.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { RecordedLogs } from '../support/recorded-logs.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 Logger.overrideLogger(new RecordedLogs());
 
 const inThread = threadTask(new URL('../worker-threads/fixtures/functions.mjs', import.meta.url), 'echo');
 
 function send(to: string, subject: string) {
-  journal.push(`${subject} to ${to}`);
+  timeline.note(`${subject} to ${to}`);
 }
 
 class Mailer {
   constructor(private readonly from: string) {}
 
   async deliver(to: string) {
-    journal.push(`from ${this.from} to ${to}`);
+    timeline.note(`from ${this.from} to ${to}`);
   }
 }
 
@@ -31,7 +31,7 @@ describe('RecordingBackgroundTasks keeps tasks', () => {
 
     expect(tasks).toBeInstanceOf(BackgroundTasks);
     expect(task.state).toBe('waiting');
-    expect(journal).toEqual([]);
+    expect(timeline.events).toEqual([]);
   });
 
   it('applies dedupe as a request does', async () => {
@@ -234,7 +234,7 @@ describe('RecordingBackgroundTasks runs tasks when it is told to', () => {
 
     const reports = await tasks.runAll();
 
-    expect(journal).toEqual(['hello to ada', 'from us to bob']);
+    expect(timeline.events).toEqual(['hello to ada', 'from us to bob']);
     expect(reports).toMatchObject([
       { name: 'send', state: 'succeeded', attempts: 1 },
       { name: 'Mailer.deliver', state: 'succeeded', attempts: 1 },
@@ -246,25 +246,25 @@ describe('RecordingBackgroundTasks runs tasks when it is told to', () => {
   it('with what a task adds', async () => {
     const tasks = new RecordingBackgroundTasks();
     tasks.addTask(() => {
-      journal.push('first');
-      tasks.addTask(() => journal.push('added by the first'));
+      timeline.note('first');
+      tasks.addTask(() => timeline.note('added by the first'));
     });
-    tasks.addTask(() => journal.push('second'));
+    tasks.addTask(() => timeline.note('second'));
 
     const reports = await tasks.runAll();
 
-    expect(journal).toEqual(['first', 'second', 'added by the first']);
+    expect(timeline.events).toEqual(['first', 'second', 'added by the first']);
     expect(reports).toHaveLength(3);
   });
 
   it('by the outcome that it is given', async () => {
     const tasks = new RecordingBackgroundTasks();
     const add = () => {
-      tasks.addTask(() => journal.push('on success'));
+      tasks.addTask(() => timeline.note('on success'));
       tasks
         .with({ runOn: 'failure' })
-        .addTask(() => journal.push(`on failure: ${String(currentTask().outcome.error)}`));
-      tasks.with({ runOn: 'always', onAbort: 'skip' }).addTask(() => journal.push('unless aborted'));
+        .addTask(() => timeline.note(`on failure: ${String(currentTask().outcome.error)}`));
+      tasks.with({ runOn: 'always', onAbort: 'skip' }).addTask(() => timeline.note('unless aborted'));
     };
 
     add();
@@ -272,18 +272,18 @@ describe('RecordingBackgroundTasks runs tasks when it is told to', () => {
     add();
     await tasks.runAll({ outcome: { succeeded: false, aborted: true, error: 'denied' } });
 
-    expect(journal).toEqual(['on success', 'unless aborted', 'on failure: denied']);
+    expect(timeline.events).toEqual(['on success', 'unless aborted', 'on failure: denied']);
   });
 
   it('and throws TASKS_FAILED with what they threw, once all have run', async () => {
     const tasks = new RecordingBackgroundTasks();
     const errors = [new Error('first'), new Error('second')];
     tasks.addTask(() => Promise.reject(errors[0]!));
-    tasks.addTask(() => journal.push('in between'));
+    tasks.addTask(() => timeline.note('in between'));
     tasks.addTask(() => Promise.reject(errors[1]!));
 
     await expect(tasks.runAll()).rejects.toMatchObject({ code: 'TASKS_FAILED', errors, cause: errors[0] });
-    expect(journal).toEqual(['in between']);
+    expect(timeline.events).toEqual(['in between']);
   });
 
   it('and only reports failures with throwOnFailure: false', async () => {
@@ -304,6 +304,6 @@ describe('RecordingBackgroundTasks runs tasks when it is told to', () => {
     const reports = await tasks.runAll();
 
     expect(reports).toEqual([]);
-    expect(journal).toHaveLength(1);
+    expect(timeline.events).toHaveLength(1);
   });
 });

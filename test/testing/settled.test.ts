@@ -4,11 +4,11 @@ import { BackgroundTasks, Tasks, TaskScopes } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
 import { deferred, type Deferred } from '../support/deferred.js';
 import { fetchText } from '../support/fetch-text.js';
-import { useJournal } from '../support/journal.js';
+import { useTimeline } from '../support/timeline.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
 
-const journal = useJournal();
+const timeline = useTimeline();
 
 describe.each(platforms)('settled on $name', (platform) => {
   const start = (gates = new Gates()) =>
@@ -22,14 +22,14 @@ describe.each(platforms)('settled on $name', (platform) => {
     const { app, url } = await start(gates);
     await fetchText(`${url}/work`);
 
-    const waiting = settled(app).then(() => journal.push('settled'));
+    const waiting = settled(app).then(() => timeline.note('settled'));
     gates.task.resolve();
     await gates.closing.promise;
-    expect(journal).toEqual(['task']);
+    expect(timeline.events).toEqual(['task']);
     gates.closed.resolve();
     await waiting;
 
-    expect(journal).toEqual(['task', 'connection closed', 'settled']);
+    expect(timeline.events).toEqual(['task', 'connection closed', 'settled']);
   });
 
   it('waits for all requests so far', async () => {
@@ -38,7 +38,7 @@ describe.each(platforms)('settled on $name', (platform) => {
 
     await settled(app);
 
-    expect(journal.filter((entry) => entry === 'connection closed')).toHaveLength(3);
+    expect(timeline.events.filter((entry) => entry === 'connection closed')).toHaveLength(3);
   });
 
   it('returns at once where nothing is open', async () => {
@@ -87,7 +87,7 @@ describe.each(platforms)('settled on $name', (platform) => {
 
 describe('settled in an application context', () => {
   it('waits for units of work and reports their failures', async () => {
-    const { app } = await startContext({});
+    const { app } = await startContext();
     const gate = deferred();
     const running = app.get(TaskScopes).run((scope) => {
       scope.tasks.addTask(async () => {
@@ -126,7 +126,7 @@ class Connection implements AsyncDisposable {
   async [Symbol.asyncDispose]() {
     this.gates.closing.resolve();
     await this.gates.closed.promise;
-    journal.push('connection closed');
+    timeline.note('connection closed');
   }
 }
 
@@ -141,7 +141,7 @@ class WorkController {
   get(@Tasks() tasks: BackgroundTasks) {
     tasks.addTask(async () => {
       await this.gates.task.promise;
-      journal.push('task');
+      timeline.note('task');
     });
     return 'ok';
   }

@@ -1,6 +1,11 @@
 import {
+  type BullMqBackend,
   BullMqBackgroundTasksModule,
   type BullMqHealth,
+  type BullMqModuleAsyncOptions,
+  type BullMqModuleOptions,
+  type BullMqOptions,
+  type BullMqOptionsFactory,
   type BullMqSchedules,
   migrateBullMq,
 } from '../../src/bullmq/index.js';
@@ -8,6 +13,13 @@ import { type BackendSettings, defineTask } from '../../src/index.js';
 
 const Report = defineTask<{ kind: string }>({ name: 'report', bullmq: { priority: 5 } });
 
+class Settings implements BullMqOptionsFactory {
+  createBullMqOptions(): BullMqOptions {
+    return { connection: 'redis://localhost' };
+  }
+}
+
+declare const backend: BullMqBackend;
 declare const health: BullMqHealth;
 declare const schedules: BullMqSchedules;
 
@@ -24,12 +36,17 @@ export const correct = () => [
     worker: { concurrency: 5 },
   }),
   BullMqBackgroundTasksModule.forRootAsync({ useFactory: () => ({ connection: 'redis://localhost' }) }),
+  BullMqBackgroundTasksModule.forRootAsync({ useClass: Settings, isGlobal: false }),
+  { useExisting: Settings } satisfies BullMqModuleAsyncOptions,
+  { postgres: 'postgresql://localhost/tasks', isGlobal: true } satisfies BullMqModuleOptions,
   {
     bullmq: { delay: 1_000, priority: 1, attempts: 5, backoff: { type: 'fixed', delay: 10 } },
   } satisfies BackendSettings,
 ];
 
 export async function correctCalls(): Promise<void> {
+  const reason: string | undefined = backend.unavailableBecause;
+  if (reason === undefined) await backend.queue.getJobCounts();
   const { status } = await health.check();
   status satisfies 'up' | 'degraded' | 'down';
   await schedules.set('nightly', Report, { kind: 'daily' }, { pattern: '0 3 * * *', tz: 'Europe/Vienna' });
@@ -37,6 +54,10 @@ export async function correctCalls(): Promise<void> {
 }
 
 export function wrong(): void {
+  // @ts-expect-error -- tasks are enqueued through BackgroundTasks
+  void backend.accept([]);
+  // @ts-expect-error -- the method is called createBullMqOptions
+  BullMqBackgroundTasksModule.forRootAsync({ useClass: class Other {} });
   // @ts-expect-error -- one server or the other
   BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', postgres: 'postgresql://localhost' });
   // @ts-expect-error -- no server

@@ -10,38 +10,41 @@ import {
   wholeNumber,
 } from '../../options/checks.js';
 
-/** When BullMQ makes a failed attempt again: a number is the milliseconds of every wait. */
+/** BullMQ's waits between attempts: a number is the milliseconds of every wait. */
 export type BullMqBackoff = NonNullable<JobsOptions['backoff']>;
 
-/** How long BullMQ keeps what has ended: `true` not at all, a number is how many, `age` is in seconds. */
+/** The jobs that BullMQ keeps when they have ended: `true` for none, a number for the latest, `age` in seconds. */
 export type BullMqRetention = NonNullable<JobsOptions['removeOnComplete']>;
 
 /**
- * What `defineTask({ bullmq: { … } })` and `enqueue(definition, payload, { bullmq: { … } })` can say.
- * They are BullMQ's own options of a job; what is absent is as the module's options say.
+ * Settings of `defineTask({ bullmq: { … } })` and `enqueue(definition, payload, { bullmq: { … } })`: BullMQ's own
+ * options of a job. The module's options decide what is absent.
  */
 export interface BullMqTaskSettings {
   /** Milliseconds before the task may run. @default 0. By the clock of the process that enqueues it. */
   readonly delay?: number;
-  /** 1 is the most urgent, 2097152 the least. @default 0, which comes before all of them. Each such job costs a little more to add. */
+  /** 1 is the most urgent, 2097152 the least. @default 0, which comes before all of them and costs less to add. */
   readonly priority?: number;
-  /** Attempts in all, the first included. @default the task's `retry.attempts`, else the module's `attempts`. 1 never retries. */
+  /** Attempts in all, the first included. @default the task's `retry.attempts`, else the module's `attempts`. */
   readonly attempts?: number;
-  /** The waits between attempts. @default the task's `retry`, else the module's `backoff`. 0 retries at once, which a struggling service will not thank you for. */
+  /**
+   * The waits between attempts. @default the task's `retry`, else the module's `backoff`. 0 retries at once and can
+   * overload a service that is already failing.
+   */
   readonly backoff?: BullMqBackoff;
   /** Whether it goes before those that wait already. @default false. Under load, those may then wait for ever. */
   readonly lifo?: boolean;
-  /** How long the job is kept once it has succeeded, and with it its idempotency key. @default as the worker's module says. */
+  /** The time for which the job and its key are kept after success. @default as the worker's module says. */
   readonly removeOnComplete?: BullMqRetention;
-  /** How long the job is kept once it has failed for good, and with it its idempotency key. @default as the worker's module says. */
+  /** The same after it has failed for good. @default as the worker's module says. */
   readonly removeOnFail?: BullMqRetention;
-  /** BullMQ's deduplication: while a job of that id is there, or for `ttl` milliseconds, another one is dropped. @default none. */
+  /** BullMQ's deduplication: another job of the `id` is dropped while the first exists, or for `ttl` milliseconds. */
   readonly deduplication?: NonNullable<JobsOptions['deduplication']>;
 }
 
-declare module '../../tasks/backend-settings.js' {
+declare module '../../contracts/backend-settings.js' {
   interface BackendSettings {
-    /** What BullMQ is to do with it. */
+    /** Settings for BullMQ. */
     readonly bullmq?: BullMqTaskSettings;
   }
 }
@@ -61,7 +64,7 @@ export const retentionRule: Check<BullMqRetention> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give { age, count }, or one of them.');
 };
 
-/** BullMQ keeps a priority in 21 bits. */
+/** BullMQ keeps a priority in 21 bits. It checks that itself, but only when a job is added. */
 const priorityRule: Check<number> = (option, value) => {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 2_097_152) return value as number;
   throw new InvalidOptionError(option, value, 'Give a whole number from 0 to 2097152.');
@@ -81,9 +84,9 @@ const deduplicationRule: Check<Deduplication> = (option, value) => {
 
 type Deduplication = NonNullable<JobsOptions['deduplication']>;
 
-/** Checks what a definition or a call says under `bullmq`. Throws `INVALID_OPTION`. */
-export function checkBullMqSettings(path: string, settings: object): BullMqTaskSettings {
-  return checkAll<BullMqTaskSettings>(path, settings, {
+/** Checks the settings under `bullmq` of a definition or a call. */
+export const checkBullMqSettings: Check<BullMqTaskSettings> = (path, settings) =>
+  checkAll<BullMqTaskSettings>(path, settings, {
     delay: milliseconds,
     priority: priorityRule,
     attempts: wholeNumber(1),
@@ -93,4 +96,3 @@ export function checkBullMqSettings(path: string, settings: object): BullMqTaskS
     removeOnFail: retentionRule,
     deduplication: deduplicationRule,
   });
-}

@@ -1,28 +1,24 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import { describeKind } from '../../errors/describe-value.js';
 import { InvalidOptionError } from '../../errors/errors.js';
-import { type Check, group } from '../../options/checks.js';
+import type { Check } from '../../options/checks.js';
+import { failureReason } from '../server/failure-reason.js';
 
-/** In lower case: ioredis would take `REDISS:` for one without TLS. */
-const REDIS_URL = /^rediss?:\/\//;
-const SOCKET_PATH = /^\/[^/]/;
-const HOST_AND_PORT = /^[\w.-]+(:\d+)?$/;
+// ioredis and pg check an address when a client is made of it, at start-up: see `readAddress`. The rules here are for
+// what they take for something else, or refuse only when they connect. No message shows a value: it may be a password.
+
+/** A scheme, the path of a socket, or a host and a port. In lower case: ioredis takes `REDISS:` for one without TLS. */
+const REDIS_ADDRESS = /^(rediss?:\/\/|\/[^/]|[\w.-]+(:\d+)?$)/;
 const POSTGRES_URL = /^postgres(ql)?:\/\//i;
 
 /** A URL given as a host would be shown with its password when it is not found. */
 const HOST = /^[^\s/@]+$/;
 
-/** Where a Redis is. What is given may hold a password, so it is never shown. */
+/** The address of a Redis. */
 export const connectionRule: Check<string | RedisOptions | Redis> = (option, value) => {
-  if (typeof value === 'string') {
-    if (isRedisAddress(value)) return value;
-    throw wrong(
-      option,
-      value,
-      'Give a URL, such as redis://host:6379 or rediss://user:password@host, or the path of a socket.',
-    );
-  }
-  const given: Client = group(option, value);
+  if (typeof value === 'string' && REDIS_ADDRESS.test(value)) return value;
+  if (typeof value !== 'object' || value === null) throw wrong(option, value, EXAMPLES.connection);
+  const given = value as Client;
   if (given.isCluster === true)
     throw wrong(option, value, 'BullMQ keeps a queue on one Redis: give a client of that one.');
   const { host, port, keyPrefix } = typeof given.duplicate === 'function' ? (given.options ?? {}) : given;
@@ -31,41 +27,31 @@ export const connectionRule: Check<string | RedisOptions | Redis> = (option, val
     throw wrong(`${option}.host`, host, 'Give the name or the address of a host.');
   }
   if (port !== undefined && !isPort(port)) throw wrong(`${option}.port`, port, 'Give a number from 0 to 65535.');
-  return value as RedisOptions | Redis;
+  return value;
 };
 
-/** Where a PostgreSQL is; never shown either. */
+/** The address of a PostgreSQL. */
 export const postgresRule: Check<string> = (option, value) => {
-  // pg takes a user without a host, for a socket.
-  if (typeof value === 'string' && POSTGRES_URL.test(value) && URL.canParse(value.replace('@/', '@host/')))
-    return value;
-  throw wrong(option, value, 'Give a URL, such as postgresql://user@host:5432/db.');
+  if (typeof value === 'string' && POSTGRES_URL.test(value)) return value;
+  throw wrong(option, value, EXAMPLES.postgres);
 };
 
-/** Anything that may be the options of a client, or one. */
-interface Client {
-  readonly isCluster?: unknown;
-  readonly duplicate?: unknown;
-  readonly options?: Client;
-  readonly host?: unknown;
-  readonly port?: unknown;
-  readonly keyPrefix?: unknown;
-}
-
-function isRedisAddress(value: string): boolean {
-  if (SOCKET_PATH.test(value)) return true;
-  if (HOST_AND_PORT.test(value)) return URL.canParse(`redis://${value}`);
-  return REDIS_URL.test(value) && URL.canParse(value) && isDecodable(new URL(value));
-}
-
-function isDecodable({ username, password }: URL): boolean {
+/** Makes a client, which checks its address. Throws `INVALID_OPTION` without a cause, which may hold the address. */
+export function readAddress<T>(option: 'connection' | 'postgres', makeClient: () => T): T {
   try {
-    decodeURIComponent(username + password);
-    return true;
-  } catch {
-    return false;
+    return makeClient();
+  } catch (error) {
+    throw wrong(option, '', `${EXAMPLES[option]} The client refuses it: ${failureReason(error)}.`);
   }
 }
+
+const EXAMPLES = {
+  connection: 'Give a URL, such as redis://host:6379 or rediss://user:password@host, or the path of a socket.',
+  postgres: 'Give a URL, such as postgresql://user@host:5432/db.',
+};
+
+/** The options of a client, or a client. */
+type Client = RedisOptions & Partial<Pick<Redis, 'isCluster' | 'duplicate' | 'options'>>;
 
 function isPort(port: unknown): boolean {
   // From the environment it is a string, and ioredis takes it.

@@ -1,4 +1,4 @@
-/** What a server or its client said, for a sentence of ours. */
+/** Makes a part of a sentence from the error of a server or its client. */
 export function failureReason(error: unknown): string {
   const { message, code, errors } = error as SaysWhy;
   // Node tries several addresses of a host.
@@ -8,7 +8,7 @@ export function failureReason(error: unknown): string {
   return typeof reason === 'string' && reason ? withoutPasswords(reason.replace(/\.$/, '')) : 'it did not say why';
 }
 
-/** What a URL says before its host may be a secret. */
+/** Hides the part of a URL before its host, which may be a secret. */
 export function withoutPasswords(text: string): string {
   return text.replaceAll(/\/\/\S*@/g, '//***@');
 }

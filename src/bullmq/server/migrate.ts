@@ -1,7 +1,6 @@
 /**
- * Creates BullMQ's schema `bullmq` in a PostgreSQL database, or brings it up to date; does nothing if
- * it is. Run it when you deploy, as a user that may create schemas. Several at a time wait for each other.
- * Rejects with what the database says.
+ * Creates BullMQ's schema `bullmq` in a PostgreSQL database, or brings it up to date. Run it when you deploy, as a user
+ * that may create schemas. Several at a time wait for each other. Rejects with the error of the database.
  */
 export async function migrateBullMq(connectionString: string): Promise<void> {
   const [{ runMigrations }, { default: pg }] = await Promise.all([import('bullmq'), import('pg')]);

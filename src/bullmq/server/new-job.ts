@@ -1,36 +1,32 @@
 import { createHash } from 'node:crypto';
-import type { EnqueuedTask } from '../../tasks/task-backend.js';
-import type { ResolvedBullMqOptions } from '../options/bullmq-options.js';
+import type { ResolvedRetry } from '../../contracts/retry-options.js';
+import type { EnqueuedTask } from '../../contracts/task-backend.js';
 import type { BullMqTaskSettings } from '../options/bullmq-task-settings.js';
-import type { NewJob } from './job-server.js';
+import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { retryToBullMq } from '../worker/retry-backoff.js';
+import type { NewJob } from './queue-server.js';
 
-/** What BullMQ is given for a task. */
+/** Makes the job of a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope } = task;
-  return { name: envelope.name, data: envelope, opts: { ...jobOptions(task, options), jobId: jobIdOf(task) } };
-}
-
-/** From what the module says to what the call says, each before the one that it overrules. */
-export function jobOptions(
-  { retry, settings }: Pick<EnqueuedTask, 'retry' | 'settings'>,
-  options: ResolvedBullMqOptions,
-) {
-  const { attempts, backoff } = options;
   return {
-    attempts,
-    backoff,
-    ...(retry && retryToBullMq(retry)),
-    ...(settings as BullMqTaskSettings),
+    name: envelope.name,
+    data: envelope,
+    opts: { ...jobOptions(task.retry, task.settings.bullmq, options), jobId: jobIdOf(task) },
   };
 }
 
-/** Hashed, for BullMQ refuses colons and numbers; with the name, for one key may serve tasks of two kinds. */
-function jobIdOf({ envelope, idempotencyKey }: EnqueuedTask): string {
-  if (idempotencyKey !== undefined) return `k${sha256(`${envelope.name}\0${idempotencyKey}`)}`;
-  return `t${envelope.id}`;
+/** Joins the options of the module, the definition and the call, each overruled by the next. */
+export function jobOptions(
+  retry: ResolvedRetry | undefined,
+  settings: BullMqTaskSettings | undefined,
+  { attempts, backoff }: ResolvedBullMqOptions,
+) {
+  return { attempts, backoff, ...(retry && retryToBullMq(retry)), ...settings };
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+/** Hashes the key, because BullMQ refuses colons and numbers, and with the name, because two tasks may share a key. */
+function jobIdOf({ envelope, idempotencyKey }: EnqueuedTask): string {
+  if (idempotencyKey === undefined) return `t${envelope.id}`;
+  return `k${createHash('sha256').update(`${envelope.name}\0${idempotencyKey}`).digest('hex')}`;
 }

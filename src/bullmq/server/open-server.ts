@@ -1,12 +1,13 @@
-import type { ResolvedBullMqOptions } from '../options/bullmq-options.js';
-import type { JobServer } from './job-server.js';
+import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
+import type { QueueServer } from './queue-server.js';
 
 /** Loads the client of the server that the options name, and only that one: the other need not be installed. */
-export async function openServer({ server, queueName, answerTimeoutMs }: ResolvedBullMqOptions): Promise<JobServer> {
+export async function openServer(options: ResolvedBullMqOptions): Promise<QueueServer> {
+  const { server } = options;
   if (server.kind === 'Redis') {
     const { RedisServer } = await import('./redis-server.js');
-    return new RedisServer({ ...server, queueName, answerTimeoutMs });
+    return new RedisServer(options, server);
   }
   const { PostgresServer } = await import('./postgres-server.js');
-  return new PostgresServer({ ...server, queueName, answerTimeoutMs });
+  return new PostgresServer(options, server);
 }

@@ -1,123 +1,114 @@
-import { createPostgresBackend, type PgPool, type PostgresQueueBackend, Queue } from 'bullmq';
+import {
+  assertSchemaCompatibility,
+  createPostgresBackend,
+  type PgPool,
+  type PostgresQueueBackend,
+  Queue,
+  runMigrations,
+} from 'bullmq';
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { endsWithin } from './time-limit.js';
-import { gatedPool } from './gated-pool.js';
+import { endsWithin } from '../../execution/time-limit.js';
+import type { PostgresAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
+import { readAddress } from '../options/server-address.js';
+import { BullMqWorker } from '../worker/bullmq-worker.js';
+import { poolForBullMq } from './pool-for-bullmq.js';
 import {
-  JobServer,
-  type NewJob,
-  type ServerListener,
-  type TaskJobWorker,
-  type TaskProcessor,
+  QueueServer,
+  type JobProcessor,
   type TaskQueue,
-} from './job-server.js';
-import { PostgresWatch } from './postgres-watch.js';
-import { LenientWorker } from '../worker/lenient-worker.js';
+  type JobWorker,
+  type JobWorkerOptions,
+} from './queue-server.js';
 
-/** Where the database is, and how long it may take to answer. */
-interface PostgresServerOptions {
-  readonly url: string;
-  readonly migrate: boolean;
-  readonly queueName: string;
-  readonly answerTimeoutMs: number;
-}
-
-/** A statement that was in flight has that long to end once the database answers again. */
-const LATE_MS = 1_000;
-
-/** The time to take leave of a database; one that does not answer is left without. */
-const LEAVE_MS = 500;
+/** Milliseconds to say goodbye to a database; the connections to one that does not answer are cut. */
+const DISCONNECT_MS = 500;
 
 /** Connections to enqueue on. A worker has as many again, and one to listen on. */
 const MAX_CONNECTIONS = 10;
 
-export class PostgresServer extends JobServer {
-  readonly kind = 'PostgreSQL';
-  readonly #watch: PostgresWatch;
+export class PostgresServer extends QueueServer {
+  readonly #config: pg.PoolConfig;
   readonly #sockets = new Set<Socket>();
   readonly #pools: pg.Pool[] = [];
-  readonly #adding = new Set<Promise<unknown>>();
-  #queue: TaskQueue | undefined;
+  readonly #pool: pg.Pool;
 
-  constructor(private readonly options: PostgresServerOptions) {
-    super();
-    this.#watch = new PostgresWatch({ ...this.#config(), query_timeout: options.answerTimeoutMs }, options.migrate);
-  }
-
-  get queue(): TaskQueue {
-    return (this.#queue ??= this.#openQueue());
-  }
-
-  connect(listener: ServerListener): void {
-    void this.#watch.start(listener);
-  }
-
-  /** One statement, and so all of them or none. */
-  async add(jobs: readonly NewJob[]): Promise<void> {
-    const adding = this.queue.addBulk([...jobs]);
-    this.#adding.add(adding);
-    try {
-      await adding;
-    } finally {
-      this.#adding.delete(adding);
-    }
-  }
-
-  /** Connections are served side by side, so an answer on one says nothing of the statements on others: they are waited for. */
-  async settle(): Promise<void> {
-    await this.#watch.ping();
-    await endsWithin(Promise.allSettled(this.#adding), LATE_MS);
-  }
-
-  assertWritable(): Promise<void> {
-    return this.#watch.assertWritable();
-  }
-
-  createWorker(process: TaskProcessor, options: Parameters<JobServer['createWorker']>[1]): TaskJobWorker {
-    const pool = this.#openPool({}, true);
-    const worker = new LenientWorker<PostgresQueueBackend, PgPool>(
-      this.options.queueName,
-      process,
-      { ...options, connection: pool },
-      createPostgresBackend,
-    );
-    return worker as unknown as TaskJobWorker;
-  }
-
-  async findWeaknesses(): Promise<readonly string[]> {
-    await this.assertWritable();
-    return [];
-  }
-
-  async disconnect(): Promise<void> {
-    const leaving = Promise.all([this.#watch.stop(), ...this.#pools.map((pool) => pool.end())]);
-    await endsWithin(leaving, LEAVE_MS).catch(() => undefined);
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #openQueue(): TaskQueue {
-    // A statement that was frozen with the database is cancelled when it thaws, where that is possible.
-    const connection = this.#openPool({ statement_timeout: this.options.answerTimeoutMs }, false);
-    const queue = new Queue(this.options.queueName, { connection }, createPostgresBackend);
-    // The watch sees the same.
-    queue.on('error', () => undefined);
-    return queue as unknown as TaskQueue;
-  }
-
-  #openPool(config: pg.PoolConfig, isPatient: boolean): PgPool {
-    const pool = new pg.Pool({ ...this.#config(), ...config, max: MAX_CONNECTIONS });
-    pool.on('error', () => undefined);
-    this.#pools.push(pool);
-    return gatedPool(pool, this.#watch.whenReady, isPatient);
-  }
-
-  #config(): pg.ClientConfig {
-    return {
-      ...inSchema(this.options.url),
-      connectionTimeoutMillis: this.options.answerTimeoutMs,
+  constructor(
+    options: ResolvedBullMqOptions,
+    private readonly address: PostgresAddress,
+  ) {
+    super(options);
+    const connection = inSchema(address.postgres);
+    // A pool would read it only when it connects.
+    readAddress('postgres', () => new pg.Client(connection));
+    const { answerTimeoutMs } = options;
+    this.#config = {
+      ...connection,
+      connectionTimeoutMillis: answerTimeoutMs,
+      max: MAX_CONNECTIONS,
       keepAlive: true,
       stream: () => this.#newSocket(),
     };
+    // A statement that was frozen with the database is cancelled when it thaws, where that is possible. One connection
+    // is always open: its end tells at once that the database is gone.
+    this.#pool = this.#openPool({ statement_timeout: answerTimeoutMs, query_timeout: answerTimeoutMs, min: 1 });
+  }
+
+  createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker {
+    const connection = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
+    const worker = new BullMqWorker<PostgresQueueBackend, PgPool>(
+      this.options.queueName,
+      process,
+      { ...options, connection },
+      createPostgresBackend,
+    );
+    return worker as unknown as JobWorker;
+  }
+
+  async findWeaknesses(): Promise<readonly string[]> {
+    await assertReadWrite(this.#pool);
+    return [];
+  }
+
+  protected createQueue(): TaskQueue {
+    const connection = poolForBullMq(this.#pool, () => this.#isUp(), false);
+    return new Queue(this.options.queueName, { connection }, createPostgresBackend) as unknown as TaskQueue;
+  }
+
+  protected connect(): void {
+    void this.check();
+  }
+
+  protected async assertWritable(): Promise<void> {
+    const client = await this.#pool.connect();
+    try {
+      await (this.address.migrate ? runMigrations(client) : assertSchemaCompatibility(client));
+      await assertReadWrite(client);
+      client.release();
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
+  protected async disconnect(): Promise<void> {
+    await endsWithin(Promise.allSettled(this.#pools.map((pool) => pool.end())), DISCONNECT_MS);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #openPool(config: pg.PoolConfig): pg.Pool {
+    const pool = new pg.Pool({ ...this.#config, ...config });
+    pool.on('error', () => void this.check());
+    // A connection in use tells its user by the failure of a query; without a listener it would end the process.
+    pool.on('connect', (client) => client.on('error', () => undefined));
+    this.#pools.push(pool);
+    return pool;
+  }
+
+  #isUp(): boolean {
+    // BullMQ knows this message, and ends its loops.
+    if (this.isClosed) throw new Error('Connection is closed.');
+    return this.unavailableBecause === undefined;
   }
 
   #newSocket(): Socket {
@@ -128,7 +119,13 @@ export class PostgresServer extends JobServer {
   }
 }
 
-/** Options of the connection string would replace those beside it. */
+/** Rejects on a standby, and where the database is set to be read only. */
+async function assertReadWrite(database: pg.Pool | pg.PoolClient): Promise<void> {
+  const { rows } = await database.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+  if (rows[0]?.transaction_read_only === 'on') throw new Error('it is read-only, and refuses tasks');
+}
+
+/** Sets the schema beside what the connection string says under `options`, which would replace it. */
 function inSchema(connectionString: string): pg.ClientConfig {
   const options = '-c search_path=bullmq';
   const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;

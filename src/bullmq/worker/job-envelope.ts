@@ -1,16 +1,16 @@
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import { describeKind } from '../../errors/describe-value.js';
 import { MAX_TIMER_MS } from '../../options/checks.js';
-import { isTaskName } from '../../tasks/task-name.js';
+import { isTaskName } from '../../named/task-name.js';
 
-/** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
+/** The content of a job: a task; one of a version that we do not know; or nothing of ours, and why. */
 type JobContent =
   | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
   | { readonly kind: 'newer'; readonly name: string }
   | { readonly kind: 'malformed'; readonly problem: string };
 
 const VERSION = 1;
-/** Lines of a log show the id. */
+/** An id that lines of a log can show. */
 const PRINTABLE_ID = /^[\x20-\x7e]{1,128}$/;
 const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);
 

@@ -1,13 +1,13 @@
 import { RATE_LIMIT_ERROR, UnrecoverableError } from 'bullmq';
 import { errorText } from '../../execution/error-text.js';
 
-/** What is kept of an error, with each of up to ten attempts: enough to find it in the log. */
+/** The part of an error that is kept with each attempt: enough to find it in the log. */
 const MAX_CHARACTERS = 2_048;
 const MAX_LINES = 10;
 
 /**
- * What a task threw, as an error that BullMQ can store. It takes an error by its name, or by one
- * message, for an order of its own, and leaves the job active for ever where it finds no error at all.
+ * Turns whatever a task threw into an error that BullMQ can store. BullMQ takes some names, and one message, for orders
+ * of its own, and leaves a job active for ever whose task threw no error.
  */
 export function jobFailure(thrown: unknown): Error {
   const { name, message: said, stack } = textsOf(thrown);
@@ -20,7 +20,7 @@ export function jobFailure(thrown: unknown): Error {
 function textsOf(thrown: unknown): { name: string; message: string; stack: string } {
   try {
     if (thrown instanceof Error) {
-      // The members of a hostile error are not what they should be.
+      // The members of a hostile error may be anything.
       const { name, message, stack } = thrown as { readonly [K in keyof Error]: unknown };
       return { name: String(name), message: storable(String(message)), stack: storable(String(stack)) };
     }

@@ -1,98 +1,99 @@
 import { DelayedError, type KeepJobs, UnrecoverableError, WaitingError } from 'bullmq';
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
-import type { NamedTaskRunner } from '../../tasks/task-backend.js';
-import type { BullMqLog } from '../bullmq-log.js';
-import type { ResolvedBullMqOptions, ResolvedWorkerOptions } from '../options/bullmq-options.js';
+import type { NamedTaskRunner } from '../../contracts/task-backend.js';
+import { endsWithin } from '../../execution/time-limit.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
-import { endsWithin } from '../server/time-limit.js';
+import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js';
+import type { JobWorker, JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
+import { LockLostError } from './bullmq-worker.js';
+import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
-import type { JobServer, TaskJob, TaskJobWorker } from '../server/job-server.js';
-import { LockLostError } from './lock-lost.js';
-import { LoopWatch } from './loop-watch.js';
 import { ownBackoff } from './retry-backoff.js';
-import type { ServerLink } from '../server/server-link.js';
 
-/** How long a task waits for a worker that knows it, at first and at most. */
+/** Milliseconds that a task waits for a worker that knows it, at first and at most. */
 const POSTPONE_MS = 1_000;
 const MAX_POSTPONE_MS = 30_000;
 
-/** How long it may take to tell the server that a task is left to others: without an answer its lock runs out. */
+/** Milliseconds to tell the server that a task is left to others: without an answer its lock runs out. */
 const GIVE_BACK_MS = 1_000;
-
-/** How the worker is made, and for how long it keeps what has ended where a task does not say. */
-type WorkerSettings = ResolvedWorkerOptions & Pick<ResolvedBullMqOptions, 'removeOnComplete' | 'removeOnFail'>;
 
 /** Takes jobs from the queue and has them run. */
 export class TaskWorker {
-  readonly #worker: TaskJobWorker;
+  readonly #worker: JobWorker;
   readonly #running = new Map<TaskJob, TaskEnvelope>();
-  /** What is running or being recorded, and has not been reported as lost. */
-  readonly #held = new WeakMap<TaskJob, TaskEnvelope>();
-  readonly #watch: LoopWatch;
-  #isStopping = false;
+  /** Tasks that run, or whose result is being stored, and that were not reported as lost yet. */
+  readonly #unreported = new WeakMap<TaskJob, TaskEnvelope>();
+  readonly #eventLoop: EventLoopWatch;
+  #isPaused = false;
 
   constructor(
-    private readonly server: JobServer,
-    private readonly link: ServerLink,
+    private readonly server: QueueServer,
     private readonly runner: NamedTaskRunner,
-    private readonly options: WorkerSettings,
-    private readonly log: BullMqLog,
+    private readonly options: ResolvedWorkerOptions,
   ) {
-    const { concurrency, lockDurationMs, stalledIntervalMs, maxStalledCount, limiter } = options;
-    this.#worker = server.createWorker((job, token) => this.#process(job, token!), {
-      concurrency,
-      lockDuration: lockDurationMs,
-      stalledInterval: stalledIntervalMs,
-      maxStalledCount,
-      // With each job it would be sent, stored and read again.
-      removeOnComplete: keepJobs(options.removeOnComplete),
-      removeOnFail: keepJobs(options.removeOnFail),
-      // Its default of 15 s would be the time to find a server that is back.
-      runRetryDelay: 500,
-      settings: {
-        backoffStrategy: (attemptsMade, type, _error, job) => ownBackoff(attemptsMade, type, job?.opts.backoff),
-      },
-      ...(limiter && { limiter: { max: limiter.max, duration: limiter.durationMs } }),
-    });
+    const { log } = server;
+    this.#worker = server.createWorker((job, token) => this.#process(job, token!), this.#settings());
     // Without a listener an error would end the process.
     this.#worker.on('error', (error) => {
-      if (error instanceof LockLostError) void this.#refused(error.job);
+      if (error instanceof LockLostError) void this.#resultRefused(error.job);
       else log.workerError(error);
     });
     this.#worker.on('lockRenewalFailed', (ids) => {
       for (const job of this.#running.keys()) if (ids.includes(job.id!)) this.#lockLost(job);
     });
-    this.#watch = new LoopWatch(lockDurationMs, (forMs) => {
-      if (this.#running.size > 0) log.stoodStill(forMs, lockDurationMs, [...this.#running.values()]);
+    this.#eventLoop = new EventLoopWatch(options.lockDurationMs, (forMs) => {
+      if (this.#running.size > 0) log.eventLoopBlocked(forMs, options.lockDurationMs, [...this.#running.values()]);
     });
   }
 
-  stopTaking(): void {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
-    void this.#worker.pause(true).catch((error: unknown) => this.log.workerError(error));
+  /** Takes no more jobs; those that run go on. */
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    void this.#worker.pause(true).catch(this.#logError);
   }
 
   /**
-   * BullMQ's close() cannot be made a forced one later, and waits for ever for a job that does not
-   * end or a server that is gone: so which of them it is has to be known before.
+   * Closes the worker, by force if BullMQ's close() would not end: it waits for ever for a job that does not end and
+   * for a server that is gone, and cannot be made a forced one later.
    */
   async close(): Promise<void> {
-    this.#watch.stop();
+    this.#eventLoop.stop();
     const ids = [...this.#running.keys()].map((job) => job.id!);
-    if (ids.length > 0) this.log.cutOff(ids);
-    const isForced = ids.length > 0 || this.link.closedBecause !== undefined;
-    const closed = this.#worker.close(isForced).catch((error: unknown) => this.log.workerError(error));
-    await endsWithin(closed, this.options.closeTimeoutMs);
+    if (ids.length > 0) this.server.log.cutOff(ids);
+    const isForced = ids.length > 0 || this.server.unavailableBecause !== undefined;
+    await endsWithin(this.#worker.close(isForced).catch(this.#logError), this.options.closeTimeoutMs);
+  }
+
+  readonly #logError = (error: unknown): void => this.server.log.workerError(error);
+
+  #settings(): JobWorkerOptions {
+    const { concurrency, lockDurationMs, stalledIntervalMs, maxStalledCount, limiter } = this.options;
+    const { removeOnComplete, removeOnFail } = this.server.options;
+    return {
+      concurrency,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
+      maxStalledCount,
+      // As options of the worker they need not be sent, stored and read with each job.
+      removeOnComplete: keepJobs(removeOnComplete),
+      removeOnFail: keepJobs(removeOnFail),
+      // BullMQ's default would find a server that is back only after 15 s.
+      runRetryDelay: 500,
+      settings: {
+        backoffStrategy: (attemptsMade, type, _error, job) => ownBackoff(attemptsMade, type, job?.opts.backoff),
+      },
+      ...(limiter && { limiter: { max: limiter.max, duration: limiter.durationMs } }),
+    };
   }
 
   async #process(job: TaskJob, token: string): Promise<void> {
-    // What was being fetched when the drain began.
-    if (this.#isStopping) return this.#leaveToOthers(job, token);
+    // It was being fetched when the drain began.
+    if (this.#isPaused) return this.#leaveToOthers(job, token);
     const content = readEnvelope(job.data);
     if (content.kind === 'malformed') {
-      this.log.malformedJob(job.id, content.problem);
+      this.server.log.malformedJob(job.id, content.problem);
       throw new UnrecoverableError(`This job is no task: ${content.problem}.`);
     }
     if (content.kind === 'newer') return this.#postpone(job, token, content.name, 'it is of a later version');
@@ -102,58 +103,58 @@ export class TaskWorker {
     // All jobs of a schedule are made from one template.
     const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
     this.#running.set(job, task);
-    this.#held.set(job, task);
+    this.#unreported.set(job, task);
     try {
       await this.#run(job, token, task);
     } finally {
-      this.#watch.look();
+      this.#eventLoop.check();
       this.#running.delete(job);
     }
   }
 
   async #run(job: TaskJob, token: string, task: TaskEnvelope): Promise<void> {
-    const { report, isStopped } = await this.runner.run(task, {
+    const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => {
-        // A value that is no JSON, or a server that is away, is no failure of the task.
-        void job.updateProgress(value as object).catch((error: unknown) => this.log.workerError(error));
+        // A value that is no JSON does not fail the task, nor does a server that is away.
+        void job.updateProgress(value as object).catch(this.#logError);
       },
     });
     if (report.state === 'succeeded') return;
-    if (isStopped) {
-      this.log.leftToOthers(task.name, task.id);
+    if (interruptedByShutdown) {
+      this.server.log.leftToOthers(task);
       return this.#leaveToOthers(job, token);
     }
     throw jobFailure('error' in report ? report.error : new UnrecoverableError(`The task was ${report.state}.`));
   }
 
-  /** A result whose answer was lost with the connection is sent again and refused then, but counts. Only what is certain is called lost. */
-  async #refused(job: TaskJob): Promise<void> {
+  /**
+   * Reports the lock as lost unless the result counts all the same: if the answer to it was lost with the connection,
+   * it was stored, sent again, and refused only then.
+   */
+  async #resultRefused(job: TaskJob): Promise<void> {
     const { attemptsMade, attemptsStarted } = job;
     const found = await this.server.queue.getJob(job.id!).catch(() => undefined);
     const isRecorded = !found || (found.attemptsStarted === attemptsStarted && found.attemptsMade > attemptsMade);
     if (!isRecorded) this.#lockLost(job);
   }
 
-  /** A renewal that was refused comes first, and then its result; one line is enough. */
+  /** Reports it once, though first the renewal of a lock is refused and then the result. */
   #lockLost(job: TaskJob): void {
-    const task = this.#held.get(job);
-    this.#held.delete(job);
-    if (task) this.log.lockLost(task);
+    const task = this.#unreported.get(job);
+    this.#unreported.delete(job);
+    if (task) this.server.log.lockLost(task);
   }
 
-  /** Neither a failure nor an attempt: it waits again, in front of the others. */
+  /** Puts it back, in front of the others; it has neither failed nor made an attempt. */
   async #leaveToOthers(job: TaskJob, token: string): Promise<never> {
-    await endsWithin(
-      job.moveToWait(token).catch((error: unknown) => this.log.workerError(error)),
-      GIVE_BACK_MS,
-    );
+    await endsWithin(job.moveToWait(token).catch(this.#logError), GIVE_BACK_MS);
     throw new WaitingError();
   }
 
-  /** Neither a failure nor an attempt: it waits for longer each time, and is never dropped. */
+  /** Puts it back for longer each time, and never drops it; it has neither failed nor made an attempt. */
   async #postpone(job: TaskJob, token: string, name: string, reason: string): Promise<never> {
-    this.log.unknownTask(name, reason);
+    this.server.log.unknownTask(name, reason);
     const tries = Math.max(job.attemptsStarted - job.attemptsMade - 1, 0);
     const delayMs = Math.min(POSTPONE_MS * 2 ** tries, MAX_POSTPONE_MS);
     await job.moveToDelayed(Date.now() + delayMs, token);
@@ -161,7 +162,7 @@ export class TaskWorker {
   }
 }
 
-/** A worker's setting has one form of the three that a job's has. */
+/** Turns the three forms that a job's option has into the only one that a worker's has. */
 function keepJobs(retention: BullMqRetention): KeepJobs {
   if (typeof retention === 'object') return retention;
   if (typeof retention === 'number') return { count: retention };

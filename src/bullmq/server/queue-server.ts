@@ -1,0 +1,169 @@
+import type { Job, JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { TaskEnvelope } from '../../contracts/task-envelope.js';
+import { BackendUnavailableError } from '../../errors/named-task-errors.js';
+import { endsWithin, withTimeLimit } from '../../execution/time-limit.js';
+import { BullMqLog } from '../bullmq-log.js';
+import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
+import { failureReason } from './failure-reason.js';
+
+export type TaskQueue = Queue<unknown, unknown>;
+export type TaskJob = Job<unknown, unknown>;
+export type JobWorker = Worker<unknown, unknown>;
+export type JobProcessor = Processor<unknown, unknown>;
+export type JobWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>;
+
+/** A named task as it is handed to BullMQ. */
+export interface NewJob {
+  readonly name: string;
+  readonly data: TaskEnvelope;
+  readonly opts: JobsOptions & { readonly jobId: string };
+}
+
+/** A state of the link; every one but `up` has a reason why it takes no tasks. */
+type LinkState =
+  | { readonly name: 'up'; readonly reason?: undefined }
+  | { readonly name: 'starting' | 'down' | 'closed'; readonly reason: string };
+
+/** Milliseconds between two checks of a server that takes no tasks; each check has a time limit of its own. */
+const CHECK_AGAIN_MS = 100;
+
+/** Milliseconds for the queue to close; a server that is gone never answers. */
+const CLOSE_MS = 500;
+
+/**
+ * The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass.
+ *
+ * The link is in one of four states. It takes tasks only while it is `up`; the others refuse them at once.
+ *
+ * - `starting` or `down` → `up`: there is a connection, and the server has answered that it can be written to. It is
+ *   asked for each new connection and after each failure, until it says so.
+ * - `starting` or `up` → `down`: the connection is lost or cannot be made, the server did not confirm tasks, or it
+ *   answered that it cannot be written to. The outage lasts until the link is `up`, and is logged once.
+ * - any state → `closed`: the application has closed. Nothing follows.
+ */
+export abstract class QueueServer {
+  readonly kind: 'Redis' | 'PostgreSQL';
+  readonly log: BullMqLog;
+  /** A new object at each change: a check or a command that began in an older state changes nothing. */
+  #state: LinkState = { name: 'starting', reason: 'it has not answered yet' };
+  #started: () => void = () => undefined;
+  #queue: TaskQueue | undefined;
+
+  constructor(readonly options: ResolvedBullMqOptions) {
+    this.kind = options.server.kind;
+    this.log = new BullMqLog(this.kind, options.fallback === 'in-process');
+  }
+
+  /** Creates a worker with connections of its own, which wait for the server as long as it takes. */
+  abstract createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker;
+
+  /** Returns why the server may lose what it has accepted. Rejects with why it accepts nothing. */
+  abstract findWeaknesses(): Promise<readonly string[]>;
+
+  /** Creates BullMQ's queue; its commands fail at once without a connection. */
+  protected abstract createQueue(): TaskQueue;
+
+  /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
+  protected abstract connect(): void;
+
+  /** Rejects with why nothing can be written; each of its steps has a time limit. */
+  protected abstract assertWritable(): Promise<void>;
+
+  /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
+  protected abstract disconnect(): Promise<void>;
+
+  get queue(): TaskQueue {
+    if (!this.#queue) {
+      this.#queue = this.createQueue();
+      // What the queue reports, the server notices by itself; without a listener it would end the process.
+      this.#queue.on('error', () => undefined);
+    }
+    return this.#queue;
+  }
+
+  /** The reason why the server takes no tasks now; `undefined` if it takes them, as far as is known. */
+  get unavailableBecause(): string | undefined {
+    return this.#state.reason;
+  }
+
+  /** @throws BACKEND_UNAVAILABLE, which names `what`, if it is known that the server takes no tasks */
+  assertAvailable(what: string): void {
+    const { reason } = this.#state;
+    if (reason !== undefined) throw new BackendUnavailableError(what, `${this.kind}: ${reason}`);
+  }
+
+  /** Begins to connect. Resolves once it is known whether the server takes tasks, in `answerTimeoutMs` at most. */
+  async open(): Promise<void> {
+    const started = new Promise<void>((resolve) => (this.#started = resolve));
+    this.connect();
+    await endsWithin(started, this.options.answerTimeoutMs);
+  }
+
+  /** Adds all of them in one round trip. When it rejects, nobody knows whether they have arrived, or still will. */
+  async add(jobs: readonly NewJob[]): Promise<void> {
+    const state = this.#state;
+    try {
+      await this.answered(this.#send(jobs));
+    } catch (error) {
+      if (state === this.#state) {
+        this.#enter({ name: 'down', reason: failureReason(error) });
+        void this.check();
+      }
+      throw error;
+    }
+  }
+
+  /** Settles as the answer of a server does, but rejects if that takes longer than it may. */
+  answered<T>(answer: Promise<T>, ms = this.options.answerTimeoutMs): Promise<T> {
+    return withTimeLimit(answer, ms, () => new Error(`it did not answer in ${ms} ms`));
+  }
+
+  async close(): Promise<void> {
+    this.#enter({ name: 'closed', reason: 'the application has closed' });
+    const closed = this.#queue?.close().catch(() => undefined);
+    if (closed) await endsWithin(closed, CLOSE_MS);
+    await this.disconnect();
+  }
+
+  protected get isClosed(): boolean {
+    return this.#state.name === 'closed';
+  }
+
+  /** Asks the server until the link is `up`, or its state changes. To be called for each new connection. */
+  protected async check(): Promise<void> {
+    let state = this.#state;
+    while (state === this.#state && !this.isClosed) {
+      try {
+        await this.assertWritable();
+        if (state === this.#state && state.name !== 'up') this.#enter({ name: 'up' });
+        return;
+      } catch (error) {
+        if (state !== this.#state) return;
+        this.#enter({ name: 'down', reason: failureReason(error) });
+        state = this.#state;
+        await wait(CHECK_AGAIN_MS);
+      }
+    }
+  }
+
+  /** To be called when there is no connection any more. */
+  protected disconnected(reason: string): void {
+    this.#enter({ name: 'down', reason });
+  }
+
+  /** Sends one job by itself: a pipeline of ioredis takes longer to make than that takes to add. */
+  async #send(jobs: readonly NewJob[]): Promise<void> {
+    const [job] = jobs;
+    if (job && jobs.length === 1) await this.queue.add(job.name, job.data, job.opts);
+    else await this.queue.addBulk([...jobs]);
+  }
+
+  #enter(state: LinkState): void {
+    if (this.isClosed) return;
+    this.#state = state;
+    if (state.name === 'up') this.log.outageEnded();
+    if (state.name === 'down') this.log.outageBegan(state.reason);
+    this.#started();
+  }
+}

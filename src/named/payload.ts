@@ -1,0 +1,178 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { JsonValue } from '../contracts/json.js';
+import { describeKind } from '../errors/describe-value.js';
+import { InvalidPayloadError } from '../errors/named-task-errors.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+
+/** Far deeper than any payload, well before the parsers of other processes give up. */
+const MAX_DEPTH = 500;
+
+/** Characters of a member's name that an error message shows. */
+const MAX_KEY_LENGTH = 40;
+
+/** Bytes of JSON for a character at most (`\u001f`), and for any other value: a number, or a comma and two braces. */
+const MAX_BYTES_A_CHARACTER = 6;
+const MAX_BYTES_A_VALUE = 30;
+
+/**
+ * Copies a payload as it will arrive. What would arrive as something else is refused, here and on
+ * every backend alike; members that are `undefined` are left out, as JSON does. `what` is what errors call it.
+ *
+ * @throws INVALID_PAYLOAD
+ */
+export function copyPayload(what: string, payload: unknown, maxBytes: number): JsonValue {
+  const copying = new PayloadCopy(what, maxBytes);
+  const copy = copying.copy(payload);
+  if (copying.mayBeTooLarge) {
+    const bytes = Buffer.byteLength(JSON.stringify(copy));
+    if (bytes > maxBytes) throw tooLarge(what, `${bytes} bytes`, maxBytes);
+  }
+  return copy;
+}
+
+/** Copies and checks the payload of a named task, as `enqueue` is given it. @throws INVALID_PAYLOAD */
+export function payloadToSend(definition: TaskDefinition, payload: unknown, maxBytes: number): JsonValue {
+  const copy = copyPayload(payloadOf(definition.name), payload, maxBytes);
+  checkPayload(definition, copy);
+  return copy;
+}
+
+const payloadOf = (name: string): string => `The payload of task "${name}"`;
+
+/** Checks a payload by the schema of its task. Returns what the handler is given. @throws INVALID_PAYLOAD */
+export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValue): unknown {
+  if (!schema) return payload;
+  const result = schema['~standard'].validate(payload);
+  if (result instanceof Promise) {
+    result.catch(() => undefined);
+    throw new InvalidPayloadError(
+      payloadOf(name),
+      '$',
+      'is checked by a schema that is asynchronous, which enqueue() cannot wait for',
+    );
+  }
+  if (!result.issues) return result.value;
+  throw new InvalidPayloadError(
+    payloadOf(name),
+    pathOf(stepsOf(result.issues[0])),
+    'is not what the schema of the task asks for',
+  );
+}
+
+/** Reads each member once, so that what was checked is what is sent. */
+class PayloadCopy {
+  #characters = 0;
+  #values = 0;
+  /** The objects that the value being copied lies in, and the way to it from the outermost. */
+  readonly #ancestors: object[] = [];
+  readonly #steps: (string | number)[] = [];
+
+  constructor(
+    private readonly what: string,
+    private readonly maxBytes: number,
+  ) {}
+
+  /** Whether it has to be written out to know. */
+  get mayBeTooLarge(): boolean {
+    return this.#characters * MAX_BYTES_A_CHARACTER + this.#values * MAX_BYTES_A_VALUE > this.maxBytes;
+  }
+
+  copy(value: unknown): JsonValue {
+    this.#values++;
+    this.#count(0);
+    if (value === null || typeof value === 'boolean') return value;
+    if (typeof value === 'string') return this.#text(value);
+    if (typeof value === 'number') {
+      if (Number.isFinite(value) && !Object.is(value, -0)) return value;
+      throw this.#refuse(`is ${Object.is(value, -0) ? '-0' : String(value)}, which JSON cannot say`);
+    }
+    if (typeof value !== 'object') throw this.#refuse(`is ${describeKind(value)}, which JSON cannot say`);
+    if (this.#ancestors.includes(value)) throw this.#refuse('leads back to itself');
+    if (this.#ancestors.length >= MAX_DEPTH) throw this.#refuse(`is more than ${MAX_DEPTH} levels deep`);
+    this.#ancestors.push(value);
+    const copy = Array.isArray(value) ? this.#array(value) : this.#object(value);
+    this.#ancestors.pop();
+    return copy;
+  }
+
+  #array(value: readonly unknown[]): JsonValue {
+    const keys = Reflect.ownKeys(value).length - 1;
+    if (keys !== value.length || Object.getPrototypeOf(value) !== Array.prototype) {
+      throw this.#refuse('is an array with holes, or with more than its elements');
+    }
+    return Array.from(value, (element, index) => {
+      this.#steps.push(index);
+      const copy = this.copy(element);
+      this.#steps.pop();
+      return copy;
+    });
+  }
+
+  #object(value: object): JsonValue {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null) {
+      throw this.#refuse(`is ${describeKind(value)}, and would arrive as a plain object or a string`);
+    }
+    const copy: Record<string, JsonValue> = {};
+    for (const key of Reflect.ownKeys(value)) {
+      if (typeof key === 'symbol') throw this.#refuse('has a member whose key is a symbol');
+      this.#steps.push(key);
+      // Whoever merges it into another object would change what all objects have.
+      if (key === '__proto__') throw this.#refuse('has a name that can change the prototype of objects');
+      this.#text(key);
+      const member: unknown = (value as Record<string, unknown>)[key];
+      if (member !== undefined) copy[key] = this.copy(member);
+      this.#steps.pop();
+    }
+    const maker = copy.constructor as unknown;
+    if (
+      Object.hasOwn(copy, 'constructor') &&
+      typeof maker === 'object' &&
+      maker !== null &&
+      Object.hasOwn(maker, 'prototype')
+    ) {
+      this.#steps.push('constructor', 'prototype');
+      throw this.#refuse('has a name that can change the prototype of objects');
+    }
+    return copy;
+  }
+
+  #text(value: string): string {
+    this.#count(value.length);
+    // PostgreSQL stores neither.
+    if (!value.isWellFormed() || value.includes('\0')) {
+      throw this.#refuse('has a lone surrogate or a NUL character, which not every backend can carry');
+    }
+    return value;
+  }
+
+  /** Gives up long before something enormous has been copied. */
+  #count(characters: number): void {
+    this.#characters += characters;
+    if (this.#characters + this.#values > this.maxBytes) throw tooLarge(this.what, 'more', this.maxBytes);
+  }
+
+  #refuse(problem: string): InvalidPayloadError {
+    return new InvalidPayloadError(this.what, pathOf(this.#steps), problem);
+  }
+}
+
+function tooLarge(what: string, size: string, maxBytes: number): InvalidPayloadError {
+  return new InvalidPayloadError(what, '$', `takes ${size}, and maxPayloadBytes is ${maxBytes}`);
+}
+
+function pathStep(key: string): string {
+  const shown = key.length > MAX_KEY_LENGTH ? `${key.slice(0, MAX_KEY_LENGTH)}…` : key;
+  return /^[\w$]+$/.test(shown) ? `.${shown}` : `[${JSON.stringify(shown)}]`;
+}
+
+function stepsOf(issue: StandardSchemaV1.Issue | undefined): readonly PropertyKey[] {
+  return (issue?.path ?? []).map((step) => (typeof step === 'object' ? step.key : step));
+}
+
+function pathOf(steps: readonly PropertyKey[]): string {
+  return steps.reduce<string>(
+    (path, step) => path + (typeof step === 'number' ? `[${step}]` : pathStep(String(step))),
+    '$',
+  );
+}

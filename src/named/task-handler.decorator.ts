@@ -1,0 +1,38 @@
+import type { Type } from '@nestjs/common';
+import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
+
+/** A class that runs the tasks of one definition. */
+export interface TaskHandlerClass<Payload> {
+  /**
+   * Runs one task. Its result is awaited and dropped. An error fails the attempt. The payload is a copy of
+   * its own.
+   */
+  run(payload: Payload): unknown;
+}
+
+/**
+ * Interface that the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof
+ * SendInvoice>`.
+ */
+export type Handles<Definition> =
+  Definition extends TaskDefinition<infer _Input, infer Output> ? TaskHandlerClass<Output> : never;
+
+const HANDLED = Symbol('nestjs-background-tasks:handled');
+
+/**
+ * Makes a provider the handler of a definition. For each run its request-scoped providers and
+ * resources are built anew and disposed afterwards; `REQUEST` in them is the `TaskContext`.
+ *
+ * @throws INVALID_OPTION for what is no definition
+ */
+export function TaskHandler<Input, Output>(definition: TaskDefinition<Input, Output>) {
+  assertDefinition(definition);
+  return (target: Type<TaskHandlerClass<Output>>): void => Reflect.defineMetadata(HANDLED, definition, target);
+}
+
+/** The definition that a class handles itself, not the class it extends. */
+export function handledBy(metatype: unknown): TaskDefinition | undefined {
+  return typeof metatype === 'function'
+    ? (Reflect.getOwnMetadata(HANDLED, metatype) as TaskDefinition | undefined)
+    : undefined;
+}
