@@ -11,4 +11,8 @@ export {
 export { threadTask } from './thread-task.js';
 export type { ThreadExport, ThreadFunction } from './thread-task.js';
 export { WorkerThreadsModule } from './worker-threads.module.js';
+export type {
+  WorkerThreadsModuleAsyncOptions,
+  WorkerThreadsOptionsFactory,
+} from './worker-threads.module-definition.js';
 export type { ThreadResourceLimits, WorkerThreadsModuleOptions } from './worker-threads-options.js';

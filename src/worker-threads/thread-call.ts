@@ -1,93 +1,27 @@
-import { setMaxListeners } from 'node:events';
 import { ThreadCancelledError } from './thread-errors.js';
-import { OPEN, WITHDRAWN } from './thread-protocol.js';
+import { ANSWERED } from './thread-protocol.js';
 
-/** What a call runs. */
-interface ThreadTarget {
-  /** The URL of the module. */
-  readonly href: string;
-  /** The name of the export. */
-  readonly name: string;
-}
+/** A call of a thread function that has no result yet. Its signal aborts with the error that the call rejects with. */
+export class ThreadCall extends AbortController {
+  /** Memory shared with the thread: 0, then BEGUN, then ANSWERED. */
+  readonly progress = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
-/** One call of a thread function, from the line that made it to its end. */
-export class ThreadCall {
-  readonly result: Promise<unknown>;
-  /** Called once, when it has its end. */
-  onOver: () => void = () => undefined;
-  attempt: ThreadAttempt | undefined;
-  /** How often a thread was asked to begin it. */
-  starts = 0;
-  #isOver = false;
-  #resolve!: (value: unknown) => void;
-  #reject!: (error: unknown) => void;
-
-  constructor(
-    readonly target: ThreadTarget,
-    readonly args: readonly unknown[],
-    private readonly signal: AbortSignal | undefined,
-  ) {
-    this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    if (!signal) return;
-    // Each call of a task listens to the one signal of the task, and Node takes more than ten for a leak.
-    setMaxListeners(0, signal);
-    if (signal.aborted) this.cancel(signal.reason);
-    else signal.addEventListener('abort', this.#abort);
+  constructor(readonly name: string) {
+    super();
   }
 
-  get isOver(): boolean {
-    return this.#isOver;
+  /** Whether code of the module may have run: then the call is not made again. */
+  get hasBegun(): boolean {
+    return Atomics.load(this.progress, 0) !== 0;
   }
 
-  /** Takes what `read` returns for the result, or what it throws for the error. */
-  settle(read: () => unknown): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.signal?.removeEventListener('abort', this.#abort);
-    try {
-      this.#resolve(read());
-    } catch (error) {
-      this.#reject(error);
-    }
-    this.onOver();
+  /** Lets the thread know that its answer has arrived. */
+  confirmAnswer(): void {
+    Atomics.store(this.progress, 0, ANSWERED);
+    Atomics.notify(this.progress, 0);
   }
 
-  fail(error: unknown): void {
-    this.settle(() => {
-      throw error;
-    });
-  }
-
-  /** Ends it at once, and the thread that runs it. */
   cancel(reason: unknown): void {
-    if (this.#isOver) return;
-    // First, so that the thread has made room when the next call asks for it.
-    this.attempt?.end();
-    this.fail(new ThreadCancelledError(this.target.name, reason));
-  }
-
-  readonly #abort = (): void => this.cancel(this.signal!.reason);
-}
-
-/** One request to a thread to begin a call. The thread tears the ticket when it begins, unless it was withdrawn before. */
-export class ThreadAttempt {
-  readonly ticket = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  readonly #controller = new AbortController();
-
-  /** Tells the pool to end the thread, or not to look for one any more. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Makes sure that no thread begins the call any more. Returns whether none had. */
-  withdraw(): boolean {
-    return Atomics.compareExchange(this.ticket, 0, OPEN, WITHDRAWN) === OPEN;
-  }
-
-  end(): void {
-    this.#controller.abort();
+    this.abort(new ThreadCancelledError(this.name, reason));
   }
 }

@@ -1,40 +1,40 @@
 import { BackgroundTasksError, UnavailableError } from '../errors/background-tasks-error.js';
 import { describeKind, describeValue } from '../errors/describe-value.js';
 
-/** `THREAD_CRASHED`: the thread ended while it ran the function. The next call gets a new one. */
+/** `THREAD_CRASHED`: the thread ended while it ran the function. The next call gets a new thread. */
 export class ThreadCrashedError extends BackgroundTasksError {
   readonly code = 'THREAD_CRASHED';
 
   constructor(name: string, how: string, cause: unknown) {
     super(
-      `The thread of "${name}" ended before the function did: ${how}. Look at "cause"; await everything that the function ` +
-        'starts, leave process.exit() out of it, and raise resourceLimits if it needs more memory.',
+      `The thread of "${name}" ended before the function did: ${how}. Look at "cause". Await everything that the ` +
+        'function starts, do not call process.exit() in it, and raise resourceLimits if it needs more memory.',
       { cause },
     );
   }
 }
 
-/** `THREAD_CANCELLED`: the task that made the call ran out of time, or the application shut down. `cause` is the reason. */
+/** `THREAD_CANCELLED`: the task of the call ran out of time, or the application shut down. `cause` is the reason. */
 export class ThreadCancelledError extends BackgroundTasksError {
   readonly code = 'THREAD_CANCELLED';
 
   constructor(name: string, cause: unknown) {
     super(
-      `Thread function "${name}" was stopped, for its task ran out of time or the application is shutting down: see "cause". ` +
-        'Give it less to do, or raise timeoutMs or shutdownTimeoutMs.',
+      `Thread function "${name}" was stopped: its task ran out of time, or the application is shutting down. Look at ` +
+        '"cause". Give it less to do, or raise timeoutMs or shutdownTimeoutMs.',
       { cause },
     );
   }
 }
 
-/** `THREAD_QUEUE_FULL`: all threads are busy and `maxQueue` calls wait already. Answered with 503. */
+/** `THREAD_QUEUE_FULL`: all threads are busy, and `maxPending` calls already wait. Nest answers 503. */
 export class ThreadQueueFullError extends UnavailableError {
   readonly code = 'THREAD_QUEUE_FULL';
 
-  constructor(name: string, maxQueue: number) {
+  constructor(name: string, maxPending: number) {
     super(
-      `Thread function "${name}" was refused: all threads are busy and ${maxQueue} calls are waiting already. ` +
-        'Raise maxQueue if memory and patience allow, or move the work to other machines.',
+      `Thread function "${name}" was refused: all threads are busy, and ${maxPending} calls are waiting already. ` +
+        'Raise maxPending if there is enough memory, or move the work to other machines.',
     );
   }
 }
@@ -43,11 +43,11 @@ export class ThreadQueueFullError extends UnavailableError {
 export class ThreadValueNotCloneableError extends BackgroundTasksError {
   readonly code = 'THREAD_VALUE_NOT_CLONEABLE';
 
-  /** `kind` says what kind of value it is and shows none of it. */
+  /** `kind` names the kind of the value and shows nothing of it. */
   constructor(what: string, name: string, kind: string) {
     super(
-      `${what} of thread function "${name}" cannot be copied between threads: received ${kind}. Use plain data, Buffers and ` +
-        'typed arrays, Map, Set, Date and errors; open files, sockets and clients in the thread.',
+      `${what} of thread function "${name}" cannot be copied between threads: received ${kind}. Use plain data, ` +
+        'Buffers and typed arrays, Map, Set, Date and errors. Open files, sockets and clients in the thread.',
     );
   }
 }
@@ -58,45 +58,47 @@ export class ThreadArgumentsTooLargeError extends BackgroundTasksError {
 
   constructor(name: string, maxArgumentBytes: number) {
     super(
-      `The arguments of thread function "${name}" are larger than ${maxArgumentBytes} bytes, and the main thread stands still ` +
-        'while it copies them. Raise maxArgumentBytes, or pass the path of a file and read it in the thread.',
+      `The arguments of thread function "${name}" are larger than ${maxArgumentBytes} bytes, and the main thread ` +
+        'answers nobody while it copies them. Raise maxArgumentBytes, or pass the path of a file and read it there.',
     );
   }
 }
 
-/** `THREAD_MODULE_NOT_LOADED`: the module of a thread function is missing, or throws while it is loaded. */
+/** `THREAD_MODULE_NOT_LOADED`: the module of a thread function is missing, or throws while Node loads it. */
 export class ThreadModuleNotLoadedError extends BackgroundTasksError {
   readonly code = 'THREAD_MODULE_NOT_LOADED';
 
   constructor(name: string, module: string, cause: unknown) {
     super(
-      `The module of thread function "${name}" cannot be loaded: ${module}. Look at "cause", and check that the URL names a ` +
-        'JavaScript file that the build has put there.',
+      `The module of thread function "${name}" cannot be loaded: ${module}. Look at "cause", and check that the URL ` +
+        'names a JavaScript file in the output of the build.',
       { cause },
     );
   }
 }
 
-/** `UNKNOWN_THREAD_EXPORT`: the module of a thread function has no function of its own by that name. */
+/** `UNKNOWN_THREAD_EXPORT`: the module of a thread function does not itself export a function of that name. */
 export class UnknownThreadExportError extends BackgroundTasksError {
   readonly code = 'UNKNOWN_THREAD_EXPORT';
 
   constructor(name: unknown, module: string, functions?: readonly string[]) {
+    const received = typeof name === 'string' ? describeValue(name) : describeKind(name);
+    const choices = functions ? `; there are ${functions.join(', ') || 'none'}` : '';
     super(
-      `The module of a thread function exports no function ${typeof name === 'string' ? describeValue(name) : describeKind(name)}: ` +
-        `${module}. Name one that it exports itself${functions ? `; there are ${functions.join(', ') || 'none'}` : ''}.`,
+      `The module of a thread function exports no function ${received}: ${module}. ` +
+        `Name one that it exports itself${choices}.`,
     );
   }
 }
 
-/** `THREAD_OPTIONS_DIFFER`: two applications of one process, which share its threads, want different options for them. */
+/** `THREAD_OPTIONS_DIFFER`: two applications of one process share its threads but have different options for them. */
 export class ThreadOptionsDifferError extends BackgroundTasksError {
   readonly code = 'THREAD_OPTIONS_DIFFER';
 
   constructor(options: readonly string[]) {
     super(
-      `WorkerThreadsModule was registered with another ${options.join(', ')} than before, and the applications of a process ` +
-        'share its threads. Give both the same options, or close the one before the other starts.',
+      `WorkerThreadsModule was registered with another ${options.join(', ')} than before. The applications of a ` +
+        'process share its threads. Give both the same options, or close one before the other starts.',
     );
   }
 }

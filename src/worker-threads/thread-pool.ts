@@ -1,131 +1,162 @@
+import { Logger } from '@nestjs/common';
+import { setMaxListeners } from 'node:events';
 import { Piscina } from 'piscina';
-import { ThreadCrashedError, ThreadQueueFullError } from './thread-errors.js';
-import { checkThreadArguments, copyArguments } from './thread-arguments.js';
+import { errorText } from '../execution/error-text.js';
+import { unpackError } from './packed-error.js';
 import { readAnswer } from './thread-answer.js';
-import { ThreadAttempt, type ThreadCall } from './thread-call.js';
-import { logStrayErrors } from './thread-log.js';
-import type { ThreadAnswer, ThreadMessage } from './thread-protocol.js';
+import { serializeArguments } from './thread-arguments.js';
+import { ThreadCall } from './thread-call.js';
+import { ThreadCrashedError, ThreadQueueFullError } from './thread-errors.js';
+import { STRAY_ERROR, type StrayError, type ThreadMessage } from './thread-protocol.js';
 import type { ResolvedWorkerThreadsOptions } from './worker-threads-options.js';
 
-/** A thread that dies before it has begun a call costs the call nothing but time; so many are tried. */
-const MAX_STARTS = 3;
-
-/**
- * Calls, first in, first out, in front of a piscina that is never given more of them than it has
- * threads: its own queue has no limit for calls with a signal, and forgets them when threads die.
- */
+/** Runs calls in threads: `maxRunning` at a time, the others in the order in which they were made. */
 export class ThreadPool {
-  readonly #waiting = new Set<ThreadCall>();
-  readonly #running = new Set<ThreadCall>();
-  #threads: Piscina | undefined;
-  /** Why a thread died that ran nothing. */
-  #lastDeath: unknown;
+  /** The calls without a result. */
+  readonly #calls = new Set<ThreadCall>();
+  /**
+   * The calls that wait for a thread. Piscina's own queue has no limit for calls with a signal (tests "wait up to the
+   * limit", "where none may wait"), starts no thread for them when one has died ("leaves a thread for the next call"),
+   * and would keep a copy of the arguments of each.
+   */
+  readonly #waiting = new Map<ThreadCall, () => void>();
+  #running = 0;
+  #failedStarts = 0;
+  #startError: unknown;
+  readonly #piscina: Piscina;
 
-  constructor(readonly options: ResolvedWorkerThreadsOptions) {}
-
-  run(call: ThreadCall): void {
-    if (call.isOver) return;
-    const { maxThreads, maxQueue, maxArgumentBytes } = this.options;
-    if (this.#running.size < maxThreads) {
-      this.#begin(call);
-    } else if (this.#waiting.size >= maxQueue) {
-      call.fail(new ThreadQueueFullError(call.target.name, maxQueue));
-    } else {
-      try {
-        checkThreadArguments(call.target.name, call.args, maxArgumentBytes);
-      } catch (error) {
-        call.fail(error);
-        return;
-      }
-      call.onOver = () => this.#waiting.delete(call);
-      this.#waiting.add(call);
-    }
-  }
-
-  /** Ends all calls and all threads. Resolves with the names of the calls, when the threads are gone. */
-  async close(reason: unknown): Promise<string[]> {
-    const left = [...this.#running, ...this.#waiting];
-    // Those that wait first, so that none is begun in the place of one that ran.
-    for (const call of left.toReversed()) call.cancel(reason);
-    await this.#threads?.destroy();
-    return left.map(({ target }) => target.name);
-  }
-
-  #begin(call: ThreadCall): void {
-    this.#waiting.delete(call);
-    this.#running.add(call);
-    call.onOver = () => {
-      this.#running.delete(call);
-      const [next] = this.#waiting;
-      if (next) this.#begin(next);
-    };
-    this.#start(call);
-  }
-
-  #start(call: ThreadCall): void {
-    const { href, name } = call.target;
-    const attempt = (call.attempt = new ThreadAttempt());
-    call.starts++;
-    let args: Uint8Array<ArrayBuffer>;
-    try {
-      args = copyArguments(name, call.args, this.options.maxArgumentBytes);
-    } catch (error) {
-      call.fail(error);
-      return;
-    }
-    const message: ThreadMessage = { href, name, args, ticket: attempt.ticket };
-    const answer = this.#piscina().run(message, { signal: attempt.signal, transferList: [args.buffer] });
-    (answer as Promise<ThreadAnswer>).then(
-      (answered) => call.settle(() => readAnswer(answered, name, href)),
-      (error: unknown) => this.#died(call, attempt, error),
-    );
-  }
-
-  /** The thread of an attempt has died, if it had one. */
-  #died(call: ThreadCall, attempt: ThreadAttempt, error: unknown): void {
-    if (call.isOver || call.attempt !== attempt) return;
-    if (attempt.withdraw()) this.#startAgain(call, attempt, error);
-    else call.fail(new ThreadCrashedError(call.target.name, howItDied(error), error));
-  }
-
-  #startAgain(call: ThreadCall, withdrawn: ThreadAttempt, error: unknown): void {
-    withdrawn.end();
-    if (call.starts < MAX_STARTS) this.#start(call);
-    else call.fail(new ThreadCrashedError(call.target.name, howItDied(error), error));
-  }
-
-  #piscina(): Piscina {
-    if (this.#threads) return this.#threads;
-    const { maxThreads, idleTimeoutMs, resourceLimits } = this.options;
-    const threads = new Piscina({
+  constructor(private readonly options: ResolvedWorkerThreadsOptions) {
+    this.#piscina = new Piscina({
       filename: new URL('./thread.js', import.meta.url).href,
       name: 'run',
       minThreads: 0,
-      maxThreads,
-      idleTimeout: idleTimeoutMs,
-      resourceLimits,
-      // Between calls a thread would otherwise stand still, timers and all, and an error of one call would strike the next.
+      maxThreads: options.maxRunning,
+      idleTimeout: options.idleTimeoutMs,
+      resourceLimits: options.resourceLimits,
+      // With 'sync' the timers of an idle thread stand still (test "when it fails while nothing runs").
       atomics: 'disabled',
       recordTiming: false,
     });
-    threads.on('error', (error: unknown) => (this.#lastDeath = error));
-    threads.on('workerDestroy', () => setImmediate(() => this.#rescue()));
-    threads.on('message', logStrayErrors);
-    return (this.#threads = threads);
+    this.#piscina.on('message', logStrayError);
+    this.#piscina.on('error', (error: unknown) => (this.#startError = error));
+    this.#piscina.on('workerCreate', () => (this.#failedStarts = 0));
+    // Later, because piscina emits this before it rejects the call of that thread (test "knows nothing of it").
+    this.#piscina.on('workerDestroy', () => setImmediate(() => this.#replaceThread()));
   }
 
-  /** A thread that dies while it starts takes no call with it, and nobody tells the one that waits for it. */
-  #rescue(): void {
-    if (this.#threads!.threads.length >= this.#running.size) return;
-    for (const call of [...this.#running]) {
-      if (call.attempt?.withdraw()) this.#startAgain(call, call.attempt, this.#lastDeath);
+  /** Runs an exported function of a module. */
+  async run(module: string, name: string, args: readonly unknown[], taskSignal?: AbortSignal): Promise<unknown> {
+    const call = new ThreadCall(name);
+    const cancel = (): void => call.cancel(taskSignal!.reason);
+    if (taskSignal?.aborted) cancel();
+    // Test "takes many calls of one task": Node warns about more than ten listeners.
+    if (taskSignal) setMaxListeners(0, taskSignal);
+    taskSignal?.addEventListener('abort', cancel);
+    this.#calls.add(call);
+    try {
+      call.signal.throwIfAborted();
+      if (this.#running < this.options.maxRunning) this.#running++;
+      else await this.#waitForThread(call, args);
+      try {
+        return await this.#runInThread(call, module, args);
+      } finally {
+        this.#releaseThread();
+      }
+    } finally {
+      this.#calls.delete(call);
+      taskSignal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  /** Cancels all calls and ends all threads. Resolves with the names of the calls when the threads have ended. */
+  async close(reason: unknown): Promise<string[]> {
+    const names = [...this.#calls].map(({ name }) => name);
+    for (const call of this.#calls) call.cancel(reason);
+    await this.#piscina.destroy();
+    return names;
+  }
+
+  async #waitForThread(call: ThreadCall, args: readonly unknown[]): Promise<void> {
+    const { name, signal } = call;
+    const { maxPending, maxArgumentBytes } = this.options;
+    if (this.#waiting.size >= maxPending) throw new ThreadQueueFullError(name, maxPending);
+    serializeArguments(name, args, maxArgumentBytes, false);
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.set(call, resolve);
+      signal.addEventListener('abort', () => {
+        this.#waiting.delete(call);
+        reject(signal.reason as Error);
+      });
+    });
+  }
+
+  #releaseThread(): void {
+    const [next] = this.#waiting;
+    if (!next) {
+      this.#running--;
+      return;
+    }
+    const [call, begin] = next;
+    this.#waiting.delete(call);
+    begin();
+  }
+
+  async #runInThread(call: ThreadCall, module: string, args: readonly unknown[]): Promise<unknown> {
+    const { name, progress, signal } = call;
+    for (let starts = 1; ; starts++) {
+      const copy = serializeArguments(name, args, this.options.maxArgumentBytes);
+      const message: ThreadMessage = { href: module, name, args: copy, progress };
+      let answer: Uint8Array;
+      try {
+        answer = (await this.#piscina.run(message, { signal, transferList: [copy.buffer] })) as Uint8Array;
+      } catch (error) {
+        signal.throwIfAborted();
+        // Test "fails alone": a retired thread exits when it gets the next call.
+        if (!call.hasBegun && starts < MAX_STARTS) continue;
+        throw new ThreadCrashedError(name, describeDeath(error), error);
+      }
+      call.confirmAnswer();
+      return readAnswer(answer, name, module);
+    }
+  }
+
+  /**
+   * Starts a thread in place of one that died while it started. Piscina starts none by itself, and rejects no call
+   * either (tests "B36 a thread that dies before it has begun the call").
+   */
+  #replaceThread(): void {
+    if (this.#piscina.threads.length >= this.#running) return;
+    if (++this.#failedStarts < MAX_STARTS) {
+      // An empty call makes piscina start a thread. It may be lost with that thread.
+      void this.#piscina.run(undefined).catch(() => undefined);
+      return;
+    }
+    this.#failedStarts = 0;
+    for (const call of this.#calls) {
+      if (call.hasBegun || this.#waiting.has(call)) continue;
+      const how = 'it could not start, or it was ended from outside';
+      call.abort(new ThreadCrashedError(call.name, how, this.#startError));
     }
   }
 }
 
-function howItDied(error: unknown): string {
+/** A thread that dies before it has begun a call has done no harm: the call is made again, this often in all. */
+const MAX_STARTS = 3;
+
+/** Describes why piscina rejected a call: with the error of the thread, or with its exit code. */
+function describeDeath(error: unknown): string {
   const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') return 'it ran out of memory';
-  const [, status] = /exited with code: (\d+)/.exec(String(message)) ?? [];
-  return status === undefined ? 'it could not start, or was ended from outside' : `it exited with code ${status}`;
+  const exit = typeof message === 'string' ? /^worker exited with code: (\d+)$/.exec(message) : null;
+  return exit ? `it exited with code ${exit[1]}` : 'nobody caught an error in it';
+}
+
+/** Logs an error that a function left behind: its call has ended, so nobody else hears of it. */
+function logStrayError(message: unknown): void {
+  // Functions may send messages of their own to the parent thread.
+  if (typeof message !== 'object' || message === null || !(STRAY_ERROR in message)) return;
+  const { leftBy, error } = message[STRAY_ERROR] as StrayError;
+  const what = leftBy === undefined ? 'A module' : `Thread function "${leftBy}"`;
+  const text = errorText(unpackError(error));
+  new Logger('WorkerThreads').error(`${what} left something running that failed, and its thread is replaced: ${text}`);
 }

@@ -1,56 +1,64 @@
-import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { group } from '../options/checks.js';
-import { sharedThreads, type ThreadLease } from './shared-threads.js';
-import { logCancelled } from './thread-log.js';
+import { sharedThreads } from './shared-threads.js';
 import {
   type ResolvedWorkerThreadsOptions,
   resolveWorkerThreadsOptions,
   type WorkerThreadsModuleOptions,
 } from './worker-threads-options.js';
 import {
-  type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
+  type WorkerThreadsModuleAsyncOptions,
 } from './worker-threads.module-definition.js';
 
 /**
- * Says what the threads of the process may use, and ends them with the application. Import
- * `forRoot()` or `forRootAsync()` once, in the root module. Without it `threadTask()` works all the
- * same, with the defaults; its threads then end with the process, or when they are idle.
+ * Sets the limits of the threads, and ends them with the application. Import `forRoot()` or `forRootAsync()` once, in
+ * the root module. `threadTask()` also works without this module, with the defaults: its threads then end when they
+ * are idle, or with the process.
  *
- * Applications of one process share the threads, and must want the same options. The last to close
- * ends them, after the background tasks and the server of that application: a call that still runs
- * then is stopped with `THREAD_CANCELLED`, and named in one log line.
+ * The applications of one process share the threads, so they need the same options. The last one to close ends the
+ * threads, after its background tasks and its server. A call that still runs then rejects with `THREAD_CANCELLED`,
+ * and one log line names it.
  */
 @Module({})
 export class WorkerThreadsModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   /** Registers the module with these options. @throws INVALID_OPTION, THREAD_OPTIONS_DIFFER at start-up */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
-    // Nest would read an array, or a string, as options that are all absent.
+    // Nest would read an array or a string as options that are all absent.
     return super.forRoot(group('options', options));
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync(options: WorkerThreadsModuleAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }
 
   readonly #options: ResolvedWorkerThreadsOptions;
-  #lease: ThreadLease | undefined;
 
   constructor(@Inject(MODULE_OPTIONS_TOKEN) options: WorkerThreadsModuleOptions) {
     super();
     this.#options = resolveWorkerThreadsOptions(options);
   }
 
-  /** Not before: an application that is never initialised is never closed. */
+  /** Not in the constructor: Nest never closes an application that it has not initialised. */
   onModuleInit(): void {
-    this.#lease = sharedThreads.lease(this.#options);
+    sharedThreads.acquire(this, this.#options);
   }
 
-  /** After every other hook: whoever called a thread in one of those has its answer. */
+  /** In the last hook, so that the hooks of other modules can still use threads. */
   async onApplicationShutdown(): Promise<void> {
-    logCancelled((await this.#lease?.release()) ?? []);
+    const names = await sharedThreads.release(this);
+    if (names.length === 0) return;
+    const list = names.map((name) => `"${name}"`).join(', ');
+    new Logger('WorkerThreads').warn(`Shutdown stopped ${names.length} thread function(s): ${list}.`);
   }
 }

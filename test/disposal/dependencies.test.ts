@@ -13,9 +13,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasks, BackgroundTasksModule, provideResource, Resource, TaskScopes } from '../../src/index.js';
 import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { fetchText } from '../support/fetch-text.js';
+import { useTimeline } from '../support/timeline.js';
 import { type AppSettings, type Platform, platforms, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
-import { useTimeline } from '../support/timeline.js';
 
 const timeline = useTimeline();
 const ways = ['acquired', 'injected'];

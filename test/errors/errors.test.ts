@@ -165,7 +165,7 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     error: new api.ThreadQueueFullError('resize', 5),
     wrong: '"resize" was refused',
     value: '5 calls',
-    fix: 'Raise maxQueue',
+    fix: 'Raise maxPending',
   },
   THREAD_VALUE_NOT_CLONEABLE: {
     error: new api.ThreadValueNotCloneableError('Argument 2', 'resize', 'an instance of Socket'),
@@ -192,9 +192,9 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     fix: 'there are resize, crop',
   },
   THREAD_OPTIONS_DIFFER: {
-    error: new api.ThreadOptionsDifferError(['maxThreads', 'maxQueue']),
+    error: new api.ThreadOptionsDifferError(['maxRunning', 'maxPending']),
     wrong: 'WorkerThreadsModule',
-    value: 'maxThreads, maxQueue',
+    value: 'maxRunning, maxPending',
     fix: 'Give both the same',
   },
 };

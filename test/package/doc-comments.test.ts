@@ -16,7 +16,7 @@ describe('the doc comments in the built types', () => {
     ['bullmq/options/bullmq-options.d.ts', 'BullMqWorkerOptions.maxStalledCount', '@default 3'],
     ['bullmq/bullmq-schedules.d.ts', 'BullMqSchedules.set', '@throws BACKEND_UNAVAILABLE'],
     ['worker-threads/thread-task.d.ts', 'threadTask', 'THREAD_CRASHED'],
-    ['worker-threads/worker-threads-options.d.ts', 'WorkerThreadsModuleOptions.maxQueue', '@default 1000'],
+    ['worker-threads/worker-threads-options.d.ts', 'WorkerThreadsModuleOptions.maxPending', '@default 1000'],
   ])('of %s say of %s: %s', (file, name, text) => {
     expect(commentsIn(file).get(name)).toContain(text);
   });

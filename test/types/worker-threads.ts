@@ -1,5 +1,11 @@
 import type { BackgroundTask, BackgroundTasks } from '../../src/index.js';
-import { threadTask, WorkerThreadsModule } from '../../src/worker-threads/index.js';
+import {
+  threadTask,
+  WorkerThreadsModule,
+  type WorkerThreadsModuleAsyncOptions,
+  type WorkerThreadsModuleOptions,
+  type WorkerThreadsOptionsFactory,
+} from '../../src/worker-threads/index.js';
 
 interface Thumbnail {
   resize(image: Buffer, width: number, format?: 'webp' | 'png'): Buffer;
@@ -28,10 +34,20 @@ export async function correctCalls(): Promise<number> {
   return width;
 }
 
+class Settings implements WorkerThreadsOptionsFactory {
+  createWorkerThreadsOptions(): WorkerThreadsModuleOptions {
+    return { maxRunning: 2, maxPending: 0 };
+  }
+}
+
+const fromSettings: WorkerThreadsModuleAsyncOptions = { useClass: Settings, isGlobal: false };
+
 export const correctModules = () => [
   WorkerThreadsModule.forRoot(),
-  WorkerThreadsModule.forRoot({ maxThreads: 2, resourceLimits: { maxOldGenerationSizeMb: 256 } }),
-  WorkerThreadsModule.forRootAsync({ useFactory: () => ({ maxQueue: 5 }) }),
+  WorkerThreadsModule.forRoot({ maxPending: 5, isGlobal: false }),
+  WorkerThreadsModule.forRootAsync(fromSettings),
+  WorkerThreadsModule.forRoot({ maxRunning: 2, resourceLimits: { maxOldGenerationSizeMb: 256 } }),
+  WorkerThreadsModule.forRootAsync({ useFactory: () => ({ maxPending: 5 }) }),
 ];
 
 export async function wrong(): Promise<void> {
@@ -55,11 +71,13 @@ export async function wrong(): Promise<void> {
 
 export function wrongOptions(): void {
   // @ts-expect-error -- misspelt
-  WorkerThreadsModule.forRoot({ maxthreads: 1 });
+  WorkerThreadsModule.forRoot({ maxrunning: 1 });
+  // @ts-expect-error -- true or false
+  WorkerThreadsModule.forRoot({ isGlobal: 'yes' });
   // @ts-expect-error -- milliseconds are a number
   WorkerThreadsModule.forRoot({ idleTimeoutMs: '30s' });
   // @ts-expect-error -- misspelt
   WorkerThreadsModule.forRoot({ resourceLimits: { maxHeapMb: 5 } });
   // @ts-expect-error -- a factory's result is checked like options
-  WorkerThreadsModule.forRootAsync({ useFactory: () => ({ maxThreads: 'two' }) });
+  WorkerThreadsModule.forRootAsync({ useFactory: () => ({ maxRunning: 'two' }) });
 }

@@ -50,7 +50,7 @@ describe('B37 an argument that cannot go to a thread', () => {
   });
 
   it('is refused although the call would have to wait', async () => {
-    await startThreads({ maxThreads: 1, maxArgumentBytes: MAX_BYTES });
+    await startThreads({ maxRunning: 1, maxArgumentBytes: MAX_BYTES });
     const busy = inThread('busy')(50);
 
     await expect(inThread('echo')(Buffer.alloc(MAX_BYTES))).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BackgroundTask, TaskScopes } from '../../src/index.js';
 import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';
@@ -26,7 +26,7 @@ describe('B36 functions that take their thread with them', () => {
     'fail with a typed error in time, and lose none of the good ones among them',
     async () => {
       const { app } = await startThreads(
-        { maxThreads: 2, resourceLimits: { maxOldGenerationSizeMb: 32 } },
+        { maxRunning: 2, resourceLimits: { maxOldGenerationSizeMb: 32 } },
         { maxRunning: 2, concurrency: 1_000 },
       );
       const watch = new ThreadWatch();
@@ -85,7 +85,7 @@ describe('B36 functions that take their thread with them', () => {
   it.each(faults.filter(({ code }) => code))(
     'leaves a thread for the next call when it $name',
     async ({ name, code }) => {
-      await startThreads({ maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } });
+      await startThreads({ maxRunning: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } });
       const watch = new ThreadWatch();
       const begun = name === 'waits' ? nextThread() : undefined;
 
@@ -109,23 +109,40 @@ describe('B36 functions that take their thread with them', () => {
     });
     await expect(inThread('exits')()).rejects.toThrow('it exited with code 3');
   });
+
+  it.each([
+    { name: 'throwsNullInTimer', message: 'null or undefined was thrown' },
+    { name: 'throwsCircleInTimer', message: 'its own cause' },
+  ])('fail also when Node or piscina cannot carry the error: $name', async ({ name, message }) => {
+    await startThreads();
+
+    await expect(inThread(name)()).rejects.toMatchObject({ code: 'THREAD_CRASHED', cause: { message } });
+  });
 });
 
 describe('B36 what a function leaves running', () => {
-  it('fails alone: the call that has its thread by then succeeds, and the log names who left it', async () => {
-    const { logs } = await startThreads({ maxThreads: 1 });
+  it.each(['busy', 'pause'])('fails alone: a %s call that has its thread by then succeeds', async (name) => {
+    const { logs } = await startThreads({ maxRunning: 1 });
+    const threadId = await inThread('whereAmI')();
 
     expect(await inThread('leavesTimer')(5)).toBe('done');
-    expect(await inThread('busy')(30)).toBe(30);
+    expect(await inThread(name)(30)).toBe(30);
     expect(await inThread('add')(1, 2)).toBe(3);
+    expect(await inThread('whereAmI')()).not.toBe(threadId);
 
     expect(logs.errors).toEqual([
       expect.stringMatching(/^Thread function "leavesTimer" left something running[^]*RangeError: left alone/),
     ]);
   });
 
+  it('does not take the answer of its call with it when it fails right after that', async () => {
+    await startThreads({ maxRunning: 1 });
+
+    for (let call = 0; call < 20; call++) expect(await inThread('leavesDueTimer')()).toBe('done');
+  });
+
   it('is replaced, thread and all, when it fails while nothing runs', async () => {
-    await startThreads({ maxThreads: 1 });
+    await startThreads({ maxRunning: 1 });
     const watch = new ThreadWatch();
     const threadId = (await inThread('whereAmI')()) as number;
 
@@ -138,22 +155,25 @@ describe('B36 what a function leaves running', () => {
 
 describe('B36 a thread that dies before it has begun the call', () => {
   it('is replaced, and the call knows nothing of it', async () => {
-    await startThreads({ maxThreads: 1 });
-    const deaths = { left: 2 };
+    await startThreads({ maxRunning: 1 });
+    const watch = new ThreadWatch();
+    const deaths = { left: 0 };
     const listener = (worker: { terminate(): Promise<number> }) => {
       if (deaths.left-- > 0) void worker.terminate();
     };
     process.on('worker', listener);
+    onTestFinished(() => void process.off('worker', listener));
 
-    const sum = await inThread('add')(1, 2);
-    process.off('worker', listener);
-
-    expect(sum).toBe(3);
-    expect(deaths.left).toBeLessThan(0);
+    for (let round = 0; round < 2; round++) {
+      deaths.left = 2;
+      const threadId = (await inThread('whereAmI')()) as number;
+      expect(deaths.left).toBeLessThan(0);
+      await watch.terminate(threadId);
+    }
   });
 
   it('is given up for the third', async () => {
-    await startThreads({ maxThreads: 2 });
+    await startThreads({ maxRunning: 2 });
     const listener = (worker: { terminate(): Promise<number> }) => void worker.terminate();
     process.on('worker', listener);
 

@@ -33,7 +33,7 @@ describe('B35 a thread function', () => {
   });
 
   it('uses one thread for calls that follow each other', async () => {
-    await startThreads({ maxThreads: 4 });
+    await startThreads({ maxRunning: 4 });
     const ids = new Set<unknown>();
 
     for (let call = 0; call < 5; call++) ids.add(await inThread('whereAmI')());

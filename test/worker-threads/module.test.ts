@@ -2,16 +2,21 @@ import { Injectable, type INestApplicationContext, type OnModuleDestroy } from '
 import { NestFactory } from '@nestjs/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TaskScopes } from '../../src/index.js';
-import { WorkerThreadsModule, type WorkerThreadsModuleOptions } from '../../src/worker-threads/index.js';
+import {
+  WorkerThreadsModule,
+  type WorkerThreadsModuleOptions,
+  type WorkerThreadsOptionsFactory,
+} from '../../src/worker-threads/index.js';
 import { badDurations, badGroups, type BadOption, invalidOption } from '../support/bad-options.js';
 import { startContext } from '../support/start-context.js';
 import { inThread, nextThread, startThreads, ThreadWatch } from '../support/threads.js';
 
-const ALL = 'There is no such option; there are maxThreads, maxQueue, idleTimeoutMs, maxArgumentBytes, resourceLimits.';
+const ALL =
+  'There is no such option; there are maxRunning, maxPending, idleTimeoutMs, maxArgumentBytes, resourceLimits.';
 
 const bad: readonly BadOption[] = [
-  ...badWholeNumbers('maxThreads', 1),
-  ...badWholeNumbers('maxQueue', 0),
+  ...badWholeNumbers('maxRunning', 1),
+  ...badWholeNumbers('maxPending', 0),
   ...badWholeNumbers('maxArgumentBytes', 1),
   ...badDurations('idleTimeoutMs'),
   ...badGroups('resourceLimits'),
@@ -27,7 +32,7 @@ const bad: readonly BadOption[] = [
     received: 'a number',
     fix: 'There is no such option; there are maxOldGenerationSizeMb, maxYoungGenerationSizeMb, codeRangeSizeMb, stackSizeMb.',
   },
-  { options: { maxthreads: 5 }, option: 'maxthreads', received: 'a number', fix: ALL },
+  { options: { maxrunning: 5 }, option: 'maxrunning', received: 'a number', fix: ALL },
   { options: null, option: 'options', received: 'null', fix: 'Give an object.' },
   { options: [], option: 'options', received: 'an array', fix: 'Give an object.' },
 ];
@@ -51,6 +56,28 @@ describe('B37 the options of WorkerThreadsModule', () => {
     }
   });
 
+  it.each([
+    { way: 'forRoot', register: () => WorkerThreadsModule.forRoot({ isGlobal: 'yes' as never }) },
+    {
+      way: 'forRootAsync',
+      register: () => WorkerThreadsModule.forRootAsync({ isGlobal: 'yes' as never, useFactory: () => ({}) }),
+    },
+  ])('are INVALID_OPTION for a bad isGlobal, given to $way', async ({ register }) => {
+    await expect(start(register)).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining('"isGlobal"') as string,
+    });
+  });
+
+  it.each([
+    { extras: {}, global: true },
+    { extras: { isGlobal: true }, global: true },
+    { extras: { isGlobal: false }, global: false },
+  ])('make the module global unless isGlobal is false: $extras', ({ extras, global }) => {
+    expect(WorkerThreadsModule.forRoot(extras)).toMatchObject({ global });
+    expect(WorkerThreadsModule.forRootAsync({ ...extras, useFactory: () => ({}) })).toMatchObject({ global });
+  });
+
   it('may be left out', async () => {
     const app = await start(() => WorkerThreadsModule.forRoot());
 
@@ -61,7 +88,7 @@ describe('B37 the options of WorkerThreadsModule', () => {
 describe('B38 the applications of one process', () => {
   it('share the threads, which end when the last of them has closed', async () => {
     const watch = new ThreadWatch();
-    const options = { maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 64 } };
+    const options = { maxRunning: 1, resourceLimits: { maxOldGenerationSizeMb: 64 } };
     const first = await start(() => WorkerThreadsModule.forRoot(options));
     const second = await start(() => WorkerThreadsModule.forRoot(structuredClone(options)));
     const threadId = await inThread('whereAmI')();
@@ -75,20 +102,20 @@ describe('B38 the applications of one process', () => {
   });
 
   it('must want the same options while both are open', async () => {
-    const first = await start(() => WorkerThreadsModule.forRoot({ maxThreads: 1, maxQueue: 5 }));
+    const first = await start(() => WorkerThreadsModule.forRoot({ maxRunning: 1, maxPending: 5 }));
 
-    await expect(start(() => WorkerThreadsModule.forRoot({ maxThreads: 1, maxQueue: 6 }))).rejects.toMatchObject({
+    await expect(start(() => WorkerThreadsModule.forRoot({ maxRunning: 1, maxPending: 6 }))).rejects.toMatchObject({
       code: 'THREAD_OPTIONS_DIFFER',
-      message: expect.stringContaining('another maxQueue than') as string,
+      message: expect.stringContaining('another maxPending than') as string,
     });
 
     await first.close();
-    await expect(start(() => WorkerThreadsModule.forRoot({ maxThreads: 1, maxQueue: 6 }))).resolves.toBeDefined();
+    await expect(start(() => WorkerThreadsModule.forRoot({ maxRunning: 1, maxPending: 6 }))).resolves.toBeDefined();
   });
 
   it('take over from calls that were made before any of them had started', async () => {
     const before = inThread('busy')(100);
-    await startThreads({ maxThreads: 1, maxQueue: 0 });
+    await startThreads({ maxRunning: 1, maxPending: 0 });
     const busy = inThread('busy')(50);
 
     await expect(inThread('add')(1, 2)).rejects.toMatchObject({ code: 'THREAD_QUEUE_FULL' });
@@ -99,7 +126,7 @@ describe('B38 the applications of one process', () => {
 describe('B38 closing the application', () => {
   it('runs the tasks first, and the hooks of other modules', async () => {
     const { app } = await startContext({
-      imports: [WorkerThreadsModule.forRoot({ maxThreads: 1 })],
+      imports: [WorkerThreadsModule.forRoot({ maxRunning: 1 })],
       providers: [AddsAtTheEnd],
     });
     const { add } = app.get(AddsAtTheEnd);
@@ -115,7 +142,7 @@ describe('B38 closing the application', () => {
   });
 
   it('stops the calls that nobody waited for, and names them in one line', async () => {
-    const { app, logs } = await startThreads({ maxThreads: 1 });
+    const { app, logs } = await startThreads({ maxRunning: 1 });
     const watch = new ThreadWatch();
     const begun = nextThread();
     const calls = [inThread('forever')(), inThread('add')(1, 2)];
@@ -138,7 +165,7 @@ describe('B38 closing the application', () => {
   });
 
   it('leaves thread functions usable, with the defaults', async () => {
-    const { app } = await startThreads({ maxThreads: 1 });
+    const { app } = await startThreads({ maxRunning: 1 });
     await app.close();
 
     expect(await inThread('add')(1, 2)).toBe(3);
@@ -147,7 +174,7 @@ describe('B38 closing the application', () => {
 
 describe('B37 a thread without work', () => {
   it('ends after idleTimeoutMs', async () => {
-    await startThreads({ maxThreads: 1, idleTimeoutMs: 10 });
+    await startThreads({ maxRunning: 1, idleTimeoutMs: 10 });
     const watch = new ThreadWatch();
 
     await watch.gone((await inThread('whereAmI')()) as number);
@@ -179,7 +206,7 @@ async function start(register: () => unknown): Promise<INestApplicationContext> 
 
 function settingsWith(options: WorkerThreadsModuleOptions) {
   @Injectable()
-  class Settings {
+  class Settings implements WorkerThreadsOptionsFactory {
     createWorkerThreadsOptions(): WorkerThreadsModuleOptions {
       return options;
     }

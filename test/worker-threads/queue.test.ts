@@ -10,7 +10,7 @@ const CALLS = scaled(300, 1_000);
 
 describe('B37 calls when all threads are busy', () => {
   it('wait up to the limit, and the others are refused at once', async () => {
-    await startThreads({ maxThreads: 1, maxQueue: 10 });
+    await startThreads({ maxRunning: 1, maxPending: 10 });
     const { release } = await hold();
 
     const flood = Array.from({ length: CALLS }, (_, n) => inThread('square')(n));
@@ -25,7 +25,7 @@ describe('B37 calls when all threads are busy', () => {
   });
 
   it('are refused all of them where none may wait', async () => {
-    await startThreads({ maxThreads: 1, maxQueue: 0 });
+    await startThreads({ maxRunning: 1, maxPending: 0 });
     const { release, holding } = await hold();
 
     await expect(inThread('add')(1, 2)).rejects.toMatchObject({ code: 'THREAD_QUEUE_FULL' });
@@ -36,7 +36,7 @@ describe('B37 calls when all threads are busy', () => {
   });
 
   it('are begun in the order in which they were made', async () => {
-    await startThreads({ maxThreads: 1 });
+    await startThreads({ maxRunning: 1 });
     const order: number[] = [];
 
     await Promise.all([0, 1, 2, 3, 4].map((n) => inThread('square')(n).then(() => order.push(n))));
@@ -45,7 +45,7 @@ describe('B37 calls when all threads are busy', () => {
   });
 
   it('get as many threads as there may be, and no more', async () => {
-    await startThreads({ maxThreads: 3 });
+    await startThreads({ maxRunning: 3 });
     const watch = new ThreadWatch();
 
     await Promise.all(Array.from({ length: 20 }, () => inThread('busy')(5)));
@@ -57,7 +57,7 @@ describe('B37 calls when all threads are busy', () => {
 describe.each(platforms)('B37 a handler that finds the queue full on $name', (platform) => {
   it('answers 503 and keeps the message to itself', async () => {
     const { url } = await startApp(platform, {
-      imports: [WorkerThreadsModule.forRoot({ maxThreads: 1, maxQueue: 0 })],
+      imports: [WorkerThreadsModule.forRoot({ maxRunning: 1, maxPending: 0 })],
       controllers: [AddController],
     });
     const { release, holding } = await hold();

@@ -75,7 +75,7 @@ describe('B36 a task whose thread function never ends', () => {
   });
 
   it('is not even begun when it waited for a thread until the limit', async () => {
-    const { app } = await startThreads({ maxThreads: 1 });
+    const { app } = await startThreads({ maxRunning: 1 });
     const watch = new ThreadWatch();
     const begun = nextThread();
 
@@ -124,7 +124,7 @@ describe('B36 a task whose thread function never ends', () => {
 
 describe('B35 the main loop', () => {
   it('answers within 50 ms while two threads compute for a second', async () => {
-    await startThreads({ maxThreads: 2 });
+    await startThreads({ maxRunning: 2 });
     await Promise.all([inThread('busy')(50), inThread('busy')(50)]);
     let delayMs = Infinity;
     for (let round = 0; round < ROUNDS && delayMs >= MAX_DELAY_MS; round++) {

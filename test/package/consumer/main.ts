@@ -52,7 +52,7 @@ class UsersController {
 @Module({
   imports: [
     BackgroundTasksModule.forRoot({ shutdownTimeoutMs: 1_000 }),
-    WorkerThreadsModule.forRoot({ maxThreads: 1 }),
+    WorkerThreadsModule.forRoot({ maxRunning: 1 }),
   ],
   controllers: [UsersController],
   providers: [
