@@ -12,7 +12,7 @@ import {
 import { HttpAdapterHost, LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
 import {
-  type ASYNC_OPTIONS_TYPE,
+  type BackgroundTasksModuleAsyncOptions,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
@@ -37,15 +37,14 @@ import {
 } from './nest/nest-internals.js';
 import { group } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
-import { HandlerRuns } from './scope/handler-runs.js';
 import { RequestScopes } from './scope/request-scopes.js';
 import { TaskScopes } from './scope/task-scopes.js';
 import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
+import { Drain } from './shutdown/drain.js';
 import { HttpConnections } from './shutdown/http-connections.js';
-import { BackgroundTasksRef } from './tasks/ambient.js';
+import { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
-import { NamedTasks } from './tasks/named-tasks.js';
-import { TaskBackends } from './tasks/task-backend.js';
+import { NamedTasks } from './named/named-tasks.js';
 
 /** Only told from what a test puts in its place: the injector is given the instances, and never calls it. */
 const suppliedTasks = (): never => {
@@ -64,28 +63,31 @@ const suppliedTasks = (): never => {
       useFactory: (options: BackgroundTasksModuleOptions) => new TaskEngine(resolveModuleOptions(options)),
     },
     {
-      provide: NamedTasks,
-      inject: [TaskEngine],
-      useFactory: ({ options }: TaskEngine) => new NamedTasks(options),
-    },
-    { provide: TaskBackends, useExisting: NamedTasks },
-    {
       provide: RequestScopes,
-      inject: [TaskEngine, NamedTasks, ModulesContainer],
-      useFactory: (engine: TaskEngine, named: NamedTasks, modules: ModulesContainer) =>
-        new RequestScopes(engine, named, modules),
+      inject: [TaskEngine, ModulesContainer],
+      useFactory: (engine: TaskEngine, modules: ModulesContainer) => new RequestScopes(engine, modules),
+    },
+    {
+      provide: NamedTasks,
+      inject: [RequestScopes, ModulesContainer],
+      useFactory: (scopes: RequestScopes, modules: ModulesContainer) => new NamedTasks(scopes, modules),
     },
     { provide: ResourceHolders, useExisting: RequestScopes },
     { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },
     {
+      provide: Drain,
+      inject: [RequestScopes, NamedTasks],
+      useFactory: (scopes: RequestScopes, named: NamedTasks) => new Drain(scopes, named),
+    },
+    {
       provide: BackgroundTasksHost,
-      inject: [RequestScopes],
-      useFactory: (scopes: RequestScopes) => new BackgroundTasksHost(scopes),
+      inject: [RequestScopes, Drain],
+      useFactory: (scopes: RequestScopes, drain: Drain) => new BackgroundTasksHost(scopes, drain),
     },
     BackgroundTasksRef,
     TaskScopes,
   ],
-  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskBackends, TaskScopes, ResourceHolders],
+  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskScopes, ResourceHolders],
 })
 export class BackgroundTasksModule
   extends ConfigurableModuleClass
@@ -98,24 +100,23 @@ export class BackgroundTasksModule
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync(options: BackgroundTasksModuleAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }
 
   readonly #self: NestModuleRef;
-  readonly #runs: HandlerRuns;
 
   constructor(
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RequestScopes) private readonly scopes: RequestScopes,
-    @Inject(BackgroundTasksHost) private readonly host: BackgroundTasksHost,
+    @Inject(NamedTasks) private readonly named: NamedTasks,
+    @Inject(Drain) private readonly drain: Drain,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(LazyModuleLoader) private readonly lazyModules: LazyModuleLoader,
   ) {
     super();
     assertSupportedNest();
-    this.#runs = new HandlerRuns(scopes, moduleRef);
     const registrations = [...modules.values()].filter((module) => module.metatype === BackgroundTasksModule);
     if (registrations.length > 1) throw new AlreadyRegisteredError(registrations.length);
     this.#self = registrations[0]!;
@@ -143,39 +144,34 @@ export class BackgroundTasksModule
     );
     hookAdapter(httpAdapter, {
       scopes: this.scopes,
-      stalledResponses: new StalledResponses(engine.options.responseTimeoutMs),
+      stalledResponses: new StalledResponses(engine.options.stalledClientTimeoutMs),
       resources,
       overriddenTasks: this.#overriddenTasks(),
     });
-    this.host.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
+    this.drain.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
   }
 
-  /** Before the others: a backend begins to take what it finds, and their own hooks may enqueue. */
+  /** Runs after the same hook of all other modules, because of `closeFirst`. */
   onModuleInit(): void {
-    const { named } = this.scopes;
     this.scopes.plan.scan();
-    named.explore(this.modules);
-    named.callWith(this.#runs);
+    this.named.checkSettings();
     const load = this.lazyModules.load.bind(this.lazyModules);
     this.lazyModules.load = async (...args) => {
       const loaded = await load(...args);
       this.scopes.plan.scan();
-      named.explore(this.modules);
+      this.named.explore();
       return loaded;
     };
   }
 
-  /** After all others have been initialised, so that handlers find them ready. */
+  /** Runs after all others have been initialised, so that handlers find them ready. */
   onApplicationBootstrap(): void {
-    const { named } = this.scopes;
-    // The module of the backend may have been initialised after this one.
-    named.explore(this.modules);
-    named.backend?.start(this.#runs);
+    this.named.start();
   }
 
   /** The first of all shutdown hooks, because of `closeFirst`: nothing that tasks use is closed yet. */
   onModuleDestroy(): Promise<void> {
-    return this.host.drain();
+    return this.drain.begin();
   }
 
   /** `overrideProvider(BackgroundTasks)` replaces the provider; the ways in that do not ask the injector must follow it. */

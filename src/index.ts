@@ -1,7 +1,11 @@
 export { BackgroundTasksError } from './errors/background-tasks-error.js';
 export type { BackgroundTasksErrorCode, BackgroundTasksErrorCodes } from './errors/background-tasks-error.js';
 export { BackgroundTasksModule } from './background-tasks.module.js';
-export type { BackgroundTasksModuleExtras } from './background-tasks.module-definition.js';
+export type {
+  BackgroundTasksModuleAsyncOptions,
+  BackgroundTasksModuleExtras,
+  BackgroundTasksOptionsFactory,
+} from './background-tasks.module-definition.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
 export type { JsonValue } from './contracts/json.js';
 export type { TaskContext } from './contracts/task-context.js';
@@ -30,12 +34,13 @@ export {
   UnknownResourceError,
   UnsupportedNestError,
 } from './errors/errors.js';
-export type { TaskStats } from './execution/in-flight.js';
+export type { TaskStats } from './execution/task-ledger.js';
 export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
 export { Resource } from './http/resource.decorator.js';
 export { Tasks } from './http/tasks.decorator.js';
 export type { BackgroundTasksModuleOptions } from './options/module-options.js';
-export type { RetryOptions, TaskOptions } from './options/task-options.js';
+export type { RetryOptions } from './contracts/retry-options.js';
+export type { TaskOptions } from './options/task-options.js';
 export { TaskScopes } from './scope/task-scopes.js';
 export type { TaskScope } from './scope/task-scopes.js';
 export { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
@@ -45,13 +50,15 @@ export {
   InvalidPayloadError,
   UnknownTaskError,
 } from './errors/named-task-errors.js';
-export { BackgroundTasksRef, currentTask } from './tasks/ambient.js';
-export type { BackendSettings } from './tasks/backend-settings.js';
+export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
+export { currentTask } from './tasks/current-task.js';
+export type { BackendSettings } from './contracts/backend-settings.js';
 export type { BackgroundTask } from './tasks/background-task.js';
 export { BackgroundTasks } from './tasks/background-tasks.js';
 export type { MethodArguments, MethodName, TaskFunction, TaskTarget } from './tasks/background-tasks.js';
-export { defineTask } from './tasks/define-task.js';
-export type { TaskDefinition, TaskDefinitionOptions } from './tasks/define-task.js';
-export type { EnqueueOptions } from './tasks/enqueue-options.js';
-export { TaskHandler } from './tasks/task-handler.decorator.js';
-export type { Handles, TaskRuns } from './tasks/task-handler.decorator.js';
+export { defineTask } from './named/define-task.js';
+export type { TaskDefinitionOptions } from './named/define-task.js';
+export type { TaskDefinition } from './tasks/task-definition.js';
+export type { EnqueueOptions } from './options/enqueue-options.js';
+export { TaskHandler } from './named/task-handler.decorator.js';
+export type { Handles, TaskHandlerClass } from './named/task-handler.decorator.js';

@@ -1,2 +1,3 @@
-export { TaskBackend, TaskBackends } from '../tasks/task-backend.js';
-export type { EnqueuedTask, NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../tasks/task-backend.js';
+export { TaskBackend } from '../contracts/task-backend.js';
+export type { EnqueuedTask, NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
+export { InProcessBackend } from '../named/in-process.backend.js';

@@ -4,8 +4,8 @@ import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { nonEmptyString, wholeNumber } from '../options/checks.js';
-import type { TaskDefinition } from '../tasks/define-task.js';
-import { checkPayload, copyPayload, payloadOf } from '../tasks/payload.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+import { payloadToSend } from '../named/payload.js';
 import type { BullMqBackend } from './bullmq.backend.js';
 import type { ResolvedBullMqOptions } from './options/bullmq-options.js';
 import { type BullMqTaskSettings, checkBullMqSettings } from './options/bullmq-task-settings.js';
@@ -41,10 +41,9 @@ export class BullMqSchedules {
   ): Promise<void> {
     nonEmptyString('scheduleId', scheduleId);
     const { name, options } = definition;
-    const sent = copyPayload(payloadOf(name), payload, MAX_PAYLOAD_BYTES);
-    checkPayload(definition, sent);
+    const sent = payloadToSend(definition, payload, MAX_PAYLOAD_BYTES);
     checkRepeat(repeat);
-    const { bullmq } = definition;
+    const { bullmq } = definition.settings;
     const own = {
       ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)),
       ...checkBullMqSettings('settings', settings),
@@ -52,7 +51,7 @@ export class BullMqSchedules {
     this.backend.assertReady();
     // The worker gives each task of the schedule an id of its own.
     const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
-    const opts = jobOptions({ retry: options.retry, settings: own }, this.options);
+    const opts = jobOptions(options.retry, own, this.options);
     await this.#answered(scheduleId, this.backend.queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
   }
 

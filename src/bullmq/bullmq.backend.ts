@@ -1,5 +1,7 @@
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
-import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../tasks/task-backend.js';
+import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../contracts/task-backend.js';
+import type { BackendSettings } from '../contracts/backend-settings.js';
+import { checkAll } from '../options/checks.js';
 import { BullMqLog } from './bullmq-log.js';
 import type { ResolvedBullMqOptions } from './options/bullmq-options.js';
 import { AnswerLimit, endsWithin } from './server/time-limit.js';
@@ -25,7 +27,7 @@ export class BullMqBackend extends TaskBackend {
     private readonly options: ResolvedBullMqOptions,
   ) {
     super();
-    this.#log = new BullMqLog(server.kind, this.runsHereInstead);
+    this.#log = new BullMqLog(server.kind, options.fallback === 'in-process');
     this.#link = new ServerLink(server, this.#log);
   }
 
@@ -44,20 +46,19 @@ export class BullMqBackend extends TaskBackend {
     return this.#link.closedBecause;
   }
 
-  override get runsHereInstead(): boolean {
-    return this.options.fallback === 'in-process';
+  override checkSettings(path: string, settings: BackendSettings): void {
+    checkAll<BackendSettings>(path, settings, { bullmq: checkBullMqSettings });
   }
 
-  checkSettings(path: string, settings: object): void {
-    checkBullMqSettings(path, settings);
+  override assertReady(): void {
+    if (this.options.fallback === undefined) this.#link.assertOpen('A task');
   }
 
-  assertReady(): void {
-    this.#link.assertOpen('A task');
-  }
-
-  async accept(batch: readonly EnqueuedTask[]): Promise<void> {
-    if (batch.length === 0) return;
+  override async accept(batch: readonly EnqueuedTask[]): Promise<void> {
+    if (this.unavailableBecause !== undefined && this.options.fallback !== undefined) {
+      for (const task of batch) task.runHere();
+      return;
+    }
     const what = describeBatch(batch);
     this.#link.assertOpen(what);
     const jobs = batch.map((task) => newJob(task, this.options));
@@ -69,21 +70,21 @@ export class BullMqBackend extends TaskBackend {
     }
   }
 
-  start(runner: NamedTaskRunner): void {
+  override start(runner: NamedTaskRunner): void {
     const { worker, removeOnComplete, removeOnFail } = this.options;
     if (worker === false || this.#isStopping) return;
     const settings = { ...worker, removeOnComplete, removeOnFail };
     this.#worker = new TaskWorker(this.server, this.#link, runner, settings, this.#log);
   }
 
-  stopTaking(): void {
+  override pause(): void {
     this.#isStopping = true;
-    this.#worker?.stopTaking();
+    this.#worker?.pause();
   }
 
   /** Closes the worker, in `closeTimeoutMs` at most, then the connections. Not before the drain has ended. */
   async close(): Promise<void> {
-    this.stopTaking();
+    this.pause();
     await this.#worker?.close();
     this.#link.close();
     await endsWithin(this.server.queue.close(), CLOSE_MS).catch(() => undefined);

@@ -1,7 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
 import { group } from '../options/checks.js';
-import { TaskBackends } from '../tasks/task-backend.js';
+import { TaskBackend } from '../contracts/task-backend.js';
 import { BullMqBackend } from './bullmq.backend.js';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -36,6 +35,7 @@ const RESOLVED_OPTIONS = Symbol('BullMqOptions');
       inject: [JobServer, RESOLVED_OPTIONS],
       useFactory: (server: JobServer, options: ResolvedBullMqOptions) => new BullMqBackend(server, options),
     },
+    { provide: TaskBackend, useExisting: BullMqBackend },
     {
       provide: BullMqHealth,
       inject: [BullMqBackend, JobServer],
@@ -63,17 +63,13 @@ export class BullMqBackgroundTasksModule
     return super.forRootAsync(options);
   }
 
-  constructor(
-    @Inject(BullMqBackend) private readonly backend: BullMqBackend,
-    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
-  ) {
+  constructor(@Inject(BullMqBackend) private readonly backend: BullMqBackend) {
     super();
   }
 
   /** Not before: an application that is never initialised is never closed. */
   async onModuleInit(): Promise<void> {
     await this.backend.open();
-    this.moduleRef.get(TaskBackends, { strict: false }).use(this.backend);
   }
 
   /** After every drain and every other hook: whoever enqueued in one of those was heard. */

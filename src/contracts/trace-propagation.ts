@@ -1,7 +1,7 @@
 /** Takes the trace of the code that enqueues a named task to where the task runs. */
 export interface TracePropagation {
-  /** The headers that name the active trace; `undefined` if there is none. They travel with the task. */
-  headers(): Readonly<Record<string, string>> | undefined;
+  /** Returns the headers that name the active trace; `undefined` if there is none. They travel with the task. */
+  inject(): Readonly<Record<string, string>> | undefined;
   /** Calls `work` as part of the trace that the headers name, and returns what it returns. */
-  within<T>(headers: Readonly<Record<string, string>>, work: () => T): T;
+  extract<T>(headers: Readonly<Record<string, string>>, work: () => T): T;
 }

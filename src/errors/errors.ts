@@ -76,8 +76,7 @@ export class OutsideTaskError extends BackgroundTasksError {
 
   constructor() {
     super(
-      'currentTask() was called outside a task. Call it in the function given to addTask(), or in what that calls; on Node 20 ' +
-        'and 22 once before the first await of that function: const { signal } = currentTask().',
+      'currentTask() was called outside a task. Call it in the function given to addTask(), or in what that function calls.',
     );
   }
 }

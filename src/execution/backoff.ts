@@ -1,4 +1,4 @@
-import type { ResolvedRetry } from '../options/task-options.js';
+import type { ResolvedRetry } from '../contracts/retry-options.js';
 
 /** Milliseconds to wait after that many failed attempts. */
 export function backoffMs(failedAttempts: number, retry: ResolvedRetry, random: () => number = Math.random): number {

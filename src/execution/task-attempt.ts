@@ -1,31 +1,27 @@
+import type { JsonValue } from '../contracts/json.js';
 import type { TaskContext } from '../contracts/task-context.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import type { Ambient } from '../tasks/ambient.js';
+import type { AsyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-
-/** What the tasks of one request have in common while they run. */
-export interface TaskUnit {
-  readonly tasks: BackgroundTasks;
-  readonly outcome: TaskOutcome;
-  progress(task: QueuedTask, value: unknown): void;
-  /** Called when one of them has ended. */
-  ended(task: QueuedTask): void;
-}
+import type { TaskQueue } from './task-queue.js';
 
 /** One call of a task's function, as the function sees it through `currentTask()`. */
-export class TaskAttempt implements TaskContext, Ambient {
+export class TaskAttempt implements TaskContext, AsyncContext {
   #controller: AbortController | undefined;
   #abortReason: unknown;
   #giveUp: ((reason: Error) => void) | undefined;
   /** Set once it has succeeded, failed, timed out or been given up: what it does later is ignored. */
   isOver = false;
+  readonly outcome: TaskOutcome;
 
   constructor(
     readonly queued: QueuedTask,
     readonly attempt: number,
-    private readonly unit: TaskUnit,
-  ) {}
+    private readonly queue: TaskQueue,
+  ) {
+    this.outcome = queue.outcome!;
+  }
 
   get id(): string {
     return this.queued.id;
@@ -35,17 +31,12 @@ export class TaskAttempt implements TaskContext, Ambient {
     return this.queued.name;
   }
 
-  get outcome(): TaskOutcome {
-    return this.unit.outcome;
-  }
-
-  /** A plain task has nothing but what its function was given. */
-  get context(): undefined {
-    return undefined;
+  get context(): JsonValue | undefined {
+    return this.queued.captured;
   }
 
   get tasks(): BackgroundTasks {
-    return this.unit.tasks;
+    return this.queue.owner.tasks;
   }
 
   get task(): TaskContext {
@@ -62,7 +53,7 @@ export class TaskAttempt implements TaskContext, Ambient {
   }
 
   progress(value: unknown): void {
-    if (!this.isOver) this.unit.progress(this.queued, value);
+    if (!this.isOver) this.queue.engine.ledger.progress(this.queued, value);
   }
 
   /** Rejects once nobody waits for the attempt any more: it took too long, or was abandoned. */

@@ -1,25 +1,47 @@
 import type { ResolvedModuleOptions } from '../options/module-options.js';
-import { InFlight } from './in-flight.js';
-import { Room } from './room.js';
-import { RunSlots } from './run-slots.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import { IdempotencyKeys } from './idempotency-keys.js';
+import { Semaphore } from './semaphore.js';
+import { TaskLedger } from './task-ledger.js';
 import { TaskLog } from './task-log.js';
 
-/** What the task queues of all requests share: the limits of the process, the counts and the log. */
+/** Gives named tasks to the backend. Returns a promise if that takes time, which rejects with what the backend threw. */
+export type HandOver = (tasks: readonly QueuedTask[]) => Promise<void> | void;
+
+/** The limits of the process, the counts and the log, which the queues of all requests share. */
 export class TaskEngine {
   readonly log = new TaskLog();
-  readonly inFlight: InFlight;
-  readonly room: Room;
-  readonly slots: RunSlots;
-  /** For what runs within a task, which has a slot: to wait for another would be to wait for itself. */
-  readonly innerSlots = new RunSlots(Infinity);
+  readonly ledger: TaskLedger;
+  readonly keys = new IdempotencyKeys();
+  /** For the tasks of a request or unit of work. */
+  readonly limits: QueueLimits;
+  /** For the tasks that a named task adds: it has a permit to run, and a second one could never come. */
+  readonly limitsInHandler: QueueLimits;
+  /** For the jobs of a backend, which has a limit of its own on those that wait here. */
+  readonly limitsOfJobs: QueueLimits;
+  /** Set by the named tasks, a later room. */
+  handOver: HandOver = () => undefined;
   /** Set when the signals abort, shortly before the shutdown deadline: what fails from then on may not be its own fault. */
-  isStopping = false;
+  isAborting = false;
   /** Set at the shutdown deadline: from then on no task starts, in any request. */
   isPastDeadline = false;
 
   constructor(readonly options: ResolvedModuleOptions) {
-    this.inFlight = new InFlight(options.observers, this.log, process.env.NODE_ENV !== 'production');
-    this.room = new Room(options.maxPending);
-    this.slots = new RunSlots(options.maxRunning);
+    this.ledger = new TaskLedger(options.observers, this.log, process.env.NODE_ENV !== 'production');
+    const { concurrency, maxPending, maxRunning } = options;
+    const [pending, running, unlimited] = [maxPending, maxRunning, Infinity].map((permits) => new Semaphore(permits));
+    this.limits = { concurrency, pending: pending!, running: running! };
+    this.limitsInHandler = { ...this.limits, running: unlimited! };
+    this.limitsOfJobs = { concurrency: Infinity, pending: unlimited!, running: running! };
   }
+}
+
+/** The limits that hold for one queue. */
+export interface QueueLimits {
+  /** Tasks of this queue that may run at a time. */
+  readonly concurrency: number;
+  /** One permit for each task that waits. */
+  readonly pending: Semaphore;
+  /** One permit for each task that runs. */
+  readonly running: Semaphore;
 }

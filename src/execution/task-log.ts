@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { TaskObserver } from '../contracts/task-observer.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
+import { firstFrame } from '../tasks/stack-trace.js';
 import { errorText } from './error-text.js';
 
-/** Every line this package logs. Names and ids only: arguments never reach a log. */
+/** Writes the log lines of this package. They hold names and ids, never arguments. */
 export class TaskLog {
   readonly #logger = new Logger('BackgroundTasks');
   readonly #brokenObservers = new WeakSet<TaskObserver>();
@@ -11,18 +12,13 @@ export class TaskLog {
   failure(task: QueuedTask): void {
     const what = task.state === 'timed-out' ? 'timed out' : 'failed';
     const details = [`id ${task.id}`, `attempt ${task.attempts}`, `${task.durationMs.toFixed(1)} ms`];
-    const site = siteLine(task.site);
-    if (site) details.push(`added ${site}`);
+    const frame = firstFrame(task.stackTrace);
+    if (frame) details.push(`added ${frame}`);
     this.#write('error', `Task "${task.name}" ${what} (${details.join(', ')}): ${errorText(task.error)}`);
   }
 
   discarded(tasks: readonly QueuedTask[], reason: string): void {
     this.#write('warn', `${reason}: discarded ${names(tasks)}.`);
-  }
-
-  /** Of named tasks whose backend could not take them. */
-  runHere(tasks: readonly QueuedTask[]): void {
-    this.#write('warn', `The backend could not take ${names(tasks)}: to be run in this process instead.`);
   }
 
   abandoned(tasks: readonly QueuedTask[], disposing: readonly string[], timeoutMs: number): void {
@@ -64,10 +60,4 @@ export class TaskLog {
 
 function names(tasks: readonly QueuedTask[]): string {
   return tasks.map((task) => `"${task.name}"`).join(', ');
-}
-
-/** The first frame of the `addTask` call that is not this package's own. */
-function siteLine(site: Error | undefined): string | undefined {
-  const frame = site?.stack?.split('\n').find((line) => /^\s+at /.test(line));
-  return frame?.trim();
 }

@@ -1,113 +1,151 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TerminalTaskState } from '../contracts/task-report.js';
+import { asyncContext } from '../tasks/async-context.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import { ambient } from '../tasks/ambient.js';
-import { TaskAttempt, type TaskUnit } from './task-attempt.js';
-import type { SlotTaker } from './run-slots.js';
-import type { TaskEngine } from './task-engine.js';
-import { type RunOwner, TaskRun } from './task-run.js';
-import { WaitingLine } from './waiting-line.js';
-import { unwantedTasks } from './wanted.js';
+import { isDue, unfitTasks } from './run-condition.js';
+import type { PermitWaiter } from './semaphore.js';
+import { TaskAttempt } from './task-attempt.js';
+import type { QueueLimits, TaskEngine } from './task-engine.js';
+import { TaskRun } from './task-run.js';
+import { isOutOfReach, WaitingTasks } from './waiting-tasks.js';
 
-/** What is sent when the handler of the tasks' request has ended. */
-export interface Answer {
-  /** Whether it can still be held back until there is room for the tasks. */
-  readonly canHold: boolean;
-}
-
-/** The tasks of one request, first in, first out: collected while it runs, then drained. */
-export class TaskQueue implements RunOwner, SlotTaker {
-  readonly #waiting = new WaitingLine();
+/**
+ * The tasks of one request, first in, first out: collected while the request runs, then drained. Tasks in this
+ * process start when their turn comes. Named tasks are handed over to the backend, which takes them out of the
+ * queue or makes them ready to start in it.
+ */
+export class TaskQueue implements PermitWaiter {
+  readonly #waiting: WaitingTasks;
   /** As many as `concurrency` allows, so one most of the time. */
   readonly #runs: TaskRun[] = [];
+  #outcome: TaskOutcome | undefined;
+  /** Set while it drains. */
   #onIdle: (() => void) | undefined;
-  #unit: TaskUnit | undefined;
-  #slotsAsked = 0;
-  #hasFailed = false;
-  #isPumping = false;
-  /** When the last task ended, while the next starts: to look at the clock is a tenth of what a task costs. */
+  /** The number of permits to run that it holds or waits for. */
+  #runPermits = 0;
+  /** Tasks to run here that have not claimed their idempotency key yet. */
+  readonly #keyed: QueuedTask[] = [];
+  #handOvers = 0;
+  #hasTaskFailed = false;
+  #isStarting = false;
+  /** The time at which the last task ended, while the next starts: to read the clock is a tenth of what a task costs. */
   #now: number | undefined;
-  #unseated = 0;
 
   constructor(
-    private readonly engine: TaskEngine,
-    private readonly slots = engine.slots,
-  ) {}
+    readonly engine: TaskEngine,
+    readonly owner: { readonly tasks: BackgroundTasks },
+    private readonly limits: QueueLimits = engine.limits,
+  ) {
+    this.#waiting = new WaitingTasks(limits.pending);
+  }
 
+  /** The tasks that wait, less those that the backend is being asked to take. */
   get waiting(): readonly QueuedTask[] {
-    return this.#waiting.toArray();
+    return this.#waiting.toArray().filter((task) => !isOutOfReach(task));
   }
 
-  /**
-   * Finds the task a seat among the waiting tasks of the process. With `overflow: 'wait'` and an
-   * answer that can be held it may go without one until {@link takeRoom}. Returns whether it may wait.
-   */
-  seat(task: QueuedTask, answer: Answer | undefined): boolean {
-    const { overflow, maxPending } = this.engine.options;
-    if (this.#unseated === 0) task.isSeated = this.engine.room.tryTake();
-    if (task.isSeated) return true;
-    if (overflow !== 'wait' || !answer?.canHold || this.#waiting.length >= maxPending) return false;
-    this.#unseated++;
-    return true;
+  get running(): QueuedTask[] {
+    return this.#runs.map((run) => run.task);
   }
 
-  /** Whether tasks wait without a seat. */
-  get needsRoom(): boolean {
-    return this.#unseated > 0;
-  }
-
-  /** Resolves once there is a seat for each waiting task. */
-  async takeRoom(): Promise<void> {
-    for (const task of this.#waiting.toArray()) this.#unseat(task);
-    const seats = this.#waiting.length;
-    this.#unseated = seats;
-    await this.engine.room.take(seats);
-    const seated = this.#waiting.toArray().slice(0, seats);
-    for (const task of seated) task.isSeated = true;
-    // Tasks withdrawn meanwhile leave seats over.
-    this.engine.room.release(seats - seated.length);
-    this.#unseated = this.#waiting.length - seated.length;
-  }
-
-  add(task: QueuedTask): void {
-    this.engine.inFlight.accept(task);
-    this.join(task);
-  }
-
-  /** Lines up a task that has been accepted before. */
-  join(task: QueuedTask): void {
-    this.#waiting.push(task);
-    if (this.#unit) this.#decide(this.#unit.outcome);
-    if (this.#hasFailed) this.#skipWaiting();
-    if (this.#onIdle) this.#pump();
-  }
-
-  /** Gives the seat of a waiting task to the one that takes its place, before anybody else can have it. */
-  replace(earlier: QueuedTask, task: QueuedTask): void {
-    task.isSeated = earlier.isSeated;
-    earlier.isSeated = false;
-    this.#unseated++;
-    this.withdraw(earlier, 'discarded');
-  }
-
-  /** Takes a waiting task out and ends it. Returns whether it was waiting. */
-  withdraw(task: QueuedTask, state: TerminalTaskState): boolean {
-    if (!this.#waiting.remove(task)) return false;
-    this.end(task, state);
-    return true;
-  }
-
-  /** Whether anything waits. */
+  /** Whether nothing waits, runs or is being handed over. */
   get isEmpty(): boolean {
-    return this.#waiting.length === 0;
+    return this.#waiting.length + this.#runs.length === 0;
+  }
+
+  /** The outcome of the request, while the queue drains. */
+  get outcome(): TaskOutcome | undefined {
+    return this.#outcome;
+  }
+
+  /** The running task that this code belongs to; `undefined` for the handler. */
+  get current(): QueuedTask | undefined {
+    const task = asyncContext.getStore()?.task;
+    const run = this.#runs.find((each) => task instanceof TaskAttempt && task.queued === each.task);
+    // A library that loses the async context leaves one answer where one task runs.
+    return (run ?? (this.#runs.length === 1 ? this.#runs[0] : undefined))?.task;
+  }
+
+  /** The number of tasks in a row that led to one that is added now. Between tasks, and for the handler's own, 0. */
+  get chainLength(): number {
+    return this.#runs.reduce((longest, { task }) => Math.max(longest, task.chainLength + 1), 0);
+  }
+
+  /** Whether the response has to wait until there are permits for all tasks. */
+  get needsPermits(): boolean {
+    return this.#waiting.needPermits;
+  }
+
+  async acquirePermits(): Promise<void> {
+    await this.#waiting.acquirePermits();
+  }
+
+  /** Adds a task if `maxPending` allows it. Returns whether it does. With `mayLackPermit` it may wait for its permit. */
+  add(task: QueuedTask, mayLackPermit = false): boolean {
+    if (!this.#waiting.add(task, mayLackPermit)) return false;
+    this.#added(task);
+    return true;
+  }
+
+  /** Adds a task with the permit of an earlier one, which is discarded. */
+  replace(earlier: QueuedTask, task: QueuedTask): void {
+    this.#waiting.replace(earlier, task);
+    this.engine.ledger.end(earlier, 'discarded');
+    this.#added(task);
+  }
+
+  /** Ends a waiting task. Returns whether it was waiting. */
+  withdraw(task: QueuedTask, state: 'cancelled' | 'discarded'): boolean {
+    if (task.state !== 'waiting' || isOutOfReach(task)) return false;
+    this.#takeOut([task], state);
+    return true;
+  }
+
+  /** Has a named task run here in its turn, as its backend wants. */
+  runHere(task: QueuedTask): void {
+    this.#waiting.markReady(task);
+    if (task.idempotencyKey !== undefined) this.#keyed.push(task);
+    if (this.#outcome) this.#claimKeys();
+    this.#startNext();
   }
 
   /** Runs what waits, and what is added meanwhile, then calls `onIdle`. */
-  drain(unit: TaskUnit, onIdle: () => void): void {
-    this.#unit = unit;
+  drain(outcome: TaskOutcome, onIdle: () => void): void {
+    this.#outcome = outcome;
     this.#onIdle = onIdle;
-    this.#decide(unit.outcome);
-    this.#pump();
+    this.#takeOut(unfitTasks(this.waiting, outcome, this.engine.log), 'discarded');
+    if (this.#keyed.length > 0) this.#claimKeys();
+    this.#startNext();
+  }
+
+  /**
+   * Hands over the named tasks that are due, in one batch. Returns what there is to wait for, if
+   * anything. It rejects, once those tasks have failed, with what the backend threw.
+   */
+  handOver(): Promise<void> | undefined {
+    if (!this.#waiting.hasUnready) return undefined;
+    const due = this.#waiting.toArray().filter((task) => isDue(task, this.#outcome));
+    if (due.length === 0) return undefined;
+    for (const task of due) task.isHandedOver = true;
+    const handingOver = this.engine.handOver(due);
+    if (!handingOver) {
+      this.#handedOver(due);
+      return undefined;
+    }
+    this.#handOvers++;
+    return handingOver
+      .then(
+        () => this.#handedOver(due),
+        (error: unknown) => {
+          this.#handedOver(due, 'failed', error);
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#handOvers--;
+        this.#startNext();
+      });
   }
 
   abortRunning(reason: Error): void {
@@ -117,107 +155,95 @@ export class TaskQueue implements RunOwner, SlotTaker {
   /** At the deadline: ends what runs and what waits as `abandoned`. */
   abandon(): void {
     for (const run of [...this.#runs]) run.abandon();
-    this.#pump();
+    this.#takeOut(this.waiting, 'abandoned');
+    this.#startNext();
   }
 
-  get running(): QueuedTask[] {
-    return this.#runs.map((run) => run.task);
-  }
-
-  /**
-   * The task that code of this request runs in; `undefined` for the handler. Where several run at a
-   * time it may not be known after the first `await` of theirs, and is `undefined`, too.
-   */
-  get enqueuer(): QueuedTask | undefined {
-    if (this.#runs.length < 2) return this.#runs[0]?.task;
-    const running = ambient.get()?.task;
-    return this.#runs.find(({ task }) => running instanceof TaskAttempt && running.queued === task)?.task;
-  }
-
-  /** How many tasks in a row led to one that is added now. Between tasks, and for the handler's own, 0. */
-  get chainLength(): number {
-    let longest = -1;
-    for (const { task } of this.#runs) longest = Math.max(longest, task.chainLength);
-    return longest + 1;
-  }
-
-  /** Discards the tasks that were not meant for this outcome. */
-  #decide(outcome: TaskOutcome): void {
-    for (const task of unwantedTasks(this.#waiting.toArray(), outcome, this.engine.log))
-      this.withdraw(task, 'discarded');
-  }
-
-  /** Loops rather than recurses: a synchronous task has ended before `take` returns. */
-  #pump(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    if (this.engine.isPastDeadline) for (const task of this.#waiting.takeAll()) this.end(task, 'abandoned');
-    while (
-      this.#slotsAsked < this.engine.options.concurrency &&
-      this.#slotsAsked - this.#runs.length < this.#waiting.length
-    ) {
-      this.#slotsAsked++;
-      this.slots.take(this);
-    }
-    this.#isPumping = false;
-    if (this.#slotsAsked === 0 && this.#waiting.length === 0 && this.#onIdle) {
-      const onIdle = this.#onIdle;
-      this.#onIdle = undefined;
-      onIdle();
-    }
-  }
-
-  /** Starts the next task, now that there is a slot for it. */
-  start(): void {
+  /** Starts the next task, now that there is a permit for it. */
+  granted(): void {
     const task = this.engine.isPastDeadline ? undefined : this.#waiting.shift();
     if (!task) {
-      // It was withdrawn while this request waited for a slot, or comes too late for one.
-      this.#giveSlotBack();
+      // It was cancelled while this queue waited for the permit, or comes too late for one.
+      this.#releaseRunPermit();
       return;
     }
-    this.#unseat(task);
-    this.engine.inFlight.start(task, this.#now ?? performance.now());
+    this.engine.ledger.start(task, this.#now ?? performance.now());
     this.#now = undefined;
-    const run = new TaskRun(task, this.#unit!, this.engine.options, this);
+    const run = new TaskRun(task, this);
     this.#runs.push(run);
     run.start();
   }
 
-  finished(run: TaskRun, state: TerminalTaskState, error?: unknown): void {
+  /** Ends a task that has run. */
+  ended(run: TaskRun, state: TerminalTaskState, error?: unknown): void {
     this.#runs.splice(this.#runs.indexOf(run), 1);
     const now = performance.now();
-    this.engine.inFlight.end(run.task, state, error, now);
-    this.#unit!.ended(run.task);
-    if ((state === 'failed' || state === 'timed-out') && this.engine.options.onTaskFailure === 'stop')
-      this.#hasFailed = true;
-    if (this.#hasFailed) this.#skipWaiting();
+    this.engine.ledger.end(run.task, state, error, now);
+    const hasFailed = state === 'failed' || state === 'timed-out';
+    if (hasFailed && this.engine.options.onTaskFailure === 'stop') this.#hasTaskFailed = true;
+    if (this.#waiting.hasUnready) this.#decideOnFollowUps(run.task);
+    if (this.#hasTaskFailed) this.#takeOut(this.waiting, 'skipped');
     this.#now = now;
-    this.#giveSlotBack();
+    this.#releaseRunPermit();
     this.#now = undefined;
   }
 
-  #skipWaiting(): void {
-    for (const task of this.#waiting.takeAll()) this.end(task, 'skipped');
+  #added(task: QueuedTask): void {
+    this.engine.ledger.accept(task);
+    if (this.#hasTaskFailed) this.#takeOut([task], 'skipped');
+    else if (this.#outcome) this.#takeOut(unfitTasks([task], this.#outcome, this.engine.log), 'discarded');
+    this.#startNext();
   }
 
-  #giveSlotBack(): void {
-    this.#slotsAsked--;
-    this.slots.release();
-    this.#pump();
-  }
-
-  /** Ends a task that has not run. */
-  end(task: QueuedTask, state: TerminalTaskState, error?: unknown): void {
-    this.#unseat(task);
-    this.engine.inFlight.end(task, state, error);
-  }
-
-  #unseat(task: QueuedTask): void {
-    if (task.isSeated) {
-      task.isSeated = false;
-      this.engine.room.release(1);
-    } else if (this.#unseated > 0) {
-      this.#unseated--;
+  /** Hands over what follows a task that has succeeded, and discards what follows another. */
+  #decideOnFollowUps(task: QueuedTask): void {
+    if (task.state === 'succeeded') {
+      this.handOver()?.catch(() => undefined);
+      return;
     }
+    const followUps = this.waiting.filter(({ follows }) => follows === task);
+    if (followUps.length === 0) return;
+    this.engine.log.discarded(followUps, `Task "${task.name}" did not succeed`);
+    this.#takeOut(followUps, 'discarded');
+  }
+
+  /** Claims keys once the outcome is known. Before that, the request may yet fail, and the same work of another one not. */
+  #claimKeys(): void {
+    const refused = this.#keyed.splice(0).filter((task) => !task.isSettled && !this.engine.keys.claim(task));
+    this.#takeOut(refused, 'discarded');
+  }
+
+  /** Ends the tasks that the backend neither has run here nor discarded. */
+  #handedOver(tasks: readonly QueuedTask[], state: TerminalTaskState = 'enqueued', error?: unknown): void {
+    const taken = tasks.filter((task) => !task.isReady);
+    this.#takeOut(taken, state, error);
+  }
+
+  /** Loops rather than recurses: a synchronous task has ended before `acquire` returns. */
+  #startNext(): void {
+    if (!this.#onIdle || this.#isStarting) return;
+    this.#isStarting = true;
+    if (this.engine.isPastDeadline) this.#takeOut(this.waiting, 'abandoned');
+    this.handOver()?.catch(() => undefined);
+    const { concurrency, running } = this.limits;
+    while (this.#runPermits < concurrency && this.#runPermits - this.#runs.length < this.#waiting.ready) {
+      this.#runPermits++;
+      running.acquire(this);
+    }
+    this.#isStarting = false;
+    if (this.#runPermits > 0 || this.#handOvers > 0 || this.#waiting.ready > 0) return;
+    const onIdle = this.#onIdle;
+    this.#onIdle = this.#outcome = undefined;
+    onIdle();
+  }
+
+  #releaseRunPermit(): void {
+    this.#runPermits--;
+    this.limits.running.release();
+    this.#startNext();
+  }
+
+  #takeOut(tasks: readonly QueuedTask[], state: TerminalTaskState, error?: unknown): void {
+    for (const task of tasks) if (this.#waiting.remove(task)) this.engine.ledger.end(task, state, error);
   }
 }

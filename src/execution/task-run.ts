@@ -1,37 +1,29 @@
 import type { TerminalTaskState } from '../contracts/task-report.js';
-import type { ResolvedModuleOptions } from '../options/module-options.js';
-import { ambient } from '../tasks/ambient.js';
+import { asyncContext } from '../tasks/async-context.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import { awaited } from './awaited.js';
 import { backoffMs } from './backoff.js';
-import { TaskAttempt, type TaskUnit } from './task-attempt.js';
-
-/** Whoever started a task. */
-export interface RunOwner {
-  /** Called once, with the state the task is to end in. */
-  finished(run: TaskRun, state: TerminalTaskState, error?: unknown): void;
-}
+import { TaskAttempt } from './task-attempt.js';
+import type { TaskQueue } from './task-queue.js';
+import { promiseOfResult } from './task-result.js';
 
 /** A task that has started: its attempts, their time limit and the waits between them. */
 export class TaskRun {
   #attempt: TaskAttempt | undefined;
   #timer: NodeJS.Timeout | undefined;
   #abortReason: Error | undefined;
-  #isOver = false;
+  #isFinished = false;
   #lastError: unknown;
 
   constructor(
     readonly task: QueuedTask,
-    private readonly unit: TaskUnit,
-    private readonly options: ResolvedModuleOptions,
-    private readonly owner: RunOwner,
+    private readonly queue: TaskQueue,
   ) {}
 
   start(): void {
     const { task } = this;
-    const attempt = (this.#attempt = new TaskAttempt(task, ++task.attempts, this.unit));
+    const attempt = (this.#attempt = new TaskAttempt(task, ++task.attempts, this.queue));
     if (this.#abortReason) attempt.abort(this.#abortReason);
-    const timeoutMs = task.options.timeoutMs ?? this.options.timeoutMs;
+    const timeoutMs = task.options.timeoutMs ?? this.queue.engine.options.timeoutMs;
     if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#timeOut(attempt, timeoutMs), timeoutMs);
     let isPending: boolean;
     try {
@@ -40,25 +32,25 @@ export class TaskRun {
       if (isPending) {
         // In here because a promise may bring a `then` of its own, which may throw.
         (result as Promise<unknown>).then(
-          () => this.#ended(attempt, 'succeeded'),
-          (error: unknown) => this.#ended(attempt, 'failed', error),
+          () => this.#attemptEnded(attempt, 'succeeded'),
+          (error: unknown) => this.#attemptEnded(attempt, 'failed', error),
         );
       }
     } catch (error) {
-      this.#ended(attempt, 'failed', error);
+      this.#attemptEnded(attempt, 'failed', error);
       return;
     }
-    if (!isPending) this.#ended(attempt, 'succeeded');
+    if (!isPending) this.#attemptEnded(attempt, 'succeeded');
   }
 
   /** Aborts the signal. A task that waits for its next attempt makes none. */
   abort(reason: Error): void {
     this.#abortReason = reason;
     this.#attempt?.abort(reason);
-    if (this.#attempt?.isOver && !this.#isOver) this.#finish('failed', this.#lastError);
+    if (this.#attempt?.isOver && !this.#isFinished) this.#finish('failed', this.#lastError);
   }
 
-  /** Stops caring: whatever the function still does is ignored. */
+  /** Ends it at once. Whatever the function still does is ignored. */
   abandon(): void {
     this.#attempt?.giveUp(new DOMException('The application has shut down.', 'AbortError'));
     this.#finish('abandoned');
@@ -67,14 +59,14 @@ export class TaskRun {
   #timeOut(attempt: TaskAttempt, timeoutMs: number): void {
     const error = new DOMException(`Task "${this.task.name}" took longer than ${timeoutMs} ms.`, 'TimeoutError');
     attempt.abort(error);
-    this.#ended(attempt, 'timed-out', error);
+    this.#attemptEnded(attempt, 'timed-out', error);
     attempt.giveUp(error);
   }
 
-  #ended(attempt: TaskAttempt, state: 'succeeded' | 'failed' | 'timed-out', error?: unknown): void {
+  #attemptEnded(attempt: TaskAttempt, state: 'succeeded' | 'failed' | 'timed-out', error?: unknown): void {
     if (attempt.isOver) return;
     attempt.isOver = true;
-    const retry = this.task.options.retry ?? this.options.retry;
+    const retry = this.task.options.retry ?? this.queue.engine.options.retry;
     if (state === 'succeeded' || !retry || this.task.attempts >= retry.attempts || this.#abortReason) {
       this.#finish(state, error);
       return;
@@ -85,10 +77,10 @@ export class TaskRun {
   }
 
   #finish(state: TerminalTaskState, error?: unknown): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     clearTimeout(this.#timer);
-    this.owner.finished(this, state, error);
+    this.queue.ended(this, state, error);
   }
 }
 
@@ -97,9 +89,9 @@ export class TaskRun {
  * builder does its work in `then()`, and belongs to the same context.
  */
 function call(attempt: TaskAttempt): unknown {
-  return ambient.runTask(attempt, invoke);
+  return asyncContext.run(attempt, invoke, attempt);
 }
 
 function invoke({ queued }: TaskAttempt): unknown {
-  return awaited(queued.invoke());
+  return promiseOfResult(queued.invoke());
 }

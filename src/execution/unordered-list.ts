@@ -1,14 +1,8 @@
-/** Something that a {@link Roll} keeps. */
-export interface Enrolled {
-  /** Where the roll keeps it; -1 while it does not. */
-  place: number;
-}
-
 /**
- * The objects that are there now, in no order. A `Set` that one request joins and leaves after the
- * other rebuilds its table every few of them, which costs more than all else it does.
+ * A list of what is there now, in no order. A `Set` that one request joins and leaves after the other
+ * rebuilds its table every few of them, and that costs more than everything else it does.
  */
-export class Roll<T extends Enrolled> {
+export class UnorderedList<T extends ListMember> {
   readonly #members: T[] = [];
 
   get size(): number {
@@ -16,21 +10,27 @@ export class Roll<T extends Enrolled> {
   }
 
   add(member: T): void {
-    if (member.place === -1) member.place = this.#members.push(member) - 1;
+    if (member.listIndex === -1) member.listIndex = this.#members.push(member) - 1;
   }
 
   delete(member: T): void {
-    if (member.place === -1) return;
+    if (member.listIndex === -1) return;
     const last = this.#members.pop()!;
     if (last !== member) {
-      this.#members[member.place] = last;
-      last.place = member.place;
+      this.#members[member.listIndex] = last;
+      last.listIndex = member.listIndex;
     }
-    member.place = -1;
+    member.listIndex = -1;
   }
 
-  /** Who is there now; later changes do not show. */
-  members(): T[] {
+  /** Copies the list, so that later changes do not show. */
+  toArray(): T[] {
     return [...this.#members];
   }
+}
+
+/** A member of an {@link UnorderedList}, of one at a time. */
+export interface ListMember {
+  /** Its place in the list; -1 while it is in none. */
+  listIndex: number;
 }

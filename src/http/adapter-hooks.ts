@@ -2,7 +2,7 @@ import { RequestMethod } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { isHeldRoute } from '../nest/nest-internals.js';
-import { ambient } from '../tasks/ambient.js';
+import { asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { beginExchange, type ExchangeEnvironment, exchangeOf, type HttpExchange } from './http-exchange.js';
 import { endWithConnection } from './reply-end.js';
@@ -114,7 +114,7 @@ function wrapRoute(handler: Handler, hooks: Hooks): Handler {
 /** Calls the handler with its exchange in AsyncLocalStorage, for BackgroundTasksRef to find. */
 function inAmbient(handler: Handler): Handler {
   return function (this: unknown, request, response, next) {
-    return ambient.run(exchangeOf(request)!, () => handler.call(this, request, response, next));
+    return asyncContext.run(exchangeOf(request)!, () => handler.call(this, request, response, next));
   };
 }
 

@@ -1,7 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { OutsideScopeError } from '../errors/errors.js';
-import { ambient } from '../tasks/ambient.js';
+import { asyncContext } from '../tasks/async-context.js';
 import { exchangeOf } from './http-exchange.js';
 
 /**
@@ -16,6 +16,6 @@ export class BackgroundTasksInterceptor implements NestInterceptor {
     if (!exchange) throw new OutsideScopeError('BackgroundTasksInterceptor');
     // Opened now, so that what is added after the request is over is refused rather than run.
     exchange.openScope();
-    return ambient.run(exchange, () => next.handle());
+    return asyncContext.run(exchange, () => next.handle());
   }
 }

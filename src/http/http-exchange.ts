@@ -5,7 +5,7 @@ import type { RequestScope } from '../scope/request-scope.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import type { ScopeOrigin } from '../scope/scope-origin.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
-import type { Ambient } from '../tasks/ambient.js';
+import type { AsyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { onResponseEnd, type RawRequest, type RawResponse } from './response-end.js';
 import type { Look, StalledResponses, Watched } from './stalled-responses.js';
@@ -26,8 +26,8 @@ export interface ExchangeResources {
  * One request and its response. Costs a small object until something of ours is touched; from then
  * on it watches for the two things that end a request: its route has settled, and its response is over.
  */
-export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched {
-  place = -1;
+export class HttpExchange implements AsyncContext, ScopeOrigin, ScopeSource, Watched {
+  listIndex = -1;
   look: Look | undefined;
   /** What stands in for BackgroundTasks where a test has overridden it. */
   tasksOverride: BackgroundTasks | undefined;
@@ -195,8 +195,8 @@ export class HttpExchange implements Ambient, ScopeOrigin, ScopeSource, Watched 
     if (!this.#response || !this.#isResponseOver || this.#unsettledRoutes > 0) return;
     if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.#response.headersSent) {
       // It may never pass on, as a proxy that waits for its own upstream does not.
-      const { responseTimeoutMs } = this.environment.scopes.engine.options;
-      this.#patience ??= setTimeout(() => this.#end(true), responseTimeoutMs).unref();
+      const { stalledClientTimeoutMs } = this.environment.scopes.engine.options;
+      this.#patience ??= setTimeout(() => this.#end(true), stalledClientTimeoutMs).unref();
       return;
     }
     this.#end(this.#isAborted);

@@ -1,4 +1,4 @@
-import { type Enrolled, Roll } from '../execution/unordered-list.js';
+import { type ListMember, UnorderedList } from '../execution/unordered-list.js';
 import { type RawResponse, type SendProgress, sendProgress } from './response-end.js';
 
 /** How far a response had come when it was last looked at. */
@@ -9,7 +9,7 @@ export interface Look {
 }
 
 /** Something that ends with its response, or without it when the client has stopped reading. */
-export interface Watched extends Enrolled {
+export interface Watched extends ListMember {
   readonly response: RawResponse;
   /** Nothing before the first look, which most responses are over by. */
   look: Look | undefined;
@@ -21,7 +21,7 @@ export interface Watched extends Enrolled {
  * `timeoutMs`. One timer for all of them, which runs only while there are any.
  */
 export class StalledResponses {
-  readonly #watched = new Roll<Watched>();
+  readonly #watched = new UnorderedList<Watched>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly timeoutMs: number) {}
@@ -37,9 +37,9 @@ export class StalledResponses {
 
   #look(): void {
     const now = performance.now();
-    for (const watched of this.#watched.members()) {
+    for (const watched of this.#watched.toArray()) {
       // A task that another one's end has started may have ended it.
-      if (watched.place === -1) continue;
+      if (watched.listIndex === -1) continue;
       const progress = sendProgress(watched.response);
       const { look } = watched;
       if (!look || !progress.isQueued || progress.sent !== look.progress.sent) {

@@ -7,7 +7,7 @@ import type { TracePropagation } from '../contracts/trace-propagation.js';
  * application has registered; without them nothing travels.
  */
 export const openTelemetryPropagation: TracePropagation = {
-  headers() {
+  inject() {
     const headers: Record<string, string> = {};
     // A propagator of the application's own may set anything, and a worker takes nothing but text.
     propagation.inject(context.active(), headers, {
@@ -15,5 +15,5 @@ export const openTelemetryPropagation: TracePropagation = {
     });
     return Object.keys(headers).length > 0 ? headers : undefined;
   },
-  within: (headers, work) => context.with(propagation.extract(context.active(), headers), work),
+  extract: (headers, work) => context.with(propagation.extract(context.active(), headers), work),
 };

@@ -1,9 +1,11 @@
 import type { JsonValue } from '../contracts/json.js';
+import type { ResolvedRetry, RetryOptions } from '../contracts/retry-options.js';
+import type { TaskBackend } from '../contracts/task-backend.js';
 import type { TaskObserver } from '../contracts/task-observer.js';
 import type { TracePropagation } from '../contracts/trace-propagation.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, count, flag, milliseconds, oneOf, wholeNumber } from './checks.js';
-import { type ResolvedRetry, retryRule, type RetryOptions } from './task-options.js';
+import { retryRule } from './task-options.js';
 
 /** What `BackgroundTasksModule.forRoot()` takes. Durations are milliseconds. */
 export interface BackgroundTasksModuleOptions {
@@ -39,9 +41,9 @@ export interface BackgroundTasksModuleOptions {
    * @default 30000. Too low, and tasks run while a slow client is still being served; too high, and
    * clients that do not read hold their requests' resources for as long.
    */
-  readonly responseTimeoutMs?: number;
-  /** Whether to remember where each task was added, for the log of its failure. @default true unless NODE_ENV is production: it costs microseconds a task. */
-  readonly captureSites?: boolean;
+  readonly stalledClientTimeoutMs?: number;
+  /** Whether to remember the line that added each task, for the log of its failure. @default true unless NODE_ENV is production: it costs microseconds a task. */
+  readonly captureStackTraces?: boolean;
   /**
    * Bytes of JSON that the payload of a named task may take. @default 65536. Much more, and one
    * large task holds up whatever carries them (pass a key to where the data is instead).
@@ -58,17 +60,22 @@ export interface BackgroundTasksModuleOptions {
    * from `nestjs-background-tasks/opentelemetry`. @default none: a trace ends where a task leaves the process.
    */
   readonly tracePropagation?: TracePropagation;
+  /** Carries named tasks out of this process. @default the backend that an imported module brings, else none: they run in this process. */
+  readonly backend?: TaskBackend;
   /** Told what happens to every task. @default none. */
   readonly observers?: readonly TaskObserver[];
 }
 
 /** The options after validation: every member decided, frozen. */
 export type ResolvedModuleOptions = Readonly<
-  Required<Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry' | 'captureContext' | 'tracePropagation'>> & {
+  Required<
+    Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry' | 'captureContext' | 'tracePropagation' | 'backend'>
+  > & {
     captureContext: ((request: unknown) => JsonValue | undefined) | undefined;
     timeoutMs: number | undefined;
     retry: ResolvedRetry | undefined;
     tracePropagation: TracePropagation | undefined;
+    backend: TaskBackend | undefined;
   }
 >;
 
@@ -79,14 +86,19 @@ const observersRule: Check<readonly TaskObserver[]> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give an array of objects that implement TaskObserver.');
 };
 
+const backendRule: Check<TaskBackend> = (option, value) => {
+  if (typeof (value as Partial<TaskBackend> | null)?.accept === 'function') return value as TaskBackend;
+  throw new InvalidOptionError(option, value, 'Give an object of a class that extends TaskBackend.');
+};
+
 const captureContextRule: Check<NonNullable<ResolvedModuleOptions['captureContext']>> = (option, value) => {
   if (typeof value === 'function') return value as NonNullable<ResolvedModuleOptions['captureContext']>;
   throw new InvalidOptionError(option, value, 'Give a function of the request.');
 };
 
 const tracePropagationRule: Check<TracePropagation> = (option, value) => {
-  const { headers, within } = (value ?? {}) as Partial<TracePropagation>;
-  if (typeof headers === 'function' && typeof within === 'function') return value as TracePropagation;
+  const { inject, extract } = (value ?? {}) as Partial<TracePropagation>;
+  if (typeof inject === 'function' && typeof extract === 'function') return value as TracePropagation;
   throw new InvalidOptionError(option, value, 'Give an object that implements TracePropagation.');
 };
 
@@ -107,11 +119,12 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     retry: retryRule,
     shutdownTimeoutMs: milliseconds,
     disposeTimeoutMs: milliseconds,
-    responseTimeoutMs: milliseconds,
-    captureSites: flag,
+    stalledClientTimeoutMs: milliseconds,
+    captureStackTraces: flag,
     maxPayloadBytes: wholeNumber(1),
     captureContext: captureContextRule,
     tracePropagation: tracePropagationRule,
+    backend: backendRule,
     observers: observersRule,
   });
   return Object.freeze({
@@ -124,11 +137,12 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     retry: undefined,
     shutdownTimeoutMs: 25_000,
     disposeTimeoutMs: 5_000,
-    responseTimeoutMs: 30_000,
-    captureSites: process.env.NODE_ENV !== 'production',
+    stalledClientTimeoutMs: 30_000,
+    captureStackTraces: process.env.NODE_ENV !== 'production',
     maxPayloadBytes: 65_536,
     captureContext: undefined,
     tracePropagation: undefined,
+    backend: undefined,
     observers: Object.freeze([]),
     ...given,
   });

@@ -1,21 +1,5 @@
+import type { ResolvedRetry, RetryOptions } from '../contracts/retry-options.js';
 import { atLeastOne, type Check, checkAll, count, fraction, milliseconds, nonEmptyString, oneOf } from './checks.js';
-
-/** When a failed attempt is made again, and how long to wait before it. */
-export interface RetryOptions {
-  /**
-   * Attempts in all, the first included. @default 3. 1 never retries; many keep a failing task, its
-   * resources and those behind it in memory through all the waits.
-   */
-  readonly attempts?: number;
-  /** Milliseconds to wait after the first failure. @default 1000. 0 retries at once, which a struggling service will not thank you for. */
-  readonly delayMs?: number;
-  /** What each wait is multiplied by for the next. @default 2. 1 keeps them equal. */
-  readonly factor?: number;
-  /** Milliseconds that no wait exceeds. @default 30000. */
-  readonly maxDelayMs?: number;
-  /** Share of each wait that is drawn by chance, from 0 to 1, so that tasks that failed together do not return together. @default 0.5. */
-  readonly jitter?: number;
-}
 
 /** What can be said about one task; given to `tasks.with(options)`. */
 export interface TaskOptions {
@@ -43,9 +27,6 @@ export interface TaskOptions {
   readonly dedupe?: 'keep-last' | 'keep-first';
 }
 
-/** Retry options with every member decided. */
-export type ResolvedRetry = Required<RetryOptions>;
-
 export const retryRule: Check<ResolvedRetry> = (path, value) => {
   const given = checkAll<RetryOptions>(path, value, {
     attempts: count,
@@ -62,13 +43,16 @@ export type CheckedTaskOptions = Omit<TaskOptions, 'retry'> & { readonly retry?:
 
 export const noTaskOptions: CheckedTaskOptions = Object.freeze({});
 
+export const taskOptionRules = {
+  name: nonEmptyString,
+  runOn: oneOf('success', 'failure', 'always'),
+  onAbort: oneOf('run', 'skip'),
+  timeoutMs: milliseconds,
+  retry: retryRule,
+  dedupe: oneOf('keep-last', 'keep-first'),
+};
+
+/** @throws INVALID_OPTION */
 export function checkTaskOptions(options: TaskOptions): CheckedTaskOptions {
-  return checkAll<CheckedTaskOptions>('', options, {
-    name: nonEmptyString,
-    runOn: oneOf('success', 'failure', 'always'),
-    onAbort: oneOf('run', 'skip'),
-    timeoutMs: milliseconds,
-    retry: retryRule,
-    dedupe: oneOf('keep-last', 'keep-first'),
-  });
+  return checkAll<CheckedTaskOptions>('', options, taskOptionRules);
 }

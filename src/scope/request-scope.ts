@@ -4,126 +4,113 @@ import { Disposables } from '../disposal/disposables.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import type { ResourceHolder } from '../disposal/resource-holder.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors/errors.js';
-import type { TaskUnit } from '../execution/task-attempt.js';
-import type { RunSlots } from '../execution/run-slots.js';
-import { type Answer, TaskQueue } from '../execution/task-queue.js';
+import { findByKey, findByName } from '../execution/dedupe.js';
+import type { QueueLimits } from '../execution/task-engine.js';
+import { TaskQueue } from '../execution/task-queue.js';
+import type { ListMember } from '../execution/unordered-list.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
-import type { CheckedTaskOptions } from '../options/task-options.js';
-import type { Enrolled } from '../execution/unordered-list.js';
+import type { CheckedEnqueueOptions } from '../options/enqueue-options.js';
+import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { captureSite } from '../tasks/capture-site.js';
-import type { TaskDefinition } from '../tasks/define-task.js';
-import type { CheckedEnqueueOptions } from '../tasks/enqueue-options.js';
-import { QueuedTask, type TaskCarrier } from '../tasks/queued-task.js';
+import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
+import { captureCallSite } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
-import { Outbox, type OutboxOwner } from './outbox.js';
-import type { ScopeEnvironment } from './scope-environment.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+import type { RequestScopes } from './request-scopes.js';
 import type { ScopeOrigin } from './scope-origin.js';
-import { type Caller, ScopedBackgroundTasks, type TaskIntake } from './scoped-background-tasks.js';
+import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
+
+/** The function whose caller is shown as the place that added a task. */
+export type Caller = (...args: never[]) => unknown;
 
 /** How many tasks in a row may each add the next: far beyond any real chain, well before it hurts. */
 const CHAIN_LIMIT = 1_000;
 
 /**
- * The life of one request, or of one unit of work: it collects tasks and resources while the
- * handler runs; once the handler has settled and the response is over, it runs the tasks, then
- * disposes of the resources, then closes.
+ * The life of one request or unit of work, and its tasks and resources.
+ *
+ * - **open**: the handler runs, tasks and resources are collected. `beforeResponse()` or `fail()` is called
+ *   when the handler has a result or an error, and may be followed by the other.
+ * - **ending**, from `end()` on, when the handler has settled and the response is over: the tasks run, then
+ *   the disposers. A disposer that adds tasks, and a task that acquires a resource, make another round.
+ * - **closed**: nothing is left. Whatever comes now is refused with SCOPE_CLOSED.
  */
-export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, TaskIntake, TaskUnit {
-  place = -1;
+export class RequestScope implements ListMember, ResourceHolder, TaskOrigin {
+  listIndex = -1;
   readonly queue: TaskQueue;
   #disposables: Disposables | undefined;
-  #outbox: Outbox | undefined;
   #onClosed: (() => void)[] | undefined;
   #phase: 'open' | 'ending' | 'closed' = 'open';
   #tasks: BackgroundTasks | undefined;
   #failure: { readonly error: unknown } | undefined;
-  #held: Promise<unknown> | undefined;
+  /** What the response waits for. */
+  #exiting: Promise<unknown> | undefined;
   #outcome: TaskOutcome = { succeeded: true, aborted: false };
 
   constructor(
-    private readonly environment: ScopeEnvironment,
-    private readonly origin: ScopeOrigin,
-    slots?: RunSlots,
+    private readonly scopes: RequestScopes,
+    readonly origin: ScopeOrigin,
+    limits?: QueueLimits,
   ) {
-    this.queue = new TaskQueue(environment.engine, slots);
+    this.queue = new TaskQueue(scopes.engine, this, limits);
   }
 
   get tasks(): BackgroundTasks {
     return (this.#tasks ??= new ScopedBackgroundTasks(this));
   }
 
-  get outcome(): TaskOutcome {
-    return this.#outcome;
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
   }
 
-  get waiting(): readonly QueuedTask[] {
-    return this.#outbox ? [...this.queue.waiting, ...this.#outbox.waiting] : this.queue.waiting;
+  get chainLength(): number {
+    return this.queue.chainLength;
   }
 
-  /** The name of what it is disposing of right now. */
+  /** The name of the provider or resource that is being disposed of right now. */
   get disposing(): string | undefined {
     return this.#disposables?.disposing;
   }
 
-  add(call: TaskCall, options: CheckedTaskOptions, caller: Caller, carrier?: TaskCarrier): QueuedTask {
+  add(call: TaskCall, options: CheckedTaskOptions, caller: Caller): QueuedTask {
     const name = options.name ?? call.name;
     this.#assertTakes(name);
-    const earlier = options.dedupe && this.queue.waiting.find((task) => task.name === name);
-    if (earlier && options.dedupe === 'keep-first') return earlier;
-    const task = this.makeTask(call, options, caller, carrier);
-    if (earlier) this.queue.replace(earlier, task);
-    else this.seat(task, this.#phase === 'open' ? this.origin : undefined);
-    this.queue.add(task);
-    return task;
+    const kept = options.dedupe === 'keep-first' ? findByName(this.queue, name) : undefined;
+    return kept ?? this.#admit(new QueuedTask(call, options, this, this.#stackTrace(caller)));
   }
 
   enqueue(
     definition: TaskDefinition,
     payload: unknown,
-    options: CheckedTaskOptions,
-    enqueueOptions: CheckedEnqueueOptions,
+    given: CheckedTaskOptions,
+    { idempotencyKey, settings }: CheckedEnqueueOptions,
     caller: Caller,
   ): QueuedTask {
-    this.#assertTakes(definition.name);
-    const outbox = (this.#outbox ??= new Outbox(this.environment, this.origin, this));
-    return outbox.enqueue(definition, payload, options, enqueueOptions, caller);
-  }
-
-  makeTask(call: TaskCall, options: CheckedTaskOptions, caller: Caller, carrier: TaskCarrier | undefined): QueuedTask {
-    const { chainLength } = this.queue;
-    if (chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(options.name ?? call.name, CHAIN_LIMIT);
-    const site = this.environment.engine.options.captureSites ? captureSite(caller) : undefined;
-    return new QueuedTask(call, options, this.#failure !== undefined, chainLength, site, this, carrier);
-  }
-
-  /** Without an answer that waits for it there has to be room now. @throws QUEUE_FULL */
-  seat(task: QueuedTask, answer?: Answer): void {
-    if (this.queue.seat(task, answer)) return;
-    throw new QueueFullError(task.name, this.environment.engine.options.maxPending);
+    const { name } = definition;
+    this.#assertTakes(name);
+    const follows = this.queue.current;
+    const same = idempotencyKey !== undefined && findByKey(this.queue, name, idempotencyKey, follows);
+    if (same) return same;
+    const options = given === noTaskOptions ? definition.options : { ...definition.options, ...given, name };
+    const stackTrace = this.#stackTrace(caller);
+    const task = this.scopes.createNamedTask(
+      { definition, payload, options, idempotencyKey, settings, stackTrace },
+      this,
+    );
+    task.follows = follows;
+    const kept = options.dedupe === 'keep-first' && findByName(this.queue, name, follows);
+    if (!kept) return this.#admit(task);
+    kept.idempotencyKey ??= idempotencyKey;
+    return kept;
   }
 
   cancel(task: QueuedTask): boolean {
-    return this.queue.withdraw(task, 'cancelled') || (this.#outbox?.withdraw(task, 'cancelled') ?? false);
-  }
-
-  ended(task: QueuedTask): void {
-    this.#outbox?.ended(task);
-  }
-
-  /** At the shutdown deadline: ends what runs and what waits. */
-  abandon(): void {
-    this.#outbox?.abandon();
-    this.queue.abandon();
-  }
-
-  progress(task: QueuedTask, value: unknown): void {
-    this.environment.engine.inFlight.progress(task, value);
+    return this.queue.withdraw(task, 'cancelled');
   }
 
   acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
     this.#assertNotClosed(`Resource ${definition.name}`);
-    return this.#toDispose.acquire(definition, this.environment.plan.rankOf(definition), dependencies);
+    return this.#toDispose.acquire(definition, this.scopes.plan.rankOf(definition), dependencies);
   }
 
   trackInstance(host: InstanceUnderConstruction, rank: Rank): void {
@@ -133,18 +120,14 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
 
   /**
    * Called when the handler has its result and before a byte of it is sent. Returns what the
-   * response has to wait for, if anything; it rejects with what a resource's exit threw.
+   * response has to wait for, if anything; it rejects with what a resource's exit or the backend threw.
    */
   beforeResponse(): Promise<void> | undefined {
     if (this.#failure || this.#phase !== 'open') return undefined;
-    const needsRoom = this.queue.needsRoom && this.origin.canHold;
-    if (!needsRoom && !this.#outbox?.isDue && !this.#disposables?.hasBeforeResponse) return undefined;
-    return this.#hold(async () => {
-      await this.#disposables?.exitBeforeResponse(this.#outcome);
-      if (needsRoom) await this.queue.takeRoom();
-      // Last: what a task is about has been committed by the time another process can run it.
-      await this.#outbox?.handOver();
-    });
+    const needsPermits = this.queue.needsPermits && this.origin.canHold;
+    const exits = needsPermits || this.#disposables?.hasBeforeResponse;
+    const exiting = exits ? this.#exitBeforeResponse(needsPermits) : this.queue.handOver();
+    return exiting && this.#waitFor(exiting);
   }
 
   /**
@@ -153,26 +136,18 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
    */
   fail(error: unknown): Promise<unknown> | undefined {
     this.#failure ??= { error };
-    const disposables = this.#disposables;
-    if (!disposables?.hasBeforeResponse) return undefined;
-    return this.#hold(async () => {
-      const answer = await disposables.failBeforeResponse(error, (timeout) =>
-        this.environment.engine.log.disposalFailed([timeout]),
-      );
-      this.#failure = { error: answer };
-      return answer;
-    });
+    return this.#disposables?.hasBeforeResponse ? this.#waitFor(this.#failBeforeResponse(error)) : undefined;
   }
 
   /** Called once the handler has settled and the response is over: runs the tasks, then disposes. */
   end(response: Pick<TaskOutcome, 'statusCode' | 'aborted'>): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'ending';
-    const settle = (awaited?: Promise<unknown>) => {
-      // A failed exit has the other resources exited with its error: that is held, too.
-      const held = this.#held;
-      if (held !== awaited) {
-        void held!.then(() => settle(held));
+    const drain = (waitedFor?: Promise<unknown>) => {
+      // A failed exit has the other resources exit with its error, which takes time as well.
+      const exiting = this.#exiting;
+      if (exiting !== waitedFor) {
+        void exiting!.then(() => drain(exiting));
         return;
       }
       this.#outcome = Object.freeze(
@@ -180,10 +155,9 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
           ? { succeeded: false, error: this.#failure.error, ...response }
           : { succeeded: true, ...response },
       );
-      this.#outbox?.decide(this.#outcome);
       this.#drain();
     };
-    settle();
+    drain();
   }
 
   /** Calls back once the scope has closed; at once if it has. */
@@ -193,11 +167,29 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
   }
 
   get #toDispose(): Disposables {
-    return (this.#disposables ??= new Disposables(this.environment.engine.options.disposeTimeoutMs));
+    return (this.#disposables ??= new Disposables(this.scopes.engine.options.disposeTimeoutMs));
+  }
+
+  #admit(task: QueuedTask): QueuedTask {
+    const { options, name } = task;
+    const { overflow, maxPending } = this.scopes.engine.options;
+    if (task.chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
+    const replaced = options.dedupe === 'keep-last' && findByName(this.queue, name, task.follows);
+    if (replaced) {
+      this.queue.replace(replaced, task);
+      return task;
+    }
+    const mayWaitForRoom = overflow === 'wait' && this.#phase === 'open' && this.origin.canHold;
+    if (this.queue.add(task, mayWaitForRoom)) return task;
+    throw new QueueFullError(name, maxPending);
+  }
+
+  #stackTrace(caller: Caller): Error | undefined {
+    return this.scopes.engine.options.captureStackTraces ? captureCallSite(caller) : undefined;
   }
 
   #assertTakes(task: string): void {
-    if (this.environment.isShutDown) throw new ShuttingDownError(`Task "${task}"`);
+    if (this.scopes.isShutDown) throw new ShuttingDownError(`Task "${task}"`);
     this.#assertNotClosed(`Task "${task}"`);
   }
 
@@ -205,33 +197,36 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
     if (this.#phase === 'closed') throw new ScopeClosedError(what);
   }
 
-  #hold<T>(work: () => Promise<T>): Promise<T> {
-    const held = work();
-    this.#held = held.catch(() => undefined);
-    return held;
+  async #exitBeforeResponse(needsPermits: boolean): Promise<void> {
+    await this.#disposables?.exitBeforeResponse(this.#outcome);
+    if (needsPermits) await this.queue.acquirePermits();
+    // Last: what a task is about has been committed by the time another process can run it.
+    await this.queue.handOver();
+  }
+
+  async #failBeforeResponse(error: unknown): Promise<unknown> {
+    const { log } = this.scopes.engine;
+    const answer = await this.#disposables!.failBeforeResponse(error, (timeout) => log.disposalFailed([timeout]));
+    this.#failure = { error: answer };
+    return answer;
+  }
+
+  #waitFor<T>(exiting: Promise<T>): Promise<T> {
+    this.#exiting = exiting.catch(() => undefined);
+    return exiting;
   }
 
   #drain(): void {
-    this.queue.drain(this, () => this.#dispose());
+    this.queue.drain(this.#outcome, () => this.#dispose());
   }
 
   #dispose(): void {
-    void this.#outbox?.handOver()?.catch(() => undefined);
-    if (this.#outbox?.sending) {
-      void this.#outbox.sending.then(() => this.#drain());
-      return;
-    }
-    if (!this.queue.isEmpty) {
-      this.#drain();
-      return;
-    }
     if (!this.#disposables || this.#disposables.isEmpty) {
       this.#close();
       return;
     }
     void this.#disposables.disposeAll(this.#outcome).then((errors) => {
-      if (errors.length > 0) this.environment.engine.log.disposalFailed(errors);
-      // A disposer may have added tasks, and they may have acquired something more.
+      if (errors.length > 0) this.scopes.engine.log.disposalFailed(errors);
       this.#drain();
     });
   }
@@ -240,7 +235,7 @@ export class RequestScope implements Enrolled, OutboxOwner, ResourceHolder, Task
     this.#phase = 'closed';
     // Nest's own tables keep the request, and so the scope, alive through two collections.
     this.#disposables = undefined;
-    this.environment.closed(this);
+    this.scopes.closed(this);
     for (const callback of this.#onClosed ?? []) callback();
   }
 }

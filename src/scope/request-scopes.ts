@@ -1,40 +1,44 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
-import { DisposalPlan } from '../disposal/disposal-plan.js';
 import type { Rank } from '../disposal/disposable-entry.js';
+import { DisposalPlan } from '../disposal/disposal-plan.js';
 import type { ResourceRequest } from '../disposal/resource-graph.js';
 import { ResourceHolders } from '../disposal/resource-holder.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
-import type { RunSlots } from '../execution/run-slots.js';
-import type { TaskEngine } from '../execution/task-engine.js';
+import { UnknownTaskError } from '../errors/named-task-errors.js';
+import type { QueueLimits, TaskEngine } from '../execution/task-engine.js';
+import { TaskQueue } from '../execution/task-queue.js';
+import { UnorderedList } from '../execution/unordered-list.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
 import { hasDependents, requestLookup } from '../nest/nest-internals.js';
-import { Roll } from '../execution/unordered-list.js';
-import { ambient, BackgroundTasksRef } from '../tasks/ambient.js';
+import { BackgroundTasksRef } from '../tasks/background-tasks-ref.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import type { NamedTasks } from '../tasks/named-tasks.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import type { NamedTaskRequest } from './named-task-request.js';
 import { RequestScope } from './request-scope.js';
-import type { ScopeEnvironment } from './scope-environment.js';
 import type { ScopeOrigin } from './scope-origin.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
-/** All scopes of the application: makes them, finds them, and knows when none is left. */
-export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
+/** All scopes of the application: opens them, finds them, and knows when none is left. */
+export class RequestScopes extends ResourceHolders {
   readonly plan: DisposalPlan;
   /** The scopes that have not closed yet. */
-  readonly open = new Roll<RequestScope>();
-  /** Whether a test has put something else in the place of BackgroundTasks. */
+  readonly open = new UnorderedList<RequestScope>();
+  /** The jobs that this process runs for a backend. Each job has a scope while its handler runs. */
+  readonly jobs: TaskQueue;
+  /** Whether a test has overridden BackgroundTasks. */
   areTasksOverridden = false;
+  /** From then on new work is refused: everything that was accepted has ended. */
+  isShutDown = false;
   readonly #onEmpty: (() => void)[] = [];
   readonly #requestOf: (contextId: ContextId) => unknown;
-  #isShutDown = false;
   #usesRef: boolean | undefined;
 
   constructor(
     readonly engine: TaskEngine,
-    readonly named: NamedTasks,
     private readonly modules: ModulesContainer,
   ) {
     super();
+    this.jobs = new TaskQueue(engine, this, engine.limitsOfJobs);
     this.plan = new DisposalPlan(
       modules,
       (contextId, host, rank) => this.#instanceBegun(contextId, host, rank),
@@ -43,15 +47,20 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
     this.#requestOf = requestLookup(modules);
   }
 
+  /** Checks and makes a named task. Set by the named tasks, a later room. */
+  createNamedTask: (request: NamedTaskRequest, scope: RequestScope) => QueuedTask = ({ definition }) => {
+    throw new UnknownTaskError(definition.name);
+  };
+
   /** @throws SHUTTING_DOWN */
-  create(origin: ScopeOrigin, slots?: RunSlots): RequestScope {
-    if (this.#isShutDown) throw new ShuttingDownError('A new unit of work');
-    const scope = new RequestScope(this, origin, slots);
+  create(origin: ScopeOrigin, limits?: QueueLimits): RequestScope {
+    if (this.isShutDown) throw new ShuttingDownError('A new unit of work');
+    const scope = new RequestScope(this, origin, limits);
     this.open.add(scope);
     return scope;
   }
 
-  /** Finds the scope of whatever Nest injects as `REQUEST`, and opens it if nothing has yet. */
+  /** Finds the scope of what Nest injects as `REQUEST`, and opens it if nothing has yet. */
   of(request: unknown, what: string): RequestScope {
     const source = scopeSourceOf(request);
     if (!source) throw new OutsideScopeError(what);
@@ -67,28 +76,32 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
 
   /** Whether anything injects BackgroundTasksRef, so that requests must be found without the injector. Known once everything is built. */
   get usesRef(): boolean {
-    this.#usesRef ??= hasDependents(this.modules, BackgroundTasksRef);
-    if (this.#usesRef) ambient.expectStores();
-    return this.#usesRef;
+    return (this.#usesRef ??= hasDependents(this.modules, BackgroundTasksRef));
   }
 
-  /** Resolves once no scope is open. */
+  /** Resolves once no scope is open and no job is left. */
   async whenEmpty(): Promise<void> {
-    while (this.open.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+    while (!this.#isEmpty) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
-  get isShutDown(): boolean {
-    return this.#isShutDown;
+  /** Every queue of the application. */
+  get queues(): TaskQueue[] {
+    return [this.jobs, ...this.open.toArray().map((scope) => scope.queue)];
   }
 
-  /** From now on new work is refused: everything that was accepted has ended. */
-  shutDown(): void {
-    this.#isShutDown = true;
+  /** The tasks of a job's own queue are those of its handler. */
+  get tasks(): BackgroundTasks {
+    throw new OutsideScopeError('BackgroundTasks');
   }
 
-  closed(scope: RequestScope): void {
-    this.open.delete(scope);
-    if (this.open.size === 0) for (const callback of this.#onEmpty.splice(0)) callback();
+  /** Called by a scope that has closed, and when the last job has ended. */
+  closed(scope?: RequestScope): void {
+    if (scope) this.open.delete(scope);
+    if (this.#isEmpty) for (const callback of this.#onEmpty.splice(0)) callback();
+  }
+
+  get #isEmpty(): boolean {
+    return this.open.size === 0 && this.jobs.isEmpty;
   }
 
   #instanceBegun(contextId: ContextId, host: InstanceUnderConstruction, rank: Rank): void {
@@ -105,7 +118,7 @@ export class RequestScopes extends ResourceHolders implements ScopeEnvironment {
   }
 }
 
-/** What the injector's context says about the request that a resource is built for. */
+/** The request that a resource is built for, as the injector's context knows it. */
 class ContextRequest implements ResourceRequest {
   constructor(
     readonly contextId: ContextId,

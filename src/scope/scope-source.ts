@@ -1,21 +1,35 @@
+import { type ContextId, ContextIdFactory, type ModuleRef } from '@nestjs/core';
 import type { RequestScope } from './request-scope.js';
 
-/** Under this key a request, or an injector context, names the scope it belongs to. */
+/** Under this key a request, or a context of the injector, names the scope it belongs to. */
 const SCOPE_SOURCE = Symbol('nestjs-background-tasks:scope');
 
-/** Opens the scope of a request when something of ours is first touched, so that a request that touches nothing has none. */
+/** Opens the scope of a request when something of ours is first touched: a request that touches nothing has none. */
 export interface ScopeSource {
   /** @throws SCOPE_CLOSED, SHUTTING_DOWN */
   openScope(): RequestScope;
 }
 
-/** Finds the source of a request, be it Node's or the framework's wrapping of it. */
+/** Finds the source of a request, Node's own or the framework's wrapping of it. */
 export function scopeSourceOf(request: unknown): ScopeSource | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
-  const carrier = request as { [SCOPE_SOURCE]?: ScopeSource; raw?: { [SCOPE_SOURCE]?: ScopeSource } };
-  return carrier[SCOPE_SOURCE] ?? carrier.raw?.[SCOPE_SOURCE];
+  const marked = request as { [SCOPE_SOURCE]?: ScopeSource; raw?: { [SCOPE_SOURCE]?: ScopeSource } };
+  return marked[SCOPE_SOURCE] ?? marked.raw?.[SCOPE_SOURCE];
 }
 
-export function attachScopeSource(carrier: object, source: ScopeSource): void {
-  (carrier as { [SCOPE_SOURCE]?: ScopeSource })[SCOPE_SOURCE] = source;
+/** Marks a request, or a context of the injector. */
+export function attachScopeSource(marked: object, source: ScopeSource): void {
+  (marked as { [SCOPE_SOURCE]?: ScopeSource })[SCOPE_SOURCE] = source;
+}
+
+/**
+ * Makes the injector's context for a unit of work, in which `request` is injected as `REQUEST`. Only units that
+ * resolve something need one: Nest keeps contexts in weak tables, which cost the garbage collector more than all
+ * the rest of a small unit.
+ */
+export function createContext(request: object, scope: RequestScope, moduleRef: ModuleRef): ContextId {
+  const contextId = ContextIdFactory.create();
+  attachScopeSource(contextId, { openScope: () => scope });
+  moduleRef.registerRequestByContextId(request, contextId);
+  return contextId;
 }

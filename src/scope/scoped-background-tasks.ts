@@ -1,36 +1,19 @@
+import { checkEnqueueOptions, type EnqueueOptions } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
-import { assertDefinition, type TaskDefinition } from '../tasks/define-task.js';
-import { type CheckedEnqueueOptions, checkEnqueueOptions, type EnqueueOptions } from '../tasks/enqueue-options.js';
-import type { QueuedTask } from '../tasks/queued-task.js';
-import { checkArguments, readTaskCall, type TaskCall } from '../tasks/task-call.js';
+import { checkArguments, readTaskCall } from '../tasks/task-call.js';
+import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
+import type { RequestScope } from './request-scope.js';
 
-/** The function whose call site is a task's. */
-export type Caller = (...args: never[]) => unknown;
-
-/** Takes the tasks of one request. */
-export interface TaskIntake {
-  readonly waiting: readonly QueuedTask[];
-  add(call: TaskCall, options: CheckedTaskOptions, caller: Caller): QueuedTask;
-  enqueue(
-    definition: TaskDefinition,
-    payload: unknown,
-    options: CheckedTaskOptions,
-    enqueueOptions: CheckedEnqueueOptions,
-    caller: Caller,
-  ): QueuedTask;
-  cancel(task: QueuedTask): boolean;
-}
-
-/** The tasks of one request, seen with one set of options. */
+/** The tasks of one scope, seen with one set of options. */
 export class ScopedBackgroundTasks extends BackgroundTasks {
-  readonly #intake: TaskIntake;
+  readonly #scope: RequestScope;
   readonly #options: CheckedTaskOptions;
 
-  constructor(intake: TaskIntake, options: CheckedTaskOptions = noTaskOptions) {
+  constructor(scope: RequestScope, options: CheckedTaskOptions = noTaskOptions) {
     super();
-    this.#intake = intake;
+    this.#scope = scope;
     this.#options = options;
   }
 
@@ -38,27 +21,30 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
     const call = readTaskCall(target, args);
     checkArguments(call);
     // oxlint-disable-next-line typescript/unbound-method -- named, not called
-    return this.#intake.add(call, this.#options, this.addTask);
+    return this.#scope.add(call, this.#options, this.addTask);
   }
 
-  override enqueue(definition: TaskDefinition<never>, payload: unknown, options?: EnqueueOptions): BackgroundTask {
-    // oxlint-disable-next-line typescript/unbound-method -- named, not called
-    const caller = this.enqueue;
+  override enqueue<Input, Output>(
+    definition: TaskDefinition<Input, Output>,
+    payload: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): BackgroundTask {
     assertDefinition(definition);
-    return this.#intake.enqueue(definition, payload, this.#options, checkEnqueueOptions(options), caller);
+    // oxlint-disable-next-line typescript/unbound-method -- named, not called
+    return this.#scope.enqueue(definition, payload, this.#options, checkEnqueueOptions(options), this.enqueue);
   }
 
   override with(options: TaskOptions): BackgroundTasks {
-    return new ScopedBackgroundTasks(this.#intake, Object.freeze({ ...this.#options, ...checkTaskOptions(options) }));
+    return new ScopedBackgroundTasks(this.#scope, Object.freeze({ ...this.#options, ...checkTaskOptions(options) }));
   }
 
   override get pending(): readonly BackgroundTask[] {
-    return [...this.#intake.waiting];
+    return this.#scope.queue.waiting;
   }
 
   override cancel(name: string): boolean {
-    const found = this.#intake.waiting.filter((task) => task.name === name);
-    for (const task of found) this.#intake.cancel(task);
+    const found = this.pending.filter((task) => task.name === name);
+    for (const task of found) task.cancel();
     return found.length > 0;
   }
 }

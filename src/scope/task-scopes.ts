@@ -1,11 +1,10 @@
 import { Injectable, type InjectionToken, Scope, type Type } from '@nestjs/common';
 import { type ContextId, ModuleRef } from '@nestjs/core';
-import { ambient } from '../tasks/ambient.js';
+import { asyncContext } from '../tasks/async-context.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
-import { createContext } from './injector-context.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
-import { attachScopeSource } from './scope-source.js';
+import { attachScopeSource, createContext } from './scope-source.js';
 import { runUnit } from './unit-of-work.js';
 
 /** What the function given to `TaskScopes.run()` works with. Injected as `REQUEST` in the unit of work. */
@@ -40,7 +39,7 @@ export class TaskScopes {
     const scope = this.scopes.create({ canHold: false, request: unit });
     return runUnit(scope, async () => {
       await this.#prepare(unit, scope);
-      return this.scopes.usesRef ? ambient.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit);
+      return this.scopes.usesRef ? asyncContext.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit);
     });
   }
 

@@ -1,91 +1,43 @@
-import type { TaskStats } from '../execution/in-flight.js';
+import type { TaskStats } from '../execution/task-ledger.js';
 import { milliseconds } from '../options/checks.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
-import type { HttpConnections } from './http-connections.js';
-
-/** The abort signals go out this share of the deadline before it, but not more than the milliseconds below. */
-const GRACE_SHARE = 1 / 5;
-const MAX_GRACE_MS = 5_000;
+import type { Drain } from './drain.js';
 
 /** Looks over all background tasks of the application, and brings them to an end at shutdown. */
 export class BackgroundTasksHost {
-  #drain: Promise<void> | undefined;
-  #connections: HttpConnections | undefined;
+  readonly #scopes: RequestScopes;
+  readonly #drain: Drain;
 
-  constructor(private readonly scopes: RequestScopes) {}
-
-  /** How many tasks there are in which state, since the start of the application. */
-  stats(): TaskStats {
-    return this.scopes.engine.inFlight.stats();
+  constructor(scopes: RequestScopes, drain: Drain) {
+    this.#scopes = scopes;
+    this.#drain = drain;
   }
 
-  /** Resolves once no request has tasks to run or resources to give back. */
+  /** Returns how many tasks there are in which state, since the start of the application. */
+  stats(): TaskStats {
+    return this.#scopes.engine.ledger.stats();
+  }
+
+  /** Resolves once no request has tasks to run or resources to release. */
   onIdle(): Promise<void> {
-    return this.scopes.whenEmpty();
+    return this.#scopes.whenEmpty();
   }
 
   /** Whether {@link drain} has begun. */
   get isDraining(): boolean {
-    return this.#drain !== undefined;
+    return this.#drain.hasBegun;
   }
 
   /**
-   * What `app.close()` does before anything else: takes no more connections, lets the requests in
+   * Does what `app.close()` does before anything else: takes no more connections, lets the requests in
    * flight finish, runs their tasks and disposers, and refuses work from then on. At `timeoutMs`
    * (@default `shutdownTimeoutMs`) it abandons what is left and says so in one log line. A second
    * call joins the first, whatever its timeout.
    *
    * @throws INVALID_OPTION
    */
-  drain({
-    timeoutMs = this.scopes.engine.options.shutdownTimeoutMs,
-  }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    milliseconds('timeoutMs', timeoutMs);
-    return (this.#drain ??= this.#drainWithin(timeoutMs));
-  }
-
-  /** Names the server whose requests are waited for. */
-  attach(connections: HttpConnections): void {
-    this.#connections = connections;
-  }
-
-  async #drainWithin(timeoutMs: number): Promise<void> {
-    this.scopes.named.backend?.stopTaking();
-    const graceMs = Math.min(timeoutMs * GRACE_SHARE, MAX_GRACE_MS);
-    const abort = setTimeout(() => this.#abortRunning(), timeoutMs - graceMs);
-    let deadline: NodeJS.Timeout | undefined;
-    const isFinished = await Promise.race([
-      this.#finish().then(() => true),
-      new Promise<false>((resolve) => (deadline = setTimeout(() => resolve(false), timeoutMs))),
-    ]);
-    clearTimeout(abort);
-    clearTimeout(deadline);
-    if (!isFinished) this.#abandon(timeoutMs);
-    this.scopes.shutDown();
-  }
-
-  /** A request that finishes may leave tasks, and a task may use the server: so until both are quiet. */
-  async #finish(): Promise<void> {
-    await this.#connections?.finish();
-    await this.scopes.whenEmpty();
-  }
-
-  #abortRunning(): void {
-    this.scopes.engine.isStopping = true;
-    const reason = new DOMException('The application is shutting down.', 'AbortError');
-    for (const scope of this.scopes.open.members()) scope.queue.abortRunning(reason);
-  }
-
-  #abandon(timeoutMs: number): void {
-    const { engine } = this.scopes;
-    engine.isStopping = true;
-    const open = this.scopes.open.members();
-    const left = open.flatMap((scope) => [...scope.queue.running, ...scope.waiting]);
-    const disposing = open.flatMap((scope) => scope.disposing ?? []);
-    if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
-    engine.isPastDeadline = true;
-    for (const scope of open) scope.abandon();
-    engine.room.openDoors();
-    this.#connections?.destroy();
+  drain({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (timeoutMs !== undefined) milliseconds('timeoutMs', timeoutMs);
+    return this.#drain.begin(timeoutMs);
   }
 }

@@ -1,7 +1,7 @@
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
-import type { TaskDefinition } from './define-task.js';
-import type { EnqueueOptions } from './enqueue-options.js';
+import type { TaskDefinition } from './task-definition.js';
+import type { EnqueueOptions } from '../options/enqueue-options.js';
 
 /** A function that can be a task: anything callable, with any arguments. */
 export type TaskFunction = (...args: never[]) => unknown;

@@ -1,28 +1,25 @@
 import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import type { JsonValue } from '../contracts/json.js';
 import type { TaskReport, TaskState, TerminalTaskState } from '../contracts/task-report.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
 import type { TaskCall } from './task-call.js';
 
-/** Whoever a waiting task can be withdrawn from. */
-interface TaskOwner {
-  /** Ends the task as `cancelled` if it waits. Returns whether it did. */
+/** The circumstances in which a task was added. */
+export interface TaskOrigin {
+  /** Cancels the task if it waits. Returns whether it did. */
   cancel(task: QueuedTask): boolean;
-}
-
-/** How whoever carries a named task knows it. */
-export interface TaskCarrier {
-  readonly id: string;
-  /** The attempts that were made before, in whichever process. */
-  readonly earlierAttempts: number;
-  progressed(value: unknown): void;
+  /** Whether the request was known to have failed by then. */
+  readonly hasFailed: boolean;
+  /** How many tasks in a row each added the next one; 0 for a task of the handler. */
+  readonly chainLength: number;
 }
 
 /**
  * A task from `addTask` to its end. It is an AsyncResource because that is the cheapest way to run
- * the function in the async context of the line that added it: `AsyncLocalStorage.snapshot()` costs
- * hundreds of times as much, and the context of the response's own events may be another request's.
+ * the function in the async context of the line that added it. `AsyncLocalStorage.snapshot()` costs
+ * hundreds of times as much. The context of the response's own events may be another request's.
  */
 export class QueuedTask extends AsyncResource implements BackgroundTask {
   state: TaskState = 'waiting';
@@ -31,39 +28,46 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   /** -1 until the first attempt. */
   startedAt = -1;
   durationMs = 0;
-  /** Whether it counts towards `maxPending`. */
-  isSeated = false;
+  /** Whether it holds a permit of `maxPending`. */
+  hasPermit = false;
+  /** Whether it may start when its turn comes. A named task may once its backend has chosen to run it in this process. */
+  isReady = true;
+  /** Whether its backend is being asked to take it. Until the backend answers, nobody can cancel it. */
+  isHandedOver = false;
+  /** For a follow-up: the task that enqueued it. */
+  follows: QueuedTask | undefined;
+  idempotencyKey: string | undefined;
+  readonly name: string;
+  readonly addedAfterFailure: boolean;
+  readonly chainLength: number;
   #call: TaskCall | undefined;
-  #owner: TaskOwner | undefined;
+  #origin: TaskOrigin | undefined;
   #id: string | undefined;
   #settlement: { promise: Promise<TaskReport>; resolve(report: TaskReport): void } | undefined;
 
   constructor(
     call: TaskCall,
     readonly options: CheckedTaskOptions,
-    /** Whether it was added when the request was known to have failed. */
-    readonly addedAfterFailure: boolean,
-    /** How many tasks in a row added the next one; 0 for a task of the handler's. */
-    readonly chainLength: number,
-    /** Holds the stack of the `addTask` call; absent unless `captureSites` is on. */
-    readonly site: Error | undefined,
-    owner: TaskOwner,
-    /** Absent for a task that is this process's own. */
-    private readonly carrier?: TaskCarrier,
+    origin: TaskOrigin,
+    /** The line of the `addTask` call; absent unless `captureStackTraces` is on. */
+    readonly stackTrace?: Error,
   ) {
-    // Without destroy hooks there is nothing to destroy; tracking it for the collector costs.
+    // Without destroy hooks there is nothing to destroy, and tracking that for the collector has a cost.
     super('BackgroundTask', { requireManualDestroy: true });
     this.#call = call;
-    this.#owner = owner;
+    this.#origin = origin;
     this.name = options.name ?? call.name;
-    this.#id = carrier?.id;
-    if (carrier) this.attempts = carrier.earlierAttempts;
+    this.addedAfterFailure = origin.hasFailed;
+    this.chainLength = origin.chainLength;
   }
-
-  readonly name: string;
 
   get id(): string {
     return (this.#id ??= randomUUID());
+  }
+
+  /** The result of `captureContext`, for a named task. */
+  get captured(): JsonValue | undefined {
+    return undefined;
   }
 
   get isSettled(): boolean {
@@ -71,7 +75,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   }
 
   cancel(): boolean {
-    return this.#owner?.cancel(this) ?? false;
+    return this.#origin?.cancel(this) ?? false;
   }
 
   get settled(): Promise<TaskReport> {
@@ -83,26 +87,27 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     return promise;
   }
 
-  progressed(value: unknown): void {
-    this.carrier?.progressed(value);
-  }
-
+  /** Calls the function. */
   invoke(): unknown {
     const { fn, target, args } = this.#call!;
     return Reflect.apply(fn, target, args);
   }
+
+  /** Receives what the task says through `currentTask().progress()`. */
+  progressed(_value: unknown): void {}
 
   /** Takes its final state and lets go of the function, its arguments and its request. */
   settle(state: TerminalTaskState, error?: unknown, now = performance.now()): void {
     this.state = state;
     this.error = error;
     this.#call = undefined;
-    this.#owner = undefined;
+    this.#origin = undefined;
+    this.follows = undefined;
     if (this.startedAt >= 0) this.durationMs = now - this.startedAt;
     this.#settlement?.resolve(this.report());
   }
 
-  /** What became of it; only meaningful once it is settled. */
+  /** Tells what became of it. Only meaningful once it is settled. */
   report(): TaskReport {
     const report = {
       id: this.id,

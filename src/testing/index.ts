@@ -1,6 +1,5 @@
 export type { Matcher, Matching } from './matches.js';
 export type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 export { RecordingBackgroundTasks } from './recording-background-tasks.js';
-export type { RecordingTasks } from './recording-tasks.js';
 export { settled } from './settled.js';
 export { TaskNotRecordedError, TasksFailedError } from './testing-errors.js';

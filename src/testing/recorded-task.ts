@@ -1,8 +1,8 @@
+import type { BackendSettings } from '../contracts/backend-settings.js';
 import type { JsonValue } from '../contracts/json.js';
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
-import type { TaskDefinition } from '../tasks/define-task.js';
-import type { EnqueueOptions } from '../tasks/enqueue-options.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
 
 /** A task that was added and has not run. */
 export interface RecordedTask {
@@ -10,10 +10,10 @@ export interface RecordedTask {
   readonly name: string;
   /** The function, or the method. */
   readonly fn: (...args: never[]) => unknown;
-  /** The object whose method it is; absent for a plain function. */
+  /** The object that the method belongs to; absent for a plain function. */
   readonly target?: object;
   readonly args: readonly unknown[];
-  /** What `with()` was given. */
+  /** The options of `with()`. */
   readonly options: TaskOptions;
   /** The handle that the code under test received. */
   readonly task: BackgroundTask;
@@ -22,12 +22,14 @@ export interface RecordedTask {
 /** A named task that was enqueued. */
 export interface RecordedNamedTask {
   readonly definition: TaskDefinition;
-  /** As its handler would be given it, before the schema. */
+  /** The payload as its handler would be given it, before the schema. */
   readonly payload: JsonValue;
-  /** What `with()` was given; the task has those of its definition as well. */
+  /** The options of its definition, and those of `with()` on top. */
   readonly options: TaskOptions;
-  /** What `enqueue()` was given: an idempotency key, settings for a backend. */
-  readonly enqueueOptions: EnqueueOptions;
+  /** Absent if `enqueue()` was given none. */
+  readonly idempotencyKey?: string;
+  /** The settings for the backend that `enqueue()` was given. */
+  readonly settings: BackendSettings;
   /** The handle that the code under test received. */
   readonly task: BackgroundTask;
 }

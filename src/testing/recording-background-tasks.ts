@@ -1,14 +1,15 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TaskReport } from '../contracts/task-report.js';
-import { TaskNotRecordedError, TasksFailedError } from './testing-errors.js';
-import { TaskEngine } from '../execution/task-engine.js';
-import { TaskQueue } from '../execution/task-queue.js';
-import { resolveModuleOptions } from '../options/module-options.js';
-import { noTaskOptions } from '../options/task-options.js';
-import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
+import { ScopedBackgroundTasks } from '../scope/scoped-background-tasks.js';
+import type { BackgroundTask } from '../tasks/background-task.js';
+import type { MethodArguments, MethodName, TaskFunction, TaskTarget } from '../tasks/background-tasks.js';
+import { readTaskCall } from '../tasks/task-call.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+import { matches, type Matching } from './matches.js';
 import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
-import { Recording } from './recording.js';
-import { RecordingTasks } from './recording-tasks.js';
+import { RecordingScope } from './recording-scope.js';
+import { TaskNotRecordedError, TasksFailedError } from './testing-errors.js';
 
 /**
  * Keeps tasks instead of running them:
@@ -18,41 +19,87 @@ import { RecordingTasks } from './recording-tasks.js';
  * Test.createTestingModule({ imports: [AppModule] }).overrideProvider(BackgroundTasks).useValue(recorded);
  * ```
  *
- * All requests of the application share it, whichever way they reach their tasks.
+ * All requests of the application share it, whichever way they reach their tasks. It refuses what a request refuses.
+ * It does not check that a named task has a handler.
  */
-export class RecordingBackgroundTasks extends RecordingTasks {
-  readonly #recording: Recording;
-  readonly #engine = new TaskEngine(resolveModuleOptions({}));
+export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
+  readonly #scope: RecordingScope;
+  readonly #options: CheckedTaskOptions;
 
-  constructor() {
-    const recording = new Recording();
-    super(recording, noTaskOptions);
-    this.#recording = recording;
+  constructor(scope = new RecordingScope(), options: CheckedTaskOptions = noTaskOptions) {
+    super(scope, options);
+    this.#scope = scope;
+    this.#options = options;
   }
 
-  /** What was added and not cancelled, run or cleared, in order. */
+  /** The tasks that were added and not cancelled, run or cleared, in order. */
   get added(): readonly RecordedTask[] {
-    return this.#recording.added;
+    return this.#scope.added;
   }
 
-  /**
-   * What was enqueued and not cancelled or cleared, in order. It goes nowhere, but payload, options,
-   * idempotency keys and `dedupe` are treated as in an application with default options and without
-   * a backend. That there is a handler is not checked.
-   */
+  /** The named tasks that were enqueued and not cancelled or cleared, in order. They go nowhere. */
   get enqueued(): readonly RecordedNamedTask[] {
-    return this.#recording.enqueued;
+    return this.#scope.enqueued;
+  }
+
+  /** Returns the same recording, with options: to add tasks with them, or to assert that tasks were added with them. */
+  override with(options: TaskOptions): RecordingBackgroundTasks {
+    const merged = Object.freeze({ ...this.#options, ...checkTaskOptions(options) });
+    return new RecordingBackgroundTasks(this.#scope, merged);
   }
 
   /** Throws if anything was added or enqueued. @throws TASK_NOT_RECORDED, listing what was */
   assertNothingAdded(): void {
-    const names = this.pending.map(({ name }) => name);
+    const names = [...this.added, ...this.enqueued].map(({ task }) => task.name);
     if (names.length > 0) throw new TaskNotRecordedError(undefined, names);
   }
 
   /**
-   * Runs what was added, in order, and what that adds, as after a request with this outcome.
-   * Resolves with the reports.
+   * Throws unless that function (or method) was added, with those arguments where any are named,
+   * and with the options given to `with()`: `recorded.with({ runOn: 'always' }).assertAdded(audit)`.
+   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured, also inside objects and arrays.
+   *
+   * @throws TASK_NOT_RECORDED, listing what was added
+   */
+  assertAdded<F extends TaskFunction>(fn: F, ...args: Partial<Parameters<F>>): void;
+  assertAdded<T extends object, K extends MethodName<T>>(
+    target: TaskTarget<T>,
+    method: K,
+    ...args: Partial<MethodArguments<T, K>>
+  ): void;
+  assertAdded(target: unknown, ...args: unknown[]): void {
+    const expected = readTaskCall(target, args);
+    this.#assertOne(
+      expected.name,
+      this.added,
+      (task) =>
+        task.fn === expected.fn &&
+        task.target === expected.target &&
+        expected.args.every((arg, index) => matches(arg, task.args[index])),
+    );
+  }
+
+  /**
+   * Throws unless a task of that definition was enqueued, with exactly that payload where one is
+   * named, and with the options given to `with()`, whether they are of the task or of its definition.
+   * Matchers are honoured, as by `assertAdded`: `expect.objectContaining({ orderId })` for a part of it.
+   *
+   * @throws TASK_NOT_RECORDED, listing what was enqueued
+   */
+  assertEnqueued<Input, Output>(
+    definition: TaskDefinition<Input, Output>,
+    ...payload: [payload?: NoInfer<Matching<Input>>]
+  ): void {
+    this.#assertOne(
+      definition.name,
+      this.enqueued,
+      (task) => task.definition === definition && (payload.length === 0 || matches(payload[0], task.payload)),
+    );
+  }
+
+  /**
+   * Runs what was added, in order, and what that adds, as after a request with this outcome. Named tasks end as
+   * `enqueued`. Resolves with the reports of what was added.
    *
    * @throws TASKS_FAILED if a task failed, unless `throwOnFailure` is false
    */
@@ -60,14 +107,7 @@ export class RecordingBackgroundTasks extends RecordingTasks {
     throwOnFailure = true,
     outcome = { succeeded: true, aborted: false },
   }: { readonly throwOnFailure?: boolean; readonly outcome?: TaskOutcome } = {}): Promise<TaskReport[]> {
-    const reports: TaskReport[] = [];
-    for (let batch = this.#recording.takeAdded(); batch.length > 0; batch = this.#recording.takeAdded()) {
-      const queue = new TaskQueue(this.#engine);
-      for (const queued of batch) queue.add(queued);
-      const unit = { tasks: this as BackgroundTasks, outcome, progress: () => undefined, ended: () => undefined };
-      await new Promise<void>((resolve) => queue.drain(unit, resolve));
-      reports.push(...batch.map((queued) => queued.report()));
-    }
+    const reports = await this.#scope.run(outcome);
     const failed = reports.filter(({ state }) => state === 'failed' || state === 'timed-out');
     if (throwOnFailure && failed.length > 0) throw new TasksFailedError(failed);
     return reports;
@@ -75,6 +115,18 @@ export class RecordingBackgroundTasks extends RecordingTasks {
 
   /** Forgets what was added, as between two tests that share an application. */
   clear(): void {
-    for (const task of this.pending) task.cancel();
+    this.#scope.clear();
+  }
+
+  #assertOne<T extends { readonly task: BackgroundTask; readonly options: TaskOptions }>(
+    name: string,
+    recorded: readonly T[],
+    isExpected: (task: T) => boolean,
+  ): void {
+    const hasOptions = ({ options }: T) =>
+      Object.entries(this.#options).every(([option, value]) => matches(value, options[option as keyof TaskOptions]));
+    if (recorded.some((task) => isExpected(task) && hasOptions(task))) return;
+    const names = recorded.map(({ task }) => task.name);
+    throw new TaskNotRecordedError(name, names, Object.keys(this.#options));
   }
 }

@@ -20,7 +20,7 @@ export async function settled(
   { throwOnFailure = true }: { readonly throwOnFailure?: boolean } = {},
 ): Promise<void> {
   const scopes = app.get(RequestScopes, { strict: false });
-  await Promise.all(scopes.open.members().map((scope) => new Promise<void>((resolve) => scope.onClosed(resolve))));
-  const failed = scopes.engine.inFlight.takeFailures();
+  await Promise.all(scopes.open.toArray().map((scope) => new Promise<void>((resolve) => scope.onClosed(resolve))));
+  const failed = scopes.engine.ledger.takeFailures();
   if (throwOnFailure && failed.length > 0) throw new TasksFailedError(failed);
 }

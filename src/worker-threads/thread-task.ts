@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../errors/errors.js';
-import { ambient, currentTask } from '../tasks/ambient.js';
+import { asyncContext } from '../tasks/async-context.js';
 import { CHECK_ARGUMENTS } from '../tasks/task-call.js';
 import { UnknownThreadExportError } from './thread-errors.js';
 import { sharedThreads } from './shared-threads.js';
@@ -62,5 +62,5 @@ export function threadTask(module: URL, name: string): (...args: unknown[]) => P
 }
 
 function signalOfTask(): AbortSignal | undefined {
-  return ambient.get()?.task ? currentTask().signal : undefined;
+  return asyncContext.getStore()?.task?.signal;
 }

@@ -6,7 +6,7 @@ import { checkBullMqSettings } from '../../src/bullmq/options/bullmq-task-settin
 import { failureReason } from '../../src/bullmq/server/failure-reason.js';
 import { ownBackoff, retryToBullMq } from '../../src/bullmq/worker/retry-backoff.js';
 import { defineTask, InvalidOptionError, TaskHandler, TaskScopes } from '../../src/index.js';
-import { checkEnqueueOptions } from '../../src/tasks/enqueue-options.js';
+import { checkEnqueueOptions } from '../../src/options/enqueue-options.js';
 import { startContext } from '../support/start-context.js';
 
 const connection = 'redis://127.0.0.1:6379';

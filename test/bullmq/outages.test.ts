@@ -121,7 +121,7 @@ describe.each(servers)('B32 · when $kind', { timeout: 20_000 }, ({ prepare }) =
     await server.kill();
     onTestFinished(() => server.start());
 
-    durable.backend.stopTaking();
+    durable.backend.pause();
     const { ms, error } = await timed(() => durable.app.close());
 
     expect(error).toBeUndefined();

@@ -243,14 +243,14 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
   it('leaves what the shutdown stopped to another worker at once, and counts no attempt', async () => {
     const runner = new RecordedRunner().handle('send', ({ id, name }) => ({
       report: { id, name, state: 'abandoned', attempts: 1, durationMs: 5 },
-      isStopped: true,
+      interruptedByShutdown: true,
     }));
     const held = deferred();
     runner.handle('hold', async ({ id, name }) => {
       await held.promise;
       return {
         report: { id, name, state: 'failed', attempts: 1, durationMs: 5, error: new Error('stopped') },
-        isStopped: true,
+        interruptedByShutdown: true,
       };
     });
     const first = await started(runner);
@@ -258,7 +258,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await first.backend.accept([task]);
     await runner.ran(1);
 
-    first.backend.stopTaking();
+    first.backend.pause();
     held.resolve();
     await until('the job waits', async () => (await (await jobOf(first, task.envelope.id))!.getState()) === 'waiting');
     await first.app.close();
@@ -277,7 +277,7 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     await durable.backend.accept([first, second]);
     await runner.ran(1);
 
-    durable.backend.stopTaking();
+    durable.backend.pause();
     held.resolve();
     await ended(durable, first.envelope.id, 'completed');
     await durable.app.close();

@@ -31,7 +31,7 @@ describe('B12 the log line of a failed task', () => {
   });
 
   it('names the place for a method and through with(), and for a task added by a task', async () => {
-    const { run, logs } = await startContext({ options: { captureSites: true } });
+    const { run, logs } = await startContext({ options: { captureStackTraces: true } });
     await run((tasks) => {
       addMethod(tasks);
       tasks.addTask(addLater, tasks);
@@ -41,8 +41,8 @@ describe('B12 the log line of a failed task', () => {
     expect(logs.errors[1]).toMatch(/added at addLater \(.*failure-log\.test\.ts/);
   });
 
-  it('leaves the place out without captureSites', async () => {
-    const { run, logs } = await startContext({ options: { captureSites: false } });
+  it('leaves the place out without captureStackTraces', async () => {
+    const { run, logs } = await startContext({ options: { captureStackTraces: false } });
     await run((tasks) => tasks.addTask(failing));
     expect(logs.errors[0]).not.toContain('added at');
     expect(logs.errors[0]).toContain('no mail today');
@@ -50,8 +50,8 @@ describe('B12 the log line of a failed task', () => {
 
   it.each([
     { setting: 'unset', options: {}, isNamed: false },
-    { setting: 'true', options: { captureSites: true }, isNamed: true },
-  ])('in production names the place only when asked to: captureSites $setting', async ({ options, isNamed }) => {
+    { setting: 'true', options: { captureStackTraces: true }, isNamed: true },
+  ])('in production names the place only when asked to: captureStackTraces $setting', async ({ options, isNamed }) => {
     vi.stubEnv('NODE_ENV', 'production');
     const { run, logs } = await startContext({ options });
     vi.unstubAllEnvs();
@@ -60,7 +60,7 @@ describe('B12 the log line of a failed task', () => {
   });
 
   it('leaves the depth of other stack traces as it was', async () => {
-    const { run } = await startContext({ options: { captureSites: true } });
+    const { run } = await startContext({ options: { captureStackTraces: true } });
     const before = Error.stackTraceLimit;
     onTestFinished(() => void (Error.stackTraceLimit = before));
     Error.stackTraceLimit = 33;
@@ -69,7 +69,7 @@ describe('B12 the log line of a failed task', () => {
   });
 
   it('never shows the arguments, nor do reports and the log of discarded tasks', async () => {
-    const { run, logs, host } = await startContext({ options: { captureSites: true } });
+    const { run, logs, host } = await startContext({ options: { captureStackTraces: true } });
     const secret = { card: 'canary-4711', toString: () => 'canary-4711', toJSON: () => 'canary-4711' };
     const reports = await run((tasks) => {
       const failed = tasks.addTask((_: object, __: string) => failing(), secret, 'canary-4711');

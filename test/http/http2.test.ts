@@ -79,11 +79,11 @@ describe('B10 a client that stops reading on HTTP/2', () => {
   });
 });
 
-async function start(responseTimeoutMs = 30_000) {
+async function start(stalledClientTimeoutMs = 30_000) {
   const timeline = new Timeline();
   const gate = deferred();
   const { app, url } = await startApp(http2, {
-    options: { responseTimeoutMs, shutdownTimeoutMs: 2_000 },
+    options: { stalledClientTimeoutMs, shutdownTimeoutMs: 2_000 },
     controllers: [Bodies],
     providers: [
       { provide: Timeline, useValue: timeline },

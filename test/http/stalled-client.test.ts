@@ -105,11 +105,11 @@ describe.each(platforms)('B10 a client that stops reading on $name', (platform) 
     expect(timeline.count(`task ${path}`)).toBe(1);
   });
 
-  async function start(responseTimeoutMs = 200) {
+  async function start(stalledClientTimeoutMs = 200) {
     const timeline = new Timeline();
     const gate = deferred();
     const { app, port } = await startApp(platform, {
-      options: { responseTimeoutMs, shutdownTimeoutMs: 2_000 },
+      options: { stalledClientTimeoutMs, shutdownTimeoutMs: 2_000 },
       controllers: [Large],
       providers: [
         { provide: Timeline, useValue: timeline },

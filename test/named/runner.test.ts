@@ -65,7 +65,7 @@ describe('a backend that runs a task', () => {
     expect(seen).toEqual([{ payload: 'hello', id: 'id-1', attempt: 3, outcome: { succeeded: true, aborted: false } }]);
     expect(result).toMatchObject({
       report: { id: 'id-1', name: 'work', state: 'succeeded', attempts: 3 },
-      isStopped: false,
+      interruptedByShutdown: false,
     });
     expect(host.stats()).toMatchObject({ accepted: 1, succeeded: 1 });
   });
@@ -76,7 +76,10 @@ describe('a backend that runs a task', () => {
       calls++;
       throw new Error('broken');
     });
-    expect(await run()).toMatchObject({ report: { state: 'failed', error: new Error('broken') }, isStopped: false });
+    expect(await run()).toMatchObject({
+      report: { state: 'failed', error: new Error('broken') },
+      interruptedByShutdown: false,
+    });
     expect(calls).toBe(1);
     expect(logs.errors).toEqual([expect.stringContaining('Task "work" failed (id id-1, attempt 1')]);
   });
@@ -134,7 +137,7 @@ describe('a backend that runs a task', () => {
     const result = run();
     await started.promise;
     await app.close();
-    expect(await result).toMatchObject({ report: { state: 'failed' }, isStopped: true });
+    expect(await result).toMatchObject({ report: { state: 'failed' }, interruptedByShutdown: true });
   });
 
   it('is told of one that does not react to the shutdown, too', async () => {
@@ -149,7 +152,7 @@ describe('a backend that runs a task', () => {
     const result = run();
     await started.promise;
     await app.close();
-    expect(await result).toMatchObject({ report: { state: 'abandoned' }, isStopped: true });
+    expect(await result).toMatchObject({ report: { state: 'abandoned' }, interruptedByShutdown: true });
   });
 });
 

@@ -15,19 +15,19 @@ type Options = BackgroundTasksModuleOptions;
 
 const ALL =
   'There is no such option; there are onTaskFailure, concurrency, maxRunning, maxPending, overflow, timeoutMs, retry, ' +
-  'shutdownTimeoutMs, disposeTimeoutMs, responseTimeoutMs, captureSites, maxPayloadBytes, ' +
-  'captureContext, tracePropagation, observers.';
+  'shutdownTimeoutMs, disposeTimeoutMs, stalledClientTimeoutMs, captureStackTraces, maxPayloadBytes, ' +
+  'captureContext, tracePropagation, backend, observers.';
 const OBSERVERS = 'Give an array of objects that implement TaskObserver.';
 
 const bad: readonly BadOption[] = [
   ...badChoices('onTaskFailure', ['continue', 'stop']),
   ...badChoices('overflow', ['reject', 'wait']),
   ...['concurrency', 'maxRunning', 'maxPending'].flatMap(badCounts),
-  ...['timeoutMs', 'shutdownTimeoutMs', 'disposeTimeoutMs', 'responseTimeoutMs'].flatMap(badDurations),
+  ...['timeoutMs', 'shutdownTimeoutMs', 'disposeTimeoutMs', 'stalledClientTimeoutMs'].flatMap(badDurations),
   ...badRetries,
   ...['yes', 1, 0, null].map((value) => ({
-    options: { captureSites: value },
-    option: 'captureSites',
+    options: { captureStackTraces: value },
+    option: 'captureStackTraces',
     received: typeof value === 'string' ? JSON.stringify(value) : String(value),
     fix: 'Give true or false.',
   })),
@@ -133,7 +133,7 @@ describe('a good option of the module', () => {
   it.each<Options>([
     {},
     { concurrency: Infinity, maxRunning: Infinity, maxPending: Infinity },
-    { timeoutMs: 0, shutdownTimeoutMs: 0, disposeTimeoutMs: 0, responseTimeoutMs: 0 },
+    { timeoutMs: 0, shutdownTimeoutMs: 0, disposeTimeoutMs: 0, stalledClientTimeoutMs: 0 },
     { timeoutMs: 2_147_483_647 },
     { retry: { attempts: 1 }, observers: [] },
     { timeoutMs: undefined, retry: undefined, observers: undefined } as unknown as Options,

@@ -7,6 +7,8 @@ export interface Arrow {
   readonly from: string;
   /** The file it leads to, or the name of a package. */
   readonly to: string;
+  /** Whether nothing of it is left when the program runs. */
+  readonly isTypeOnly?: boolean;
 }
 
 export interface SourceFile {
@@ -35,29 +37,41 @@ export function readSourceGraph(root: string): SourceGraph {
   for (const path of paths) {
     const text = readFileSync(join(root, path), 'utf8');
     files.push({ path, lines: text.trimEnd().split('\n').length });
-    for (const name of importsOf(path, text)) {
+    for (const { name, isTypeOnly } of importsOf(path, text)) {
       if (!name.startsWith('.')) {
-        outside.push({ from: path, to: name });
+        outside.push({ from: path, to: name, isTypeOnly });
         continue;
       }
       const wanted = join(dirname(path), name);
       const found = [wanted, wanted.replace(/\.js$/, '.ts')].find((candidate) => existsSync(join(root, candidate)));
-      (found ? inside : broken).push({ from: path, to: found ?? wanted });
+      (found ? inside : broken).push({ from: path, to: found ?? wanted, isTypeOnly });
     }
   }
   return { files, inside, outside, broken };
 }
 
 /** Every module a file names: `import`, `import type`, `export … from`, `import()` and `import('…')` types. */
-export function importsOf(path: string, text: string): string[] {
-  const found: string[] = [];
+export function importsOf(path: string, text: string): { name: string; isTypeOnly: boolean }[] {
+  const found: { name: string; isTypeOnly: boolean }[] = [];
   const visit = (node: ts.Node): void => {
     const name = moduleNameOf(node);
-    if (name && ts.isStringLiteralLike(name)) found.push(name.text);
+    if (name && ts.isStringLiteralLike(name)) found.push({ name: name.text, isTypeOnly: leavesNothing(node) });
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
   return found;
+}
+
+/** Whether nothing of an import is left when the program runs. */
+function leavesNothing(node: ts.Node): boolean {
+  if (ts.isImportTypeNode(node)) return true;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  if (!ts.isImportDeclaration(node) || !node.importClause) return false;
+  const { phaseModifier, name, namedBindings } = node.importClause;
+  if (phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
+  return (
+    !name && !!namedBindings && ts.isNamedImports(namedBindings) && namedBindings.elements.every((e) => e.isTypeOnly)
+  );
 }
 
 function moduleNameOf(node: ts.Node): ts.Node | undefined {

@@ -6,18 +6,17 @@ import {
   BullMqBackend,
   BullMqBackgroundTasksModule,
   type BullMqOptions,
+  type BullMqTaskSettings,
   type BullMqWorkerOptions,
 } from '../../src/bullmq/index.js';
 import type { TaskEnvelope } from '../../src/contracts/task-envelope.js';
 import type { TaskReport } from '../../src/contracts/task-report.js';
-import {
-  type EnqueuedTask,
-  type NamedTaskAttempt,
-  type NamedTaskResult,
-  type NamedTaskRunner,
-  type TaskBackend,
-  TaskBackends,
-} from '../../src/tasks/task-backend.js';
+import type {
+  EnqueuedTask,
+  NamedTaskAttempt,
+  NamedTaskResult,
+  NamedTaskRunner,
+} from '../../src/contracts/task-backend.js';
 import { RecordedLogs } from './recorded-logs.js';
 import type { TestServer } from './test-server.js';
 import { Timeline } from './timeline.js';
@@ -56,9 +55,9 @@ export class RecordedRunner implements NamedTaskRunner {
     });
     try {
       const result = await this.#handlers.get(name)!(envelope, attempt);
-      return { report: report({ state: 'succeeded' }), isStopped: false, ...result };
+      return { report: report({ state: 'succeeded' }), interruptedByShutdown: false, ...result };
     } catch (error) {
-      return { report: report({ state: 'failed', error }), isStopped: false };
+      return { report: report({ state: 'failed', error }), interruptedByShutdown: false };
     }
   }
 
@@ -93,24 +92,18 @@ export async function startDurable({
   runner,
   imports = [],
 }: DurableOptions): Promise<DurableApp> {
-  const backends: TaskBackend[] = [];
-  @Module({
-    providers: [{ provide: TaskBackends, useValue: { use: (backend: TaskBackend) => backends.push(backend) } }],
-  })
-  class CoreModule {}
   const bullMq = BullMqBackgroundTasksModule.forRoot({
     ...server.options,
     queueName,
     worker,
     ...options,
   } as BullMqOptions);
-  @Module({ imports: [CoreModule, bullMq, ...imports] })
+  @Module({ imports: [bullMq, ...imports] })
   class AppModule {}
   const logs = new RecordedLogs();
   const app = await NestFactory.createApplicationContext(AppModule, { logger: logs, abortOnError: false });
   onTestFinished(() => app.close());
   const backend = app.get(BullMqBackend);
-  if (backends[0] !== backend) throw new Error('The module did not register its backend.');
   if (runner) backend.start(runner);
   return { app, backend, logs, queueName };
 }
@@ -120,16 +113,18 @@ export function untilReady({ backend }: Pick<DurableApp, 'backend'>): Promise<vo
 }
 
 /** A task as the core hands it over. */
-export function enqueued(
-  name: string,
-  rest: Partial<EnqueuedTask> & { readonly payload?: TaskEnvelope['payload'] } = {},
-): EnqueuedTask {
-  const { payload = {}, ...others } = rest;
+export function enqueued(name: string, { payload = {}, settings, ...rest }: Partial<TestTask> = {}): EnqueuedTask {
   return {
     envelope: { v: 1, name, id: randomUUID(), payload, context: {} },
     idempotencyKey: undefined,
     retry: undefined,
-    settings: {},
-    ...others,
+    settings: settings ? { bullmq: settings } : {},
+    runHere: () => undefined,
+    ...rest,
   };
+}
+
+interface TestTask extends Omit<EnqueuedTask, 'settings'> {
+  readonly payload: TaskEnvelope['payload'];
+  readonly settings: BullMqTaskSettings;
 }

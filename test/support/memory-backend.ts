@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { type EnqueuedTask, type NamedTaskRunner, TaskBackend, TaskBackends } from '../../src/backend/index.js';
+import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../../src/backend/index.js';
 import { BackendUnavailableError } from '../../src/index.js';
 
 /** A backend that keeps what it is given, for tests of when that happens. What a durable one does is tested on real ones. */
@@ -10,8 +10,6 @@ export class MemoryBackend extends TaskBackend {
   gate: Promise<void> | undefined;
   runner: NamedTaskRunner | undefined;
   hasStopped = false;
-
-  override checkSettings(): void {}
 
   override assertReady(): void {
     if (!this.isReady) throw new BackendUnavailableError('Tasks', 'the backend is down');
@@ -27,7 +25,7 @@ export class MemoryBackend extends TaskBackend {
     this.runner = runner;
   }
 
-  override stopTaking(): void {
+  override pause(): void {
     this.hasStopped = true;
   }
 
@@ -38,11 +36,7 @@ export class MemoryBackend extends TaskBackend {
 
 /** Registers the backend as an entry point does. */
 export function memoryBackendModule(backend: MemoryBackend) {
-  @Module({})
-  class MemoryBackendModule {
-    constructor(backends: TaskBackends) {
-      backends.use(backend);
-    }
-  }
+  @Module({ providers: [{ provide: TaskBackend, useValue: backend }] })
+  class MemoryBackendModule {}
   return MemoryBackendModule;
 }

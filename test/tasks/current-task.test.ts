@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { BackgroundTasksError, BackgroundTasksRef, currentTask, type TaskContext } from '../../src/index.js';
+import { BackgroundTasksError, currentTask, type TaskContext } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { startContext } from '../support/start-context.js';
 
@@ -84,20 +85,22 @@ describe('currentTask()', () => {
     expect(currentTask).toThrow(expect.objectContaining({ code: 'OUTSIDE_TASK' }));
   });
 
-  it('works after an await without having asked before where BackgroundTasksRef is injected', async () => {
-    const injector = {
-      provide: 'injector',
-      inject: [BackgroundTasksRef],
-      useFactory: (ref: BackgroundTasksRef) => ref,
-    };
-    const { run } = await startContext({ providers: [injector] });
-    let name: string | undefined;
+  it('works after any number of awaits, a timer and a callback, without having asked before', async () => {
+    const { run } = await startContext();
+    const names: string[] = [];
     await run((tasks) =>
       tasks.with({ name: 'mail' }).addTask(async () => {
         await Promise.resolve();
-        ({ name } = currentTask());
+        await nextTurn();
+        names.push(currentTask().name);
+        await new Promise<void>((resolve) => {
+          process.nextTick(() => {
+            names.push(currentTask().name);
+            resolve();
+          });
+        });
       }),
     );
-    expect(name).toBe('mail');
+    expect(names).toEqual(['mail', 'mail']);
   });
 });

@@ -19,12 +19,13 @@ describe('RecordingBackgroundTasks keeps named tasks', () => {
       .enqueue(SendInvoice, { orderId: 'B-2' }, { idempotencyKey: 'B-2' });
 
     expect(tasks.enqueued).toEqual([
-      { definition: SendInvoice, payload: order, options: {}, enqueueOptions: {}, task: first },
+      { definition: SendInvoice, payload: order, options: {}, settings: {}, task: first },
       {
         definition: SendInvoice,
         payload: { orderId: 'B-2' },
         options: { runOn: 'always', timeoutMs: 5 },
-        enqueueOptions: { idempotencyKey: 'B-2' },
+        idempotencyKey: 'B-2',
+        settings: {},
         task: second,
       },
     ]);
@@ -37,7 +38,8 @@ describe('RecordingBackgroundTasks keeps named tasks', () => {
 
     expect(tasks.pending).toEqual(handles);
     expect(await tasks.runAll()).toHaveLength(2);
-    expect(tasks.pending).toEqual([handles[1]]);
+    expect(handles.map(({ state }) => state)).toEqual(['succeeded', 'enqueued', 'succeeded']);
+    expect(tasks.enqueued.map(({ task }) => task)).toEqual([handles[1]]);
   });
 
   it('until they are cancelled or cleared', async () => {

@@ -45,8 +45,8 @@ export async function wrong(app: INestApplication): Promise<void> {
   recorded.assertEnqueued(Invoice, { orderId: 1, lines: [] });
   // @ts-expect-error -- there is no such member
   recorded.assertEnqueued(Invoice, { orderId: 'a', lines: [], total: 1 });
-  // @ts-expect-error -- a view runs nothing
-  await recorded.with({ runOn: 'always' }).runAll();
+  // @ts-expect-error -- misspelt
+  await recorded.with({ runOn: 'always' }).runEverything();
   // @ts-expect-error -- misspelt
   await settled(app, { throwOnFailures: false });
   // @ts-expect-error -- the tasks of which application?

@@ -39,7 +39,7 @@ export interface BullMqTaskSettings {
   readonly deduplication?: NonNullable<JobsOptions['deduplication']>;
 }
 
-declare module '../../tasks/backend-settings.js' {
+declare module '../../contracts/backend-settings.js' {
   interface BackendSettings {
     /** What BullMQ is to do with it. */
     readonly bullmq?: BullMqTaskSettings;
@@ -81,9 +81,9 @@ const deduplicationRule: Check<Deduplication> = (option, value) => {
 
 type Deduplication = NonNullable<JobsOptions['deduplication']>;
 
-/** Checks what a definition or a call says under `bullmq`. Throws `INVALID_OPTION`. */
-export function checkBullMqSettings(path: string, settings: object): BullMqTaskSettings {
-  return checkAll<BullMqTaskSettings>(path, settings, {
+/** Checks the settings under `bullmq` of a definition or a call. */
+export const checkBullMqSettings: Check<BullMqTaskSettings> = (path, settings) =>
+  checkAll<BullMqTaskSettings>(path, settings, {
     delay: milliseconds,
     priority: priorityRule,
     attempts: wholeNumber(1),
@@ -93,4 +93,3 @@ export function checkBullMqSettings(path: string, settings: object): BullMqTaskS
     removeOnFail: retentionRule,
     deduplication: deduplicationRule,
   });
-}

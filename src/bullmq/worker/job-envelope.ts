@@ -1,7 +1,7 @@
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import { describeKind } from '../../errors/describe-value.js';
 import { MAX_TIMER_MS } from '../../options/checks.js';
-import { isTaskName } from '../../tasks/task-name.js';
+import { isTaskName } from '../../named/task-name.js';
 
 /** What a job holds: a task; one of a version that we do not know; or nothing of ours, and why. */
 type JobContent =

@@ -1,6 +1,6 @@
 import type { BackoffOptions, JobsOptions } from 'bullmq';
 import { backoffMs } from '../../execution/backoff.js';
-import type { ResolvedRetry } from '../../options/task-options.js';
+import type { ResolvedRetry } from '../../contracts/retry-options.js';
 
 /** The type of backoff that only our workers know, for what BullMQ's own two cannot say. */
 const OWN_TYPE = 'nestjs-background-tasks';

@@ -1,6 +1,6 @@
 import { DelayedError, type KeepJobs, UnrecoverableError, WaitingError } from 'bullmq';
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
-import type { NamedTaskRunner } from '../../tasks/task-backend.js';
+import type { NamedTaskRunner } from '../../contracts/task-backend.js';
 import type { BullMqLog } from '../bullmq-log.js';
 import type { ResolvedBullMqOptions, ResolvedWorkerOptions } from '../options/bullmq-options.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
@@ -68,7 +68,7 @@ export class TaskWorker {
     });
   }
 
-  stopTaking(): void {
+  pause(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
     void this.#worker.pause(true).catch((error: unknown) => this.log.workerError(error));
@@ -112,7 +112,7 @@ export class TaskWorker {
   }
 
   async #run(job: TaskJob, token: string, task: TaskEnvelope): Promise<void> {
-    const { report, isStopped } = await this.runner.run(task, {
+    const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => {
         // A value that is no JSON, or a server that is away, is no failure of the task.
@@ -120,7 +120,7 @@ export class TaskWorker {
       },
     });
     if (report.state === 'succeeded') return;
-    if (isStopped) {
+    if (interruptedByShutdown) {
       this.log.leftToOthers(task.name, task.id);
       return this.#leaveToOthers(job, token);
     }

@@ -1,8 +1,8 @@
 import type { Type } from '@nestjs/common';
-import { assertDefinition, type TaskDefinition } from './define-task.js';
+import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 
 /** A class that runs the tasks of one definition. */
-export interface TaskRuns<Payload> {
+export interface TaskHandlerClass<Payload> {
   /**
    * Runs one task. What it returns is awaited and dropped; what it throws fails the attempt. The
    * payload is a copy of its own.
@@ -12,7 +12,7 @@ export interface TaskRuns<Payload> {
 
 /** What the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof SendInvoice>`. */
 export type Handles<Definition> =
-  Definition extends TaskDefinition<infer _Input, infer Output> ? TaskRuns<Output> : never;
+  Definition extends TaskDefinition<infer _Input, infer Output> ? TaskHandlerClass<Output> : never;
 
 const HANDLED = Symbol('nestjs-background-tasks:handled');
 
@@ -24,7 +24,7 @@ const HANDLED = Symbol('nestjs-background-tasks:handled');
  */
 export function TaskHandler<Input, Output>(definition: TaskDefinition<Input, Output>) {
   assertDefinition(definition);
-  return (target: Type<TaskRuns<Output>>): void => Reflect.defineMetadata(HANDLED, definition, target);
+  return (target: Type<TaskHandlerClass<Output>>): void => Reflect.defineMetadata(HANDLED, definition, target);
 }
 
 /** The definition that a class handles itself, not the class it extends. */

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { JsonValue } from '../contracts/json.js';
 import { describeKind } from '../errors/describe-value.js';
 import { InvalidPayloadError } from '../errors/named-task-errors.js';
-import type { TaskDefinition } from './define-task.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
 
 /** Far deeper than any payload, well before the parsers of other processes give up. */
 const MAX_DEPTH = 500;
@@ -30,8 +30,14 @@ export function copyPayload(what: string, payload: unknown, maxBytes: number): J
   return copy;
 }
 
-/** What errors call the payload of a task. */
-export const payloadOf = (name: string): string => `The payload of task "${name}"`;
+/** Copies and checks the payload of a named task, as `enqueue` is given it. @throws INVALID_PAYLOAD */
+export function payloadToSend(definition: TaskDefinition, payload: unknown, maxBytes: number): JsonValue {
+  const copy = copyPayload(payloadOf(definition.name), payload, maxBytes);
+  checkPayload(definition, copy);
+  return copy;
+}
+
+const payloadOf = (name: string): string => `The payload of task "${name}"`;
 
 /** Checks a payload by the schema of its task. Returns what the handler is given. @throws INVALID_PAYLOAD */
 export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValue): unknown {

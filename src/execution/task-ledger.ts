@@ -9,8 +9,8 @@ export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | Ter
 /** How many failures are kept for the testing helpers to show. */
 const KEPT_FAILURES = 100;
 
-/** The one place where a task changes state, so that the counts always add up and nobody is told twice. */
-export class InFlight {
+/** Changes the state of every task, in one place, so that the counts always add up and nobody is told twice. */
+export class TaskLedger {
   readonly #counts = {
     accepted: 0,
     waiting: 0,

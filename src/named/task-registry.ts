@@ -1,7 +1,7 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { DuplicateTaskError, UnknownTaskError } from '../errors/named-task-errors.js';
 import { type InstanceWrapper, wrappersOf } from '../nest/nest-internals.js';
-import type { TaskDefinition } from './define-task.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
 import { handledBy } from './task-handler.decorator.js';
 
 /** A task that this application can run. */

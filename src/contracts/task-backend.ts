@@ -1,0 +1,73 @@
+import type { BackendSettings } from './backend-settings.js';
+import type { ResolvedRetry } from './retry-options.js';
+import type { TaskEnvelope } from './task-envelope.js';
+import type { TaskReport } from './task-report.js';
+
+/**
+ * Carries named tasks. Without one they run in this process. Give one to `forRoot({ backend })`, or provide it
+ * in a module with this class as the token.
+ */
+export abstract class TaskBackend {
+  /**
+   * Takes a batch. Returns a promise if that takes time, which resolves when all of it is where it will survive.
+   * Called before the response is sent; what it throws is answered instead.
+   *
+   * @throws BACKEND_UNAVAILABLE, if it cannot confirm that it has all of them
+   */
+  abstract accept(batch: readonly EnqueuedTask[]): Promise<void> | void;
+
+  /**
+   * Checks the settings of a definition, when the application starts, and of a call of `enqueue`. `path` is what
+   * errors call them. Accepts all of them unless overridden.
+   *
+   * @throws INVALID_OPTION
+   */
+  checkSettings(_path: string, _settings: BackendSettings): void {}
+
+  /** Called by `enqueue`: refuses at once while it is known that nothing can be accepted. @throws BACKEND_UNAVAILABLE */
+  assertReady(): void {}
+
+  /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */
+  start(_runner: NamedTaskRunner): void {}
+
+  /** Called when the application begins to drain: starts no more jobs. What runs is waited for elsewhere. */
+  pause(): void {}
+}
+
+/** A named task as a backend is given it. */
+export interface EnqueuedTask {
+  readonly envelope: TaskEnvelope;
+  /** Tasks of one name and key are one task. */
+  readonly idempotencyKey: string | undefined;
+  readonly retry: ResolvedRetry | undefined;
+  /** The settings of its definition, with those of the call on top; checked. */
+  readonly settings: BackendSettings;
+  /** Has it run in this process, in the line of its own request, in place of the backend. */
+  runHere(): void;
+}
+
+/** Runs named tasks for a backend. */
+export interface NamedTaskRunner {
+  /** Whether this version of the application has a handler for that name. */
+  isKnown(name: string): boolean;
+  /**
+   * Runs the handler once, as a unit of work with providers, tasks and disposal of its own. Never
+   * rejects. The time limit and the shutdown are looked after; further attempts are the backend's.
+   */
+  run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult>;
+}
+
+/** One attempt at a named task, as the backend sees it. */
+export interface NamedTaskAttempt {
+  /** 1 for the first. */
+  readonly number: number;
+  /** Receives what the handler says through `currentTask().progress()`. */
+  readonly progressed: (value: unknown) => void;
+}
+
+/** The end of an attempt. */
+export interface NamedTaskResult {
+  readonly report: TaskReport;
+  /** Whether our own shutdown ended it, so that the task is not to blame: somebody else has to run it. */
+  readonly interruptedByShutdown: boolean;
+}

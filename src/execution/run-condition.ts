@@ -1,0 +1,31 @@
+import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import type { TaskLog } from './task-log.js';
+
+/**
+ * Whether a named task is to be handed over. A follow-up goes once the task before it has succeeded. One that is meant
+ * for a failure does not go before the outcome is known.
+ */
+export function isDue(
+  { isReady, isHandedOver, follows, options }: QueuedTask,
+  outcome: TaskOutcome | undefined,
+): boolean {
+  if (isReady || isHandedOver) return false;
+  return follows ? follows.state === 'succeeded' : outcome !== undefined || options.runOn !== 'failure';
+}
+
+/** Finds the tasks that `runOn` or `onAbort` keep from running after this outcome, and logs them with the reason. */
+export function unfitTasks(tasks: readonly QueuedTask[], outcome: TaskOutcome, log: TaskLog): readonly QueuedTask[] {
+  const byOutcome = tasks.filter((task) => !fitsOutcome(task, outcome));
+  if (byOutcome.length > 0)
+    log.discarded(byOutcome, outcome.succeeded ? 'The request succeeded' : 'The request failed');
+  if (!outcome.aborted) return byOutcome;
+  const byAbort = tasks.filter((task) => task.options.onAbort === 'skip' && !byOutcome.includes(task));
+  if (byAbort.length > 0) log.discarded(byAbort, 'The client left');
+  return [...byOutcome, ...byAbort];
+}
+
+function fitsOutcome({ options, addedAfterFailure }: QueuedTask, outcome: TaskOutcome): boolean {
+  const runOn = options.runOn ?? (addedAfterFailure ? 'always' : 'success');
+  return runOn === 'always' || (runOn === 'success') === outcome.succeeded;
+}

@@ -1,0 +1,124 @@
+import type { QueuedTask } from '../tasks/queued-task.js';
+import type { Semaphore } from './semaphore.js';
+
+/**
+ * The waiting tasks of one request, first in, first out, and their permits to wait. Named tasks stand in it, too.
+ * They are not ready until the backend has chosen to run them in this process.
+ */
+export class WaitingTasks {
+  /** Those before `#first` have left: taking the first of many does not move the others. */
+  readonly #tasks: (QueuedTask | undefined)[] = [];
+  #first = 0;
+  #ready = 0;
+  #withoutPermit = 0;
+
+  constructor(private readonly permits: Semaphore) {}
+
+  get length(): number {
+    return this.#tasks.length - this.#first;
+  }
+
+  /** The number of those that may start. */
+  get ready(): number {
+    return this.#ready;
+  }
+
+  /** Whether some may not start yet. */
+  get hasUnready(): boolean {
+    return this.length > this.#ready;
+  }
+
+  /** Whether tasks wait without a permit. */
+  get needPermits(): boolean {
+    return this.#withoutPermit > 0;
+  }
+
+  toArray(): QueuedTask[] {
+    return this.#tasks.slice(this.#first) as QueuedTask[];
+  }
+
+  /** Adds a task at the end, if there is a permit for it or if it may wait for one. Returns whether it did. */
+  add(task: QueuedTask, mayLackPermit: boolean): boolean {
+    task.hasPermit = this.#withoutPermit === 0 && this.permits.tryAcquire();
+    // One request that exceeds the limit alone would wait for ever.
+    if (!task.hasPermit && !(mayLackPermit && this.length < this.permits.permits)) return false;
+    this.#push(task);
+    return true;
+  }
+
+  /** Adds a task at the end with the permit of an earlier one, before anybody else can have it. Takes the earlier one out. */
+  replace(earlier: QueuedTask, task: QueuedTask): void {
+    task.hasPermit = earlier.hasPermit;
+    if (earlier.hasPermit) this.#withoutPermit++;
+    earlier.hasPermit = false;
+    this.#push(task);
+    this.remove(earlier);
+  }
+
+  /** Resolves once each task has a permit. */
+  async acquirePermits(): Promise<void> {
+    for (const task of this.toArray()) this.#releasePermit(task);
+    const permits = this.length;
+    this.#withoutPermit = permits;
+    await new Promise<void>((granted) => this.permits.acquire({ granted }, permits));
+    const tasks = this.toArray().slice(0, permits);
+    for (const task of tasks) task.hasPermit = true;
+    // Tasks that were cancelled meanwhile leave permits over.
+    if (tasks.length < permits) this.permits.release(permits - tasks.length);
+    this.#withoutPermit = this.length - tasks.length;
+  }
+
+  markReady(task: QueuedTask): void {
+    if (task.isReady) return;
+    task.isReady = true;
+    this.#ready++;
+  }
+
+  /** Takes the first one out that may start. */
+  shift(): QueuedTask | undefined {
+    const task = this.#tasks[this.#first];
+    if (task?.isReady) {
+      this.#tasks[this.#first++] = undefined;
+      if (this.#first === this.#tasks.length) this.#first = this.#tasks.length = 0;
+      this.#left(task);
+      return task;
+    }
+    const ready = this.#ready > 0 ? this.toArray().find(({ isReady }) => isReady) : undefined;
+    if (ready) this.remove(ready);
+    return ready;
+  }
+
+  /** Takes one out. Returns whether it was there. */
+  remove(task: QueuedTask): boolean {
+    const index = this.#tasks.indexOf(task, this.#first);
+    if (index === -1) return false;
+    this.#tasks.splice(index, 1);
+    this.#left(task);
+    return true;
+  }
+
+  #push(task: QueuedTask): void {
+    this.#tasks.push(task);
+    if (task.isReady) this.#ready++;
+    if (!task.hasPermit) this.#withoutPermit++;
+  }
+
+  #left(task: QueuedTask): void {
+    if (task.isReady) this.#ready--;
+    this.#releasePermit(task);
+  }
+
+  #releasePermit(task: QueuedTask): void {
+    if (task.hasPermit) {
+      task.hasPermit = false;
+      this.permits.release();
+    } else {
+      this.#withoutPermit--;
+    }
+  }
+}
+
+/** Whether the backend is being asked to take the task, so that nobody can cancel it any more. */
+export function isOutOfReach(task: QueuedTask): boolean {
+  return task.isHandedOver && !task.isReady;
+}

@@ -1,0 +1,66 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { InvalidOptionError } from '../errors/errors.js';
+import { type Check, checkAll } from '../options/checks.js';
+import type { BackendSettings } from '../contracts/backend-settings.js';
+import { splitSettings } from '../options/enqueue-options.js';
+import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../options/task-options.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+import { isTaskName } from './task-name.js';
+
+/** What `defineTask` takes: a name, how to check a payload, and the options of each of its tasks. */
+export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, BackendSettings {
+  /**
+   * The name of the task in every process and every log: lower-case letters, digits, `.`, `_` and
+   * `-`, at most 128, the first a letter or a digit. Tasks that wait carry it, so a renamed task is a new one.
+   */
+  readonly name: string;
+  /**
+   * Checks payloads where they are enqueued and again where they run. Any Standard Schema (zod,
+   * valibot, arktype) that is synchronous. @default none: what the types say is not checked.
+   */
+  readonly schema?: StandardSchemaV1;
+}
+
+/**
+ * Defines a named task: what `enqueue` is given, and what `@TaskHandler` is for.
+ *
+ * ```ts
+ * export const SendInvoice = defineTask<{ orderId: string }>({ name: 'send-invoice', timeoutMs: 30_000 });
+ * ```
+ *
+ * @throws INVALID_OPTION
+ */
+export function defineTask<Schema extends StandardSchemaV1>(
+  options: TaskDefinitionOptions & { readonly schema: Schema },
+): TaskDefinition<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>>;
+export function defineTask<Payload>(
+  options: TaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Payload> },
+): TaskDefinition<Payload>;
+export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
+  const [own, settings] = splitSettings('defineTask', options, Object.keys(rules));
+  const { name, schema, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
+  return Object.freeze({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
+}
+
+type GivenDefinition = CheckedTaskOptions & { readonly name: string; readonly schema?: StandardSchemaV1 };
+
+const taskName: Check<string> = (option, value) => {
+  if (isTaskName(value)) return value;
+  throw new InvalidOptionError(
+    option,
+    value,
+    'Give a name of lower-case letters, digits, ".", "_" and "-", at most 128, that begins with a letter or a digit.',
+  );
+};
+
+const standardSchema: Check<StandardSchemaV1> = (option, value) => {
+  const standard = (value as Partial<StandardSchemaV1> | null)?.['~standard'];
+  if (typeof standard?.validate === 'function') return value as StandardSchemaV1;
+  throw new InvalidOptionError(
+    option,
+    value,
+    'Give a Standard Schema: an object of zod 4, valibot, arktype or the like.',
+  );
+};
+
+const rules = { ...taskOptionRules, name: taskName, schema: standardSchema };

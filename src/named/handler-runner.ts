@@ -1,0 +1,74 @@
+import { ModuleRef } from '@nestjs/core';
+import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import type { TaskAttempt } from '../execution/task-attempt.js';
+import { promiseOfResult } from '../execution/task-result.js';
+import { resolveInContext } from '../nest/nest-internals.js';
+import type { RequestScopes } from '../scope/request-scopes.js';
+import { attachScopeSource, createContext } from '../scope/scope-source.js';
+import { runUnit } from '../scope/unit-of-work.js';
+import { asyncContext } from '../tasks/async-context.js';
+import { NamedTask } from './named-task.js';
+import { checkPayload } from './payload.js';
+import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
+import type { TaskHandlerClass } from './task-handler.decorator.js';
+import type { TaskRegistry } from './task-registry.js';
+
+/** Runs the handlers of named tasks, each time as a unit of work of its own. */
+export class HandlerRunner implements NamedTaskRunner {
+  constructor(
+    private readonly scopes: RequestScopes,
+    private readonly registry: TaskRegistry,
+  ) {}
+
+  isKnown(name: string): boolean {
+    return this.registry.has(name);
+  }
+
+  /** Runs a job as a task in the queue of all jobs: its limits, counts and reports are those of any task. */
+  async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
+    const { engine, jobs } = this.scopes;
+    const { trace } = envelope.context;
+    const { tracePropagation } = engine.options;
+    // A task keeps the async context that it is made in.
+    const make = () => this.#jobOf(envelope, attempt);
+    const job = trace && tracePropagation ? tracePropagation.extract(trace, make) : make();
+    jobs.add(job);
+    jobs.drain({ succeeded: true, aborted: false }, () => this.scopes.closed());
+    const report = await job.settled;
+    return { report, interruptedByShutdown: report.state !== 'succeeded' && engine.isAborting };
+  }
+
+  /** Runs the handler of a task. Called within the task. */
+  runHandler(envelope: TaskEnvelope): Promise<unknown> {
+    const { definition, handler } = this.registry.get(envelope.name);
+    const attempt = asyncContext.getStore()!.task as TaskAttempt;
+    const { limitsInHandler } = this.scopes.engine;
+    const scope = this.scopes.create({ request: attempt, canHold: false, carried: envelope.context }, limitsInHandler);
+    attachScopeSource(attempt, { openScope: () => scope });
+    const work = async () => {
+      const payload = checkPayload(definition, envelope.payload);
+      const instance: unknown = handler.isDependencyTreeStatic()
+        ? handler.instance
+        : await resolveInContext(
+            handler,
+            createContext(attempt, scope, handler.host!.getProviderByKey(ModuleRef).instance),
+          );
+      await promiseOfResult((instance as TaskHandlerClass<unknown>).run(payload));
+    };
+    const context = { tasks: scope.tasks, task: attempt };
+    // What a handler holds that never settles is disposed of when its time is up.
+    return runUnit(scope, () => Promise.race([asyncContext.run(context, work), attempt.givenUp]));
+  }
+
+  #jobOf(envelope: TaskEnvelope, { number, progressed }: NamedTaskAttempt): NamedTask {
+    const timeoutMs = envelope.context.timeoutMs ?? this.registry.get(envelope.name).definition.options.timeoutMs;
+    // Further attempts are the backend's: not even the module's own default makes one here.
+    const options = { retry: ONE_ATTEMPT, ...(timeoutMs !== undefined && { timeoutMs }) };
+    const origin = { cancel: () => false, hasFailed: false, chainLength: 0 };
+    const parts = { queue: this.scopes.jobs, envelope, idempotencyKey: undefined, settings: {} };
+    const job = new NamedTask(() => this.runHandler(envelope), options, origin, parts);
+    return Object.assign(job, { isReady: true, attempts: number - 1, progressed });
+  }
+}
+
+const ONE_ATTEMPT = Object.freeze({ attempts: 1, delayMs: 0, factor: 1, maxDelayMs: 0, jitter: 0 });

@@ -1,0 +1,53 @@
+import type { JsonValue } from '../contracts/json.js';
+import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import type { TaskQueue } from '../execution/task-queue.js';
+import type { BackendSettings } from '../contracts/backend-settings.js';
+import type { ResolvedRetry } from '../contracts/retry-options.js';
+import type { CheckedTaskOptions } from '../options/task-options.js';
+import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
+import type { EnqueuedTask } from '../contracts/task-backend.js';
+
+/** A named task in the queue of the request that enqueued it, or of the jobs of this process. */
+export class NamedTask extends QueuedTask implements EnqueuedTask {
+  override isReady = false;
+  readonly envelope: TaskEnvelope;
+  readonly settings: BackendSettings;
+  readonly #queue: TaskQueue;
+
+  constructor(
+    run: () => unknown,
+    options: CheckedTaskOptions,
+    origin: TaskOrigin,
+    named: NamedTaskParts,
+    stackTrace?: Error,
+  ) {
+    super({ fn: run, target: undefined, args: [], name: named.envelope.name }, options, origin, stackTrace);
+    this.#queue = named.queue;
+    this.envelope = named.envelope;
+    this.idempotencyKey = named.idempotencyKey;
+    this.settings = named.settings;
+  }
+
+  override get id(): string {
+    return this.envelope.id;
+  }
+
+  override get captured(): JsonValue | undefined {
+    return this.envelope.context.captured;
+  }
+
+  get retry(): ResolvedRetry | undefined {
+    return this.options.retry;
+  }
+
+  runHere(): void {
+    this.#queue.runHere(this);
+  }
+}
+
+interface NamedTaskParts {
+  readonly queue: TaskQueue;
+  readonly envelope: TaskEnvelope;
+  readonly idempotencyKey: string | undefined;
+  readonly settings: BackendSettings;
+}

@@ -1,0 +1,106 @@
+import type { ModulesContainer } from '@nestjs/core';
+import { randomUUID } from 'node:crypto';
+import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import { InvalidOptionError } from '../errors/errors.js';
+import { UnknownTaskError } from '../errors/named-task-errors.js';
+import { wrappersOf } from '../nest/nest-internals.js';
+import { mergeSettings } from '../options/enqueue-options.js';
+import type { NamedTaskRequest } from '../scope/named-task-request.js';
+import type { RequestScope } from '../scope/request-scope.js';
+import type { RequestScopes } from '../scope/request-scopes.js';
+import type { ScopeOrigin } from '../scope/scope-origin.js';
+import { HandlerRunner } from './handler-runner.js';
+import { InProcessBackend } from './in-process.backend.js';
+import { NamedTask } from './named-task.js';
+import { copyPayload, payloadToSend } from './payload.js';
+import { TaskBackend } from '../contracts/task-backend.js';
+import { TaskRegistry } from './task-registry.js';
+
+/** The named tasks of the application: makes them, hands them over, and runs them for the backend. */
+export class NamedTasks {
+  readonly #registry = new TaskRegistry();
+  readonly #runner: HandlerRunner;
+  #backend: TaskBackend | undefined;
+
+  constructor(
+    private readonly scopes: RequestScopes,
+    private readonly modules: ModulesContainer,
+  ) {
+    this.#runner = new HandlerRunner(scopes, this.#registry);
+    scopes.createNamedTask = (request, scope) => this.#create(request, scope);
+    scopes.engine.handOver = (tasks) => this.backend.accept(tasks as readonly NamedTask[]);
+    // Not later: other modules may enqueue in their own onModuleInit().
+    this.#registry.explore(modules);
+  }
+
+  /** The backend of the `backend` option, else of a provider, else this process. Known once everything is built. @throws INVALID_OPTION */
+  get backend(): TaskBackend {
+    return (this.#backend ??= this.#findBackend());
+  }
+
+  /** Reads the handlers of all modules again, after some were loaded lazily, and has the backend check their settings. */
+  explore(): void {
+    this.#registry.explore(this.modules);
+    this.checkSettings();
+  }
+
+  /** Has the backend check the settings of all definitions. @throws INVALID_OPTION */
+  checkSettings(): void {
+    for (const { name, settings } of this.#registry.definitions) this.backend.checkSettings(name, settings);
+  }
+
+  /** Tells the backend that handlers can run. */
+  start(): void {
+    this.backend.start(this.#runner);
+  }
+
+  /** @throws UNKNOWN_TASK, INVALID_OPTION, INVALID_PAYLOAD, BACKEND_UNAVAILABLE */
+  #create(request: NamedTaskRequest, scope: RequestScope): NamedTask {
+    const { definition, options, idempotencyKey, settings, stackTrace } = request;
+    const { name } = definition;
+    // Another definition of the same name has another schema.
+    if (this.#registry.get(name).definition !== definition) throw new UnknownTaskError(name);
+    const payload = payloadToSend(definition, request.payload, this.scopes.engine.options.maxPayloadBytes);
+    this.backend.checkSettings('enqueue', settings);
+    this.backend.assertReady();
+    const envelope = { v: 1, name, id: randomUUID(), payload, context: this.#context(request, scope.origin) } as const;
+    const parts = {
+      queue: scope.queue,
+      envelope,
+      idempotencyKey,
+      settings: mergeSettings(definition.settings, settings),
+    };
+    // A handler may change what it is given, and another attempt gets it as it was.
+    const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });
+    return new NamedTask(run, options, scope, parts, stackTrace);
+  }
+
+  #context({ definition, options }: NamedTaskRequest, origin: ScopeOrigin): TaskEnvelopeContext {
+    const { captureContext, maxPayloadBytes, tracePropagation } = this.scopes.engine.options;
+    const { timeoutMs } = options;
+    const trace = tracePropagation?.inject();
+    const own = {
+      ...(trace && { trace }),
+      ...(timeoutMs !== undefined && timeoutMs !== definition.options.timeoutMs && { timeoutMs }),
+    };
+    if (origin.carried) {
+      const { timeoutMs: _ofTheOther, ...carried } = origin.carried;
+      return { ...carried, ...own };
+    }
+    const captured = captureContext?.(origin.request);
+    if (captured === undefined) return own;
+    const what = `What captureContext returned for task "${definition.name}"`;
+    return { ...own, captured: copyPayload(what, captured, maxPayloadBytes) };
+  }
+
+  #findBackend(): TaskBackend {
+    const { backend } = this.scopes.engine.options;
+    const provided = [...wrappersOf(this.modules)].filter(({ token }) => token === TaskBackend);
+    const found = new Set(provided.map(({ instance }) => instance as TaskBackend));
+    if (backend) found.add(backend);
+    if (found.size > 1) {
+      throw new InvalidOptionError('backend', found.size, 'Give one: import one module that brings a backend.');
+    }
+    return [...found][0] ?? new InProcessBackend();
+  }
+}

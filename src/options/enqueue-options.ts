@@ -1,0 +1,60 @@
+import type { BackendSettings } from '../contracts/backend-settings.js';
+import { InvalidOptionError } from '../errors/errors.js';
+import { type Check, checkAll, group, nonEmptyString } from './checks.js';
+
+/** What can be said about one `enqueue`. */
+export interface EnqueueOptions extends BackendSettings {
+  /**
+   * A name for what the task does, so that enqueueing it twice does it once: an order's number, a
+   * webhook's delivery id. @default none: every `enqueue` is a task of its own. In this process it counts from
+   * the success of the request to the end of the task. The same key in one request returns the first handle; the
+   * later task of another request is `discarded`. On a backend it counts for as long as that remembers the task.
+   */
+  readonly idempotencyKey?: string;
+}
+
+/** The options of one `enqueue` as checked. The backend checks its own settings. */
+export interface CheckedEnqueueOptions {
+  readonly idempotencyKey?: string;
+  readonly settings: BackendSettings;
+}
+
+/** @throws INVALID_OPTION */
+export function checkEnqueueOptions(options: EnqueueOptions | undefined): CheckedEnqueueOptions {
+  if (options === undefined) return noEnqueueOptions;
+  const [own, settings] = splitSettings('enqueue', options, ['idempotencyKey']);
+  return { ...checkAll<{ idempotencyKey?: string }>('enqueue', own, { idempotencyKey: keyRule }), settings };
+}
+
+/**
+ * Tells the options of ours from the settings of a backend: an object under a name that is not ours.
+ * Anything else under such a name stays with ours, where it is refused as a misspelled option.
+ */
+export function splitSettings(
+  path: string,
+  options: unknown,
+  names: readonly string[],
+): [own: object, settings: BackendSettings] {
+  const isSetting = ([name, value]: [string, unknown]) =>
+    !names.includes(name) && typeof value === 'object' && value !== null && !Array.isArray(value);
+  const entries = Object.entries(group(path, options));
+  return [
+    Object.fromEntries(entries.filter((entry) => !isSetting(entry))),
+    Object.freeze(Object.fromEntries(entries.filter(isSetting))),
+  ];
+}
+
+/** Merges the settings of a definition with those of a call, which win. */
+export function mergeSettings(definition: BackendSettings, call: BackendSettings): BackendSettings {
+  const merged: Record<string, object> = { ...definition };
+  for (const [name, settings] of Object.entries(call)) merged[name] = { ...merged[name], ...(settings as object) };
+  return merged;
+}
+
+/** Keys that differ in halves of surrogate pairs would be the same bytes to a backend. */
+const keyRule: Check<string> = (option, value) => {
+  if (nonEmptyString(option, value).isWellFormed()) return value as string;
+  throw new InvalidOptionError(option, value, 'Give text without a lone half of a surrogate pair.');
+};
+
+const noEnqueueOptions: CheckedEnqueueOptions = Object.freeze({ settings: Object.freeze({}) });

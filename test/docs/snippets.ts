@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+export const root = join(import.meta.dirname, '../..');
+
+/** The pages that explain the package to its users. */
+export const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+
+/** A block of TypeScript in a page. */
+export interface Snippet {
+  readonly page: string;
+  /** The line of the page in which its code begins. */
+  readonly line: number;
+  /** A file of its own in a folder for its page, so that the blocks of one page can import each other. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The blocks of a page. A block that begins with `// name.ts` is the file of that name. */
+export function snippetsIn(page: string): Snippet[] {
+  const markdown = readFileSync(join(root, page), 'utf8');
+  return [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)].map(({ index, 1: text }) => {
+    const line = markdown.slice(0, index).split('\n').length + 1;
+    const name = /^\/\/ (\S+\.ts)\n/.exec(text!)?.[1] ?? `line-${line}.ts`;
+    return { page, line, path: join(import.meta.dirname, basename(page, '.md'), name), text: text! };
+  });
+}
