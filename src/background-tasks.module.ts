@@ -62,28 +62,12 @@ const suppliedTasks = (): never => {
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (options: BackgroundTasksModuleOptions) => new TaskEngine(resolveModuleOptions(options)),
     },
-    {
-      provide: RequestScopes,
-      inject: [TaskEngine, ModulesContainer],
-      useFactory: (engine: TaskEngine, modules: ModulesContainer) => new RequestScopes(engine, modules),
-    },
-    {
-      provide: NamedTasks,
-      inject: [RequestScopes, ModulesContainer],
-      useFactory: (scopes: RequestScopes, modules: ModulesContainer) => new NamedTasks(scopes, modules),
-    },
+    RequestScopes,
     { provide: ResourceHolders, useExisting: RequestScopes },
+    NamedTasks,
     { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },
-    {
-      provide: Drain,
-      inject: [RequestScopes, NamedTasks],
-      useFactory: (scopes: RequestScopes, named: NamedTasks) => new Drain(scopes, named),
-    },
-    {
-      provide: BackgroundTasksHost,
-      inject: [RequestScopes, Drain],
-      useFactory: (scopes: RequestScopes, drain: Drain) => new BackgroundTasksHost(scopes, drain),
-    },
+    Drain,
+    BackgroundTasksHost,
     BackgroundTasksRef,
     TaskScopes,
   ],
@@ -93,7 +77,9 @@ export class BackgroundTasksModule
   extends ConfigurableModuleClass
   implements NestModule, OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
 {
-  /** Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED, UNSUPPORTED_NEST at start-up */
+  /**
+   * Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED, UNSUPPORTED_NEST at start-up
+   */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     // Nest would read an array, or a string, as options that are all absent.
     return super.forRoot(group('options', options));
@@ -174,7 +160,9 @@ export class BackgroundTasksModule
     return this.drain.begin();
   }
 
-  /** `overrideProvider(BackgroundTasks)` replaces the provider; the ways in that do not ask the injector must follow it. */
+  /**
+   * `overrideProvider(BackgroundTasks)` replaces the provider; the ways in that do not ask the injector must follow it.
+   */
   #overriddenTasks(): ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined {
     const wrapper = this.#self.providers.get(BackgroundTasks)!;
     if (isOurs(wrapper)) return undefined;

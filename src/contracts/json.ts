@@ -1,2 +1,2 @@
-/** What strict JSON can say. A payload is one of these. */
+/** A value of strict JSON, such as a payload. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };

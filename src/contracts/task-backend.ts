@@ -24,7 +24,9 @@ export abstract class TaskBackend {
    */
   checkSettings(_path: string, _settings: BackendSettings): void {}
 
-  /** Called by `enqueue`: refuses at once while it is known that nothing can be accepted. @throws BACKEND_UNAVAILABLE */
+  /**
+   * Called by `enqueue`: refuses at once while it is known that nothing can be accepted. @throws BACKEND_UNAVAILABLE
+   */
   assertReady(): void {}
 
   /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */

@@ -1,7 +1,7 @@
 import type { JsonValue } from './json.js';
 import type { TaskOutcome } from './task-outcome.js';
 
-/** What `currentTask()` gives the code that a task runs. */
+/** The running task, as `currentTask()` returns it. */
 export interface TaskContext {
   /** The id of the task, as in its handle, its report and the log. */
   readonly id: string;
@@ -14,10 +14,15 @@ export interface TaskContext {
    * shutdown deadline (reason: an `AbortError`). Hand it to whatever can stop early.
    */
   readonly signal: AbortSignal;
-  /** How the request that added the task ended. A success for a named task that a backend runs, whatever its `runOn`. */
+  /**
+   * Outcome of the request that added the task. A success for a named task that a backend runs, whatever its `runOn`.
+   */
   readonly outcome: TaskOutcome;
   /** For a named task, what the `captureContext` option returned where it was enqueued; else `undefined`. */
   readonly context: JsonValue | undefined;
-  /** Tells the observers, and the backend that carries the task, how far the task has come. The value means what the task says it means. */
+  /**
+   * Tells the observers, and the backend that carries the task, how far the task has come. The value means what the
+   * task says it means.
+   */
   progress(value: unknown): void;
 }

@@ -1,6 +1,8 @@
 import type { JsonValue } from './json.js';
 
-/** A named task on its way from where it was enqueued to where it runs. Plain JSON, so that every backend can carry it. */
+/**
+ * A named task on its way from where it was enqueued to where it runs. Plain JSON, so that every backend can carry it.
+ */
 export interface TaskEnvelope {
   /** The version of this shape. A worker that does not know it leaves the task to one that does. */
   readonly v: 1;
@@ -8,18 +10,18 @@ export interface TaskEnvelope {
   readonly name: string;
   /** Unique to the task, in every process it passes through. */
   readonly id: string;
-  /** What `enqueue` was given. */
+  /** The payload that `enqueue` was given. */
   readonly payload: JsonValue;
-  /** What goes along with it. */
+  /** Data that travel with it. */
   readonly context: TaskEnvelopeContext;
 }
 
-/** What belongs to the request that enqueued a task, and has to be known where the task runs. */
+/** Data of the request that enqueued a task, for where the task runs. */
 export interface TaskEnvelopeContext {
   /** The trace, as W3C headers. */
   readonly trace?: Readonly<Record<string, string>>;
   /** Milliseconds that an attempt may take, where `enqueue` was told otherwise than the definition says. */
   readonly timeoutMs?: number;
-  /** What the `captureContext` option returned. */
+  /** Result of the `captureContext` option. */
   readonly captured?: JsonValue;
 }

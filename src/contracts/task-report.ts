@@ -1,5 +1,5 @@
 /**
- * How a task ended:
+ * The end of a task:
  *
  * - `succeeded`: the function returned, or its promise was fulfilled
  * - `failed`: it threw, and no attempt was left
@@ -14,21 +14,21 @@
 export type TerminalTaskState =
   'succeeded' | 'failed' | 'timed-out' | 'skipped' | 'discarded' | 'cancelled' | 'abandoned' | 'enqueued';
 
-/** Where a task is in its life; see {@link TerminalTaskState} for the ends. */
+/** The state of a task; see {@link TerminalTaskState} for the ends. */
 export type TaskState = 'waiting' | 'running' | TerminalTaskState;
 
-/** What became of one task. */
+/** The result of one task. */
 export interface TaskReport {
   /** Unique to the task. */
   readonly id: string;
   /** The `name` option, else the name of the function or `Class.method`; that of its definition for a named task. */
   readonly name: string;
-  /** How it ended. */
+  /** The end that it came to. */
   readonly state: TerminalTaskState;
-  /** How often the function was called, in other processes before this one included; 0 if it never ran. */
+  /** Number of calls of the function, those in other processes before this one included; 0 if it never ran. */
   readonly attempts: number;
   /** Milliseconds from the start of the first attempt to the end, waits between attempts included. */
   readonly durationMs: number;
-  /** What the last attempt threw; absent unless the task failed or timed out. */
+  /** Error of the last attempt; absent unless the task failed or timed out. */
   readonly error?: unknown;
 }

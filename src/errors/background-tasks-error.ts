@@ -42,7 +42,7 @@ export abstract class BackgroundTasksError extends Error {
 export abstract class UnavailableError extends BackgroundTasksError {
   readonly status = 503;
   readonly statusCode = 503;
-  /** What the `Retry-After` header says. */
+  /** Value of the `Retry-After` header. */
   readonly retryAfterSeconds = 1;
   readonly expose = false;
 }

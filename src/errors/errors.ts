@@ -16,8 +16,8 @@ export class AlreadyRegisteredError extends BackgroundTasksError {
 
   constructor(registrations: number) {
     super(
-      `BackgroundTasksModule is registered ${registrations} times. Import BackgroundTasksModule.forRoot() once, in the ` +
-        'root module: it is global, so feature modules inject BackgroundTasks without importing anything.',
+      `BackgroundTasksModule is registered ${registrations} times. Import BackgroundTasksModule.forRoot() once, in ` +
+        'the root module: it is global, so feature modules inject BackgroundTasks without importing anything.',
     );
   }
 }
@@ -40,8 +40,9 @@ export class NotAFunctionError extends BackgroundTasksError {
 
   constructor(received: unknown) {
     super(
-      `addTask() needs a function: received ${describeKind(received)}. Pass the function itself, addTask(send, id), not the ` +
-        "result of calling it, addTask(send(id)); for a method pass the object and its name, addTask(mailer, 'send', id).",
+      `addTask() needs a function: received ${describeKind(received)}. Pass the function itself, addTask(send, ` +
+        'id), not the result of calling it, addTask(send(id)); for a method pass the object and its name, ' +
+        "addTask(mailer, 'send', id).",
     );
   }
 }
@@ -52,8 +53,8 @@ export class UnknownMethodError extends BackgroundTasksError {
 
   constructor(target: object, method: unknown) {
     super(
-      `addTask() found no method ${typeof method === 'string' ? describeValue(method) : describeKind(method)} on ${describeKind(target)}. ` +
-        'Check the spelling, and that the member is a method rather than a value.',
+      `addTask() found no method ${typeof method === 'string' ? describeValue(method) : describeKind(method)} on ` +
+        `${describeKind(target)}. Check the spelling, and that the member is a method rather than a value.`,
     );
   }
 }
@@ -64,8 +65,9 @@ export class OutsideScopeError extends BackgroundTasksError {
 
   constructor(what: string) {
     super(
-      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(); in a request that reaches ` +
-        'this code by a way Nest does not know of, bind @UseInterceptors(BackgroundTasksInterceptor) to the controller.',
+      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(); in a request that ` +
+        'reaches this code by a way Nest does not know of, bind @UseInterceptors(BackgroundTasksInterceptor) to the ' +
+        'controller.',
     );
   }
 }
@@ -76,7 +78,8 @@ export class OutsideTaskError extends BackgroundTasksError {
 
   constructor() {
     super(
-      'currentTask() was called outside a task. Call it in the function given to addTask(), or in what that function calls.',
+      'currentTask() was called outside a task. Call it in the function given to addTask(), or in what that ' +
+        'function calls.',
     );
   }
 }
@@ -87,8 +90,8 @@ export class ScopeClosedError extends BackgroundTasksError {
 
   constructor(what: string) {
     super(
-      `${what} came after its request was over: its tasks have run and its resources are disposed. Await the work in the ` +
-        'handler so that it adds its tasks in time, or start a unit of work of its own with TaskScopes.run().',
+      `${what} came after its request was over: its tasks have run and its resources are disposed. Await the work ` +
+        'in the handler so that it adds its tasks in time, or start a unit of work of its own with TaskScopes.run().',
     );
   }
 }
@@ -99,7 +102,8 @@ export class ShuttingDownError extends UnavailableError {
 
   constructor(what: string) {
     super(
-      `${what} was refused: the application is shutting down. Stop what starts new work in beforeApplicationShutdown().`,
+      `${what} was refused: the application is shutting down. Stop what starts new work in ` +
+        'beforeApplicationShutdown().',
     );
   }
 }
@@ -122,20 +126,22 @@ export class TaskChainTooLongError extends BackgroundTasksError {
 
   constructor(name: string, limit: number) {
     super(
-      `Task "${name}" is number ${limit + 1} in a chain of tasks that each added the next, which keeps its request open ` +
-        'without an end. Loop inside one task, or use a scheduler for work that repeats.',
+      `Task "${name}" is number ${limit + 1} in a chain of tasks that each added the next, which keeps its request ` +
+        'open without an end. Loop inside one task, or use a scheduler for work that repeats.',
     );
   }
 }
 
-/** `UNKNOWN_RESOURCE`: `@Resource(token)` names a token that no `provideResource()` visible to the controller provides. */
+/**
+ * `UNKNOWN_RESOURCE`: `@Resource(token)` names a token that no `provideResource()` visible to the controller provides.
+ */
 export class UnknownResourceError extends BackgroundTasksError {
   readonly code = 'UNKNOWN_RESOURCE';
 
   constructor(token: string, handler: string) {
     super(
-      `@Resource(${token}) in ${handler} names no resource. Provide the token with provideResource({ provide: ${token}, … }) ` +
-        'in the module of the controller, or in a module that it imports and that exports the token.',
+      `@Resource(${token}) in ${handler} names no resource. Provide the token with provideResource({ provide: ` +
+        `${token}, … }) in the module of the controller, or in a module that it imports and that exports the token.`,
     );
   }
 }
@@ -164,14 +170,17 @@ export class ResourceYieldedTwiceError extends BackgroundTasksError {
   }
 }
 
-/** `RESOURCE_RELEASE_ORDER`: an `'after-tasks'` resource depends on a `'before-response'` one, which is gone by then. */
+/**
+ * `RESOURCE_RELEASE_ORDER`: an `'after-tasks'` resource depends on a `'before-response'` one, which is gone by then.
+ */
 export class ResourceReleaseOrderError extends BackgroundTasksError {
   readonly code = 'RESOURCE_RELEASE_ORDER';
 
   constructor(dependent: string, dependency: string) {
     super(
-      `Resource ${dependent} is released 'after-tasks' but depends on ${dependency}, which is released 'before-response' ` +
-        `and would be closed under it. Give ${dependency} release: 'after-tasks', or ${dependent} release: 'before-response'.`,
+      `Resource ${dependent} is released 'after-tasks' but depends on ${dependency}, which is released ` +
+        `'before-response' and would be closed under it. Give ${dependency} release: 'after-tasks', or ${dependent} ` +
+        "release: 'before-response'.",
     );
   }
 }

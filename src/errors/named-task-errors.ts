@@ -6,8 +6,8 @@ export class UnknownTaskError extends BackgroundTasksError {
 
   constructor(name: string) {
     super(
-      `No handler for task "${name}". Add a class with @TaskHandler() for its definition to the providers of a module, in ` +
-        'processes that only enqueue it as well.',
+      `No handler for task "${name}". Add a class with @TaskHandler() for its definition to the providers of a ` +
+        'module, in processes that only enqueue it as well.',
     );
   }
 }
@@ -18,13 +18,16 @@ export class DuplicateTaskError extends BackgroundTasksError {
 
   constructor(name: string, handlers: readonly string[]) {
     super(
-      `Task "${name}" has more than one handler: ${handlers.join(', ')}. Give each task a name and a definition of its own, ` +
-        'and each definition one handler, provided by one module.',
+      `Task "${name}" has more than one handler: ${handlers.join(', ')}. Give each task a name and a definition of ` +
+        'its own, and each definition one handler, provided by one module.',
     );
   }
 }
 
-/** `INVALID_PAYLOAD`: a payload, or what `captureContext` returned, is not strict JSON, is too large, or is not what the task's schema asks for. */
+/**
+ * `INVALID_PAYLOAD`: a payload, or what `captureContext` returned, is not strict JSON, is too large, or is not what the
+ * task's schema asks for.
+ */
 export class InvalidPayloadError extends BackgroundTasksError {
   readonly code = 'INVALID_PAYLOAD';
 

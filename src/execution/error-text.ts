@@ -1,14 +1,15 @@
-/** How many causes of causes a line tells: an error may be its own. */
+/** Number of causes of causes in a line: an error may be its own cause. */
 const MAX_CAUSES = 8;
 
 /**
- * What a log line can say about anything that was thrown, however hostile: `undefined`, a frozen
+ * Describes anything that was thrown for a log line, however hostile: `undefined`, a frozen
  * object, an error whose getters throw.
  */
 export function errorText(error: unknown, causes = MAX_CAUSES): string {
   try {
     if (!(error instanceof Error)) return `a thrown ${error === null ? 'null' : typeof error}: ${String(error)}`;
-    // oxlint-disable-next-line typescript/no-unnecessary-type-conversion -- the stack of a hostile error is not a string
+    // oxlint-disable-next-line typescript/no-unnecessary-type-conversion -- the stack of a hostile error is not a
+    // string
     const text = String(error.stack ?? error.message);
     return error.cause === undefined || causes === 0 ? text : `${text}\n[cause] ${errorText(error.cause, causes - 1)}`;
   } catch {

@@ -5,7 +5,9 @@ import { Semaphore } from './semaphore.js';
 import { TaskLedger } from './task-ledger.js';
 import { TaskLog } from './task-log.js';
 
-/** Gives named tasks to the backend. Returns a promise if that takes time, which rejects with what the backend threw. */
+/**
+ * Gives named tasks to the backend. Returns a promise if that takes time, which rejects with what the backend threw.
+ */
 export type HandOver = (tasks: readonly QueuedTask[]) => Promise<void> | void;
 
 /** The limits of the process, the counts and the log, which the queues of all requests share. */
@@ -21,7 +23,9 @@ export class TaskEngine {
   readonly limitsOfJobs: QueueLimits;
   /** Set by the named tasks, a later room. */
   handOver: HandOver = () => undefined;
-  /** Set when the signals abort, shortly before the shutdown deadline: what fails from then on may not be its own fault. */
+  /**
+   * Set when the signals abort, shortly before the shutdown deadline: what fails from then on may not be its own fault.
+   */
   isAborting = false;
   /** Set at the shutdown deadline: from then on no task starts, in any request. */
   isPastDeadline = false;

@@ -3,10 +3,10 @@ import type { TaskReport, TerminalTaskState } from '../contracts/task-report.js'
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskLog } from './task-log.js';
 
-/** How many tasks there are in which state: `accepted` = `waiting` + `running` + all the others, at all times. */
+/** The number of tasks in each state: `accepted` = `waiting` + `running` + all the others, at all times. */
 export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | TerminalTaskState, number>>;
 
-/** How many failures are kept for the testing helpers to show. */
+/** Number of failures that are kept for the testing helpers. */
 const KEPT_FAILURES = 100;
 
 /** Changes the state of every task, in one place, so that the counts always add up and nobody is told twice. */

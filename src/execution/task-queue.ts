@@ -11,9 +11,8 @@ import { TaskRun } from './task-run.js';
 import { isOutOfReach, WaitingTasks } from './waiting-tasks.js';
 
 /**
- * The tasks of one request, first in, first out: collected while the request runs, then drained. Tasks in this
- * process start when their turn comes. Named tasks are handed over to the backend, which takes them out of the
- * queue or makes them ready to start in it.
+ * The tasks of one request, first in, first out: collected while the request runs, then drained. Named tasks stand in
+ * it, too. They are handed over to the backend, which takes them out or has them run here when their turn comes.
  */
 export class TaskQueue implements PermitWaiter {
   readonly #waiting: WaitingTasks;
@@ -29,7 +28,7 @@ export class TaskQueue implements PermitWaiter {
   #handOvers = 0;
   #hasTaskFailed = false;
   #isStarting = false;
-  /** The time at which the last task ended, while the next starts: to read the clock is a tenth of what a task costs. */
+  /** The time at which the last task ended, while the next starts: reading the clock is a tenth of a task's cost. */
   #now: number | undefined;
 
   constructor(
@@ -81,7 +80,7 @@ export class TaskQueue implements PermitWaiter {
     await this.#waiting.acquirePermits();
   }
 
-  /** Adds a task if `maxPending` allows it. Returns whether it does. With `mayLackPermit` it may wait for its permit. */
+  /** Adds a task if `maxPending` allows it, or if it may wait for its permit. Returns whether it did. */
   add(task: QueuedTask, mayLackPermit = false): boolean {
     if (!this.#waiting.add(task, mayLackPermit)) return false;
     this.#added(task);
@@ -207,7 +206,7 @@ export class TaskQueue implements PermitWaiter {
     this.#takeOut(followUps, 'discarded');
   }
 
-  /** Claims keys once the outcome is known. Before that, the request may yet fail, and the same work of another one not. */
+  /** Claims keys once the outcome is known: until then the request may fail, and its task come to nothing. */
   #claimKeys(): void {
     const refused = this.#keyed.splice(0).filter((task) => !task.isSettled && !this.engine.keys.claim(task));
     this.#takeOut(refused, 'discarded');

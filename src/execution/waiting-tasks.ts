@@ -46,7 +46,10 @@ export class WaitingTasks {
     return true;
   }
 
-  /** Adds a task at the end with the permit of an earlier one, before anybody else can have it. Takes the earlier one out. */
+  /**
+   * Adds a task at the end with the permit of an earlier one, before anybody else can have it. Takes the earlier one
+   * out.
+   */
   replace(earlier: QueuedTask, task: QueuedTask): void {
     task.hasPermit = earlier.hasPermit;
     if (earlier.hasPermit) this.#withoutPermit++;

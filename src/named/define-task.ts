@@ -7,7 +7,7 @@ import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../o
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { isTaskName } from './task-name.js';
 
-/** What `defineTask` takes: a name, how to check a payload, and the options of each of its tasks. */
+/** Options of `defineTask()`: a name, a schema for the payload, and the options of each of its tasks. */
 export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, BackendSettings {
   /**
    * The name of the task in every process and every log: lower-case letters, digits, `.`, `_` and
@@ -22,7 +22,7 @@ export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, Backen
 }
 
 /**
- * Defines a named task: what `enqueue` is given, and what `@TaskHandler` is for.
+ * Defines a named task, for `enqueue()` and for `@TaskHandler()`.
  *
  * ```ts
  * export const SendInvoice = defineTask<{ orderId: string }>({ name: 'send-invoice', timeoutMs: 30_000 });

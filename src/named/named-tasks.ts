@@ -1,4 +1,5 @@
-import type { ModulesContainer } from '@nestjs/core';
+import { Injectable } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
@@ -7,7 +8,7 @@ import { wrappersOf } from '../nest/nest-internals.js';
 import { mergeSettings } from '../options/enqueue-options.js';
 import type { NamedTaskRequest } from '../scope/named-task-request.js';
 import type { RequestScope } from '../scope/request-scope.js';
-import type { RequestScopes } from '../scope/request-scopes.js';
+import { RequestScopes } from '../scope/request-scopes.js';
 import type { ScopeOrigin } from '../scope/scope-origin.js';
 import { HandlerRunner } from './handler-runner.js';
 import { InProcessBackend } from './in-process.backend.js';
@@ -17,6 +18,7 @@ import { TaskBackend } from '../contracts/task-backend.js';
 import { TaskRegistry } from './task-registry.js';
 
 /** The named tasks of the application: makes them, hands them over, and runs them for the backend. */
+@Injectable()
 export class NamedTasks {
   readonly #registry = new TaskRegistry();
   readonly #runner: HandlerRunner;
@@ -33,12 +35,17 @@ export class NamedTasks {
     this.#registry.explore(modules);
   }
 
-  /** The backend of the `backend` option, else of a provider, else this process. Known once everything is built. @throws INVALID_OPTION */
+  /**
+   * The backend of the `backend` option, else of a provider, else this process. Known once everything is built. @throws
+   * INVALID_OPTION
+   */
   get backend(): TaskBackend {
     return (this.#backend ??= this.#findBackend());
   }
 
-  /** Reads the handlers of all modules again, after some were loaded lazily, and has the backend check their settings. */
+  /**
+   * Reads the handlers of all modules again, after some were loaded lazily, and has the backend check their settings.
+   */
   explore(): void {
     this.#registry.explore(this.modules);
     this.checkSettings();

@@ -7,10 +7,10 @@ import type { TaskDefinition } from '../tasks/task-definition.js';
 /** Far deeper than any payload, well before the parsers of other processes give up. */
 const MAX_DEPTH = 500;
 
-/** How much of a member's name an error message shows. */
+/** Characters of a member's name that an error message shows. */
 const MAX_KEY_LENGTH = 40;
 
-/** What JSON makes of a character at most (`\u001f`), and of anything else: a number, or a comma and two braces. */
+/** Bytes of JSON for a character at most (`\u001f`), and for any other value: a number, or a comma and two braces. */
 const MAX_BYTES_A_CHARACTER = 6;
 const MAX_BYTES_A_VALUE = 30;
 

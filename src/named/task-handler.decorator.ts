@@ -4,13 +4,16 @@ import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.
 /** A class that runs the tasks of one definition. */
 export interface TaskHandlerClass<Payload> {
   /**
-   * Runs one task. What it returns is awaited and dropped; what it throws fails the attempt. The
-   * payload is a copy of its own.
+   * Runs one task. Its result is awaited and dropped. An error fails the attempt. The payload is a copy of
+   * its own.
    */
   run(payload: Payload): unknown;
 }
 
-/** What the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof SendInvoice>`. */
+/**
+ * Interface that the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof
+ * SendInvoice>`.
+ */
 export type Handles<Definition> =
   Definition extends TaskDefinition<infer _Input, infer Output> ? TaskHandlerClass<Output> : never;
 

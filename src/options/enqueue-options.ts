@@ -2,7 +2,7 @@ import type { BackendSettings } from '../contracts/backend-settings.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, group, nonEmptyString } from './checks.js';
 
-/** What can be said about one `enqueue`. */
+/** Options of one `enqueue`. */
 export interface EnqueueOptions extends BackendSettings {
   /**
    * A name for what the task does, so that enqueueing it twice does it once: an order's number, a

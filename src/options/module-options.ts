@@ -7,24 +7,40 @@ import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, count, flag, milliseconds, oneOf, wholeNumber } from './checks.js';
 import { retryRule } from './task-options.js';
 
-/** What `BackgroundTasksModule.forRoot()` takes. Durations are milliseconds. */
+/** Options of `BackgroundTasksModule.forRoot()`. Durations are milliseconds. */
 export interface BackgroundTasksModuleOptions {
-  /** What happens to the later tasks of a request when one fails. @default 'continue'. `'stop'` reports them as `skipped`, as FastAPI does. */
+  /**
+   * Whether the later tasks of a request run after one has failed. @default 'continue'. `'stop'` reports them as
+   * `skipped`, as FastAPI does.
+   */
   readonly onTaskFailure?: 'continue' | 'stop';
-  /** Tasks of one request that run at a time. @default 1, in the order they were added. Above 1 they may finish in any order. */
+  /**
+   * Tasks of one request that run at a time. @default 1, in the order they were added. Above 1 they may finish in any
+   * order.
+   */
   readonly concurrency?: number;
-  /** Tasks of the whole process that run at a time, taken in turns across requests. @default Infinity. Too low, and tasks wait although the process is idle; too high, and a burst of them exhausts what they share, such as a connection pool. */
+  /**
+   * Tasks of the whole process that run at a time, taken in turns across requests. @default Infinity. Too low, and
+   * tasks wait although the process is idle; too high, and a burst of them exhausts what they share, such as a
+   * connection pool.
+   */
   readonly maxRunning?: number;
-  /** Tasks of the whole process that may wait. @default 10000. Each holds its arguments: `Infinity` turns a slow dependency into an out-of-memory crash, and a low number refuses requests in an ordinary burst. */
+  /**
+   * Tasks of the whole process that may wait. @default 10000. Each holds its arguments: `Infinity` turns a slow
+   * dependency into an out-of-memory crash, and a low number refuses requests in an ordinary burst.
+   */
   readonly maxPending?: number;
   /**
-   * What `addTask` does when `maxPending` tasks wait. @default 'reject', which throws `QUEUE_FULL`
+   * Answer of `addTask` when `maxPending` tasks wait. @default 'reject', which throws `QUEUE_FULL`
    * (Nest answers 503). `'wait'` holds the response back until there is room; where the response is
    * not ours to hold (`@Res()`, `@Sse()`, after the response), and for a request that exceeds
    * `maxPending` alone, it throws all the same.
    */
   readonly overflow?: 'reject' | 'wait';
-  /** The `timeoutMs` of tasks that name none. @default none: a task that never settles holds its request's resources until shutdown. */
+  /**
+   * The `timeoutMs` of tasks that name none. @default none: a task that never settles holds its request's resources
+   * until shutdown.
+   */
   readonly timeoutMs?: number;
   /** The `retry` of tasks that name none. @default none. */
   readonly retry?: RetryOptions;
@@ -34,7 +50,10 @@ export interface BackgroundTasksModuleOptions {
    * work is lost unreported. Signals abort a fifth of it, at most 5 s, before.
    */
   readonly shutdownTimeoutMs?: number;
-  /** Milliseconds each disposer may take. @default 5000. 0 waits for none of them; a very large value lets one hang keep the others open. */
+  /**
+   * Milliseconds each disposer may take. @default 5000. 0 waits for none of them; a very large value lets one hang keep
+   * the others open.
+   */
   readonly disposeTimeoutMs?: number;
   /**
    * Milliseconds a client may leave queued bytes unread before its tasks start without it.
@@ -42,7 +61,10 @@ export interface BackgroundTasksModuleOptions {
    * clients that do not read hold their requests' resources for as long.
    */
   readonly stalledClientTimeoutMs?: number;
-  /** Whether to remember the line that added each task, for the log of its failure. @default true unless NODE_ENV is production: it costs microseconds a task. */
+  /**
+   * Whether to remember the line that added each task, for the log of its failure. @default true unless NODE_ENV is
+   * production: it costs microseconds a task.
+   */
   readonly captureStackTraces?: boolean;
   /**
    * Bytes of JSON that the payload of a named task may take. @default 65536. Much more, and one
@@ -50,7 +72,7 @@ export interface BackgroundTasksModuleOptions {
    */
   readonly maxPayloadBytes?: number;
   /**
-   * What a named task takes along from its request, such as the tenant and the user: called with
+   * Returns what a named task takes along from its request, such as the tenant and the user. Called with
    * what Nest injects as `REQUEST`, its result is the handler's `TaskContext.context`. JSON, as a payload is.
    * @default nothing.
    */
@@ -60,7 +82,10 @@ export interface BackgroundTasksModuleOptions {
    * from `nestjs-background-tasks/opentelemetry`. @default none: a trace ends where a task leaves the process.
    */
   readonly tracePropagation?: TracePropagation;
-  /** Carries named tasks out of this process. @default the backend that an imported module brings, else none: they run in this process. */
+  /**
+   * Carries named tasks out of this process. @default the backend that an imported module brings, else none: they run
+   * in this process.
+   */
   readonly backend?: TaskBackend;
   /** Told what happens to every task. @default none. */
   readonly observers?: readonly TaskObserver[];

@@ -1,16 +1,16 @@
 import type { ResolvedRetry, RetryOptions } from '../contracts/retry-options.js';
 import { atLeastOne, type Check, checkAll, count, fraction, milliseconds, nonEmptyString, oneOf } from './checks.js';
 
-/** What can be said about one task; given to `tasks.with(options)`. */
+/** Options of one task, given to `tasks.with(options)`. */
 export interface TaskOptions {
-  /** What logs, reports and `cancel()` call it. @default the function's name, or `Class.method`. */
+  /** Name of the task in logs and reports, and for `cancel()`. @default the function's name, or `Class.method`. */
   readonly name?: string;
   /**
-   * With which outcome of the request the task runs. @default 'success'. A task added after the
+   * Outcome of the request after which the task runs. @default 'success'. A task added after the
    * failure is known (in an exception filter) runs unless this says otherwise.
    */
   readonly runOn?: 'success' | 'failure' | 'always';
-  /** What to do if the client left before it had the response. @default 'run'. `'skip'` discards the task. */
+  /** Whether the task runs if the client left before it had the response. @default 'run'. `'skip'` discards it. */
   readonly onAbort?: 'run' | 'skip';
   /**
    * Milliseconds one attempt may take. @default none. At the limit the signal aborts and the next
@@ -21,7 +21,7 @@ export interface TaskOptions {
   /** Makes failed and timed-out attempts again. @default none. */
   readonly retry?: RetryOptions;
   /**
-   * What to do with a task whose name is waiting in this request already. @default both run.
+   * Keeps one of two tasks of the same name that wait in one request. @default both run.
    * `'keep-last'` discards the earlier, `'keep-first'` returns the earlier's handle.
    */
   readonly dedupe?: 'keep-last' | 'keep-first';

@@ -23,7 +23,7 @@ import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
 /** The function whose caller is shown as the place that added a task. */
 export type Caller = (...args: never[]) => unknown;
 
-/** How many tasks in a row may each add the next: far beyond any real chain, well before it hurts. */
+/** Number of tasks in a row that may each add the next: far beyond any real chain, well before it hurts. */
 const CHAIN_LIMIT = 1_000;
 
 /**
@@ -43,7 +43,7 @@ export class RequestScope implements ListMember, ResourceHolder, TaskOrigin {
   #phase: 'open' | 'ending' | 'closed' = 'open';
   #tasks: BackgroundTasks | undefined;
   #failure: { readonly error: unknown } | undefined;
-  /** What the response waits for. */
+  /** Settles when the response need not wait any longer. */
   #exiting: Promise<unknown> | undefined;
   #outcome: TaskOutcome = { succeeded: true, aborted: false };
 

@@ -1,11 +1,12 @@
-import type { ContextId, ModulesContainer } from '@nestjs/core';
+import { Injectable } from '@nestjs/common';
+import { type ContextId, ModulesContainer } from '@nestjs/core';
 import type { Rank } from '../disposal/disposable-entry.js';
 import { DisposalPlan } from '../disposal/disposal-plan.js';
 import type { ResourceRequest } from '../disposal/resource-graph.js';
 import { ResourceHolders } from '../disposal/resource-holder.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
-import type { QueueLimits, TaskEngine } from '../execution/task-engine.js';
+import { type QueueLimits, TaskEngine } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import { UnorderedList } from '../execution/unordered-list.js';
 import type { InstanceUnderConstruction } from '../nest/instances.js';
@@ -19,6 +20,7 @@ import type { ScopeOrigin } from './scope-origin.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
 /** All scopes of the application: opens them, finds them, and knows when none is left. */
+@Injectable()
 export class RequestScopes extends ResourceHolders {
   readonly plan: DisposalPlan;
   /** The scopes that have not closed yet. */
@@ -74,7 +76,10 @@ export class RequestScopes extends ResourceHolders {
     return source.openScope();
   }
 
-  /** Whether anything injects BackgroundTasksRef, so that requests must be found without the injector. Known once everything is built. */
+  /**
+   * Whether anything injects BackgroundTasksRef, so that requests must be found without the injector. Known once
+   * everything is built.
+   */
   get usesRef(): boolean {
     return (this.#usesRef ??= hasDependents(this.modules, BackgroundTasksRef));
   }

@@ -7,7 +7,7 @@ import { RequestScopes } from './request-scopes.js';
 import { attachScopeSource, createContext } from './scope-source.js';
 import { runUnit } from './unit-of-work.js';
 
-/** What the function given to `TaskScopes.run()` works with. Injected as `REQUEST` in the unit of work. */
+/** Argument of the function given to `TaskScopes.run()`. Injected as `REQUEST` in the unit of work. */
 export interface TaskScope {
   /** The tasks of this unit of work; they run when the function has ended. */
   readonly tasks: BackgroundTasks;

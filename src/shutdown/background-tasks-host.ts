@@ -1,9 +1,11 @@
+import { Injectable } from '@nestjs/common';
 import type { TaskStats } from '../execution/task-ledger.js';
 import { milliseconds } from '../options/checks.js';
-import type { RequestScopes } from '../scope/request-scopes.js';
-import type { Drain } from './drain.js';
+import { RequestScopes } from '../scope/request-scopes.js';
+import { Drain } from './drain.js';
 
 /** Looks over all background tasks of the application, and brings them to an end at shutdown. */
+@Injectable()
 export class BackgroundTasksHost {
   readonly #scopes: RequestScopes;
   readonly #drain: Drain;

@@ -1,5 +1,6 @@
-import type { NamedTasks } from '../named/named-tasks.js';
-import type { RequestScopes } from '../scope/request-scopes.js';
+import { Injectable } from '@nestjs/common';
+import { NamedTasks } from '../named/named-tasks.js';
+import { RequestScopes } from '../scope/request-scopes.js';
 import type { HttpConnections } from './http-connections.js';
 
 /** The abort signals go out this share of the deadline before it, but not more than the milliseconds below. */
@@ -7,6 +8,7 @@ const GRACE_SHARE = 1 / 5;
 const MAX_GRACE_MS = 5_000;
 
 /** Brings all work of the application to an end. */
+@Injectable()
 export class Drain {
   #drained: Promise<void> | undefined;
   #connections: HttpConnections | undefined;

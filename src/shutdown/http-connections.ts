@@ -3,7 +3,7 @@ import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
-/** How often, in milliseconds, connections that have become idle are looked for while the server drains. */
+/** Milliseconds between two looks for idle connections, while the server drains. */
 const SWEEP_INTERVAL_MS = 50;
 
 /** The connections of the HTTP server, and the way to let them finish. */

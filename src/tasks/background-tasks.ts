@@ -7,8 +7,8 @@ import type { EnqueueOptions } from '../options/enqueue-options.js';
 export type TaskFunction = (...args: never[]) => unknown;
 
 /**
- * What a method can belong to: any object but a function or a class, which would be taken for the
- * task itself. It is spelt out member by member because that is what lets TypeScript see the
+ * An object whose method can be a task: any object but a function or a class, which would be taken for the
+ * task itself. It is spelt out member by member because only then does TypeScript see the
  * methods of `this` in a class.
  */
 export type TaskTarget<T> = ({ readonly [K in keyof T]: T[K] } | object) & { readonly [Symbol.hasInstance]?: never };
@@ -55,7 +55,8 @@ export abstract class BackgroundTasks {
    * where the backend has a `fallback`. From within a task it goes when that task has succeeded. If the
    * handler of the request fails, nothing is enqueued, unless `runOn` says so.
    *
-   * @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE, INVALID_OPTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
+   * @throws UNKNOWN_TASK, INVALID_PAYLOAD, BACKEND_UNAVAILABLE, INVALID_OPTION, SCOPE_CLOSED, SHUTTING_DOWN,
+   * QUEUE_FULL, TASK_CHAIN_TOO_LONG
    */
   abstract enqueue<Input, Output>(
     definition: TaskDefinition<Input, Output>,
@@ -65,7 +66,8 @@ export abstract class BackgroundTasks {
 
   /**
    * The same queue, with options for the tasks added through the returned object:
-   * `tasks.with({ runOn: 'always' }).addTask(audit, id)`. For a named task they add to those of its definition. Options given twice: the later win.
+   * `tasks.with({ runOn: 'always' }).addTask(audit, id)`. For a named task they add to those of its definition. Options
+   * given twice: the later win.
    *
    * @throws INVALID_OPTION
    */

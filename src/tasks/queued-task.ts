@@ -12,7 +12,7 @@ export interface TaskOrigin {
   cancel(task: QueuedTask): boolean;
   /** Whether the request was known to have failed by then. */
   readonly hasFailed: boolean;
-  /** How many tasks in a row each added the next one; 0 for a task of the handler. */
+  /** Number of tasks in a row that each added the next one; 0 for a task of the handler. */
   readonly chainLength: number;
 }
 
@@ -30,7 +30,9 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   durationMs = 0;
   /** Whether it holds a permit of `maxPending`. */
   hasPermit = false;
-  /** Whether it may start when its turn comes. A named task may once its backend has chosen to run it in this process. */
+  /**
+   * Whether it may start when its turn comes. A named task may once its backend has chosen to run it in this process.
+   */
   isReady = true;
   /** Whether its backend is being asked to take it. Until the backend answers, nobody can cancel it. */
   isHandedOver = false;

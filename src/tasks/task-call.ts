@@ -1,6 +1,6 @@
 import { NotAFunctionError, UnknownMethodError } from '../errors/errors.js';
 
-/** What a task will call. */
+/** The function that a task will call, and its arguments. */
 export interface TaskCall {
   readonly fn: (...args: unknown[]) => unknown;
   /** The object whose method `fn` is; `undefined` for a plain function. */

@@ -22,6 +22,7 @@ export function assertDefinition(value: unknown): asserts value is TaskDefinitio
   throw new InvalidOptionError(
     'definition',
     value,
-    'Give what defineTask() returned. Where it is undefined, files import each other in a circle: give it a file of its own.',
+    'Give what defineTask() returned. Where it is undefined, files import each other in a circle: give it a file ' +
+      'of its own.',
   );
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** What `expect.any(String)` and the like are, of whichever test library. */
+/** A matcher of any test library, such as `expect.any(String)`. */
 export interface Matcher {
   asymmetricMatch(value: unknown): boolean;
 }

@@ -57,7 +57,8 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
   /**
    * Throws unless that function (or method) was added, with those arguments where any are named,
    * and with the options given to `with()`: `recorded.with({ runOn: 'always' }).assertAdded(audit)`.
-   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured, also inside objects and arrays.
+   * Arguments are compared by value; matchers such as `expect.any(String)` are honoured, also inside objects and
+   * arrays.
    *
    * @throws TASK_NOT_RECORDED, listing what was added
    */

@@ -46,7 +46,9 @@ export class RecordingScope extends RequestScope {
     return task;
   }
 
-  /** Runs the tasks that wait, and what they add. Resolves with their reports, in the order in which they were added. */
+  /**
+   * Runs the tasks that wait, and what they add. Resolves with their reports, in the order in which they were added.
+   */
   async run(outcome: TaskOutcome): Promise<TaskReport[]> {
     const ended = new Set([...this.#added.keys()].filter(({ isSettled }) => isSettled));
     await new Promise<void>((resolve) => this.queue.drain(outcome, resolve));

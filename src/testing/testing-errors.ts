@@ -3,13 +3,14 @@ import { BackgroundTasksError } from '../errors/background-tasks-error.js';
 /** `TASKS_FAILED`: thrown by the testing helpers when tasks failed; `errors` holds what they threw. */
 export class TasksFailedError extends BackgroundTasksError {
   readonly code = 'TASKS_FAILED';
-  /** What the tasks threw, in the order in which they failed. */
+  /** The errors of the tasks, in the order in which they failed. */
   readonly errors: readonly unknown[];
 
   constructor(failed: readonly { readonly name: string; readonly error?: unknown }[]) {
     super(
-      `${failed.length} background task(s) failed: ${failed.map(({ name }) => name).join(', ')}. Look at "cause" and "errors" ` +
-        'for what they threw, or pass { throwOnFailure: false } where a failure is what the test is about.',
+      `${failed.length} background task(s) failed: ${failed.map(({ name }) => name).join(', ')}. Look at "cause" ` +
+        'and "errors" for what they threw, or pass { throwOnFailure: false } where a failure is what the test is ' +
+        'about.',
       { cause: failed[0]?.error },
     );
     this.errors = failed.map(({ error }) => error);
@@ -20,12 +21,14 @@ export class TasksFailedError extends BackgroundTasksError {
 export class TaskNotRecordedError extends BackgroundTasksError {
   readonly code = 'TASK_NOT_RECORDED';
 
-  constructor(wanted: string | undefined, added: readonly string[], options: readonly string[] = []) {
+  constructor(expected: string | undefined, added: readonly string[], options: readonly string[] = []) {
     const list = added.length > 0 ? `added: ${added.join(', ')}` : 'nothing was added';
+    const details = ['these arguments', ...options].join(', ');
     super(
-      wanted === undefined
+      expected === undefined
         ? `Expected no background task, but ${list}.`
-        : `Expected background task "${wanted}" with ${['these arguments', ...options].join(', ')}, but ${list}. Compare the function, the object, the arguments and the options.`,
+        : `Expected background task "${expected}" with ${details}, but ${list}. ` +
+            'Compare the function, the object, the arguments and the options.',
     );
   }
 }

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { Observable, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support/deferred.js';
@@ -20,6 +21,37 @@ describe('B6 an Observable that a task returns', () => {
 
     expect(subscriptions).toBe(1);
     expect(host.stats()).toMatchObject({ succeeded: 1, failed: 1 });
+  });
+});
+
+describe('B6 an Observable of a second copy of rxjs', () => {
+  it('is subscribed to as well', async () => {
+    const { run, host } = await startContext();
+    const other = secondCopyOf('rxjs') as typeof import('rxjs');
+    let subscriptions = 0;
+    const post = () =>
+      new other.Observable<void>((subscriber) => {
+        subscriptions++;
+        subscriber.complete();
+      });
+    expect(post()).not.toBeInstanceOf(Observable);
+
+    await run((tasks) => {
+      tasks.addTask(post);
+      tasks.addTask(() => other.throwError(() => new Error('refused')));
+    });
+
+    expect(subscriptions).toBe(1);
+    expect(host.stats()).toMatchObject({ succeeded: 1, failed: 1 });
+  });
+
+  it('is not looked for in an object that throws at members it does not know', async () => {
+    const { run, host } = await startContext();
+    const strict = new Proxy({}, { get: (_, key) => (key === 'then' ? undefined : raise(key)) });
+
+    await run((tasks) => tasks.addTask(() => strict));
+
+    expect(host.stats()).toMatchObject({ succeeded: 1, failed: 0 });
   });
 });
 
@@ -163,3 +195,14 @@ class Mailer {
 }
 
 class LoudMailer extends Mailer {}
+
+/** Loads a package again, as an application has it that installed two versions. */
+function secondCopyOf(name: string): unknown {
+  const require = createRequire(import.meta.url);
+  for (const path of Object.keys(require.cache)) if (path.includes(`node_modules/${name}/`)) delete require.cache[path];
+  return require(name);
+}
+
+function raise(key: PropertyKey): never {
+  throw new TypeError(`There is no member ${String(key)}.`);
+}
