@@ -12,7 +12,8 @@ const slow = [
   'test/package/**',
   // The built samples, with their servers and a browser.
   'test/sample/**',
-  // A run of the compiler, which `npm run typecheck` is too.
+  // Runs of the compiler; `npm run typecheck` compiles the types as well.
+  'test/docs/snippets.test.ts',
   'test/types/**',
 ];
 
