@@ -4,8 +4,8 @@ import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { exchangeOf } from './http-exchange.js';
 
 /**
- * Gives a route handler the {@link BackgroundTasks} of its request. Unlike constructor injection, it leaves the
- * controller a singleton, and a request costs several times less.
+ * Gives a route handler the {@link BackgroundTasks} of its request. Unlike constructor injection,
+ * it leaves the controller a singleton, and a request costs several times less.
  *
  * @throws OUTSIDE_SCOPE, SHUTTING_DOWN, when the handler is called
  */

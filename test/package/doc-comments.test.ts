@@ -24,7 +24,7 @@ describe('the doc comments in the built types', () => {
   it.each([
     ['options/module-options.d.ts', 'BackgroundTasksModuleOptions'],
     ['options/task-options.d.ts', 'TaskOptions'],
-    ['options/task-options.d.ts', 'RetryOptions'],
+    ['contracts/retry-options.d.ts', 'RetryOptions'],
     ['contracts/task-observer.d.ts', 'TaskObserver'],
     ['contracts/task-outcome.d.ts', 'TaskOutcome'],
     ['bullmq/options/bullmq-options.d.ts', 'BullMqWorkerOptions'],
