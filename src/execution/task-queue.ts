@@ -94,10 +94,10 @@ export class TaskQueue implements PermitWaiter {
     this.#added(task);
   }
 
-  /** Ends a waiting task. Returns whether it was waiting. */
-  withdraw(task: QueuedTask, state: 'cancelled' | 'discarded'): boolean {
+  /** Ends a task if it waits. Returns whether it did. */
+  cancel(task: QueuedTask): boolean {
     if (task.state !== 'waiting' || isOutOfReach(task)) return false;
-    this.#takeOut([task], state);
+    this.#takeOut([task], 'cancelled');
     return true;
   }
 

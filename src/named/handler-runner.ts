@@ -43,7 +43,7 @@ export class HandlerRunner implements NamedTaskRunner {
     const { definition, handler } = this.registry.get(envelope.name);
     const attempt = asyncContext.getStore()!.task as TaskAttempt;
     const { limitsInHandler } = this.scopes.engine;
-    const scope = this.scopes.create({ request: attempt, canHold: false, carried: envelope.context }, limitsInHandler);
+    const scope = this.scopes.create({ request: attempt, canDelayResponse: false, inherited: envelope.context }, limitsInHandler);
     attachScopeSource(attempt, { openScope: () => scope });
     const work = async () => {
       const payload = checkPayload(definition, envelope.payload);

@@ -15,7 +15,7 @@ export interface EnqueueOptions extends BackendSettings {
 
 /** The options of one `enqueue` as checked. The backend checks its own settings. */
 export interface CheckedEnqueueOptions {
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
   readonly settings: BackendSettings;
 }
 
