@@ -43,7 +43,7 @@ export class TaskAttempt implements TaskContext, AsyncContext {
     return this;
   }
 
-  /** Made when it is first asked for: most tasks never look. */
+  /** Made on first use: most tasks never read it. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();

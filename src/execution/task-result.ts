@@ -3,7 +3,7 @@ import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 /** Returns a promise of what a task returned, or `undefined` if there is nothing to wait for. */
 export function promiseOfResult(result: unknown): Promise<unknown> | undefined {
   if (isThenable(result)) return Promise.resolve(result);
-  // As from a handler: HttpService.post() has done nothing until somebody subscribes.
+  // As Nest does for a handler: HttpService.post() sends nothing before somebody subscribes.
   return isStream(result) ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
 }
 
@@ -17,7 +17,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-/** An object may throw at the members that rxjs looks for. It is no stream then, and no failure either. */
+/** An object may throw where rxjs reads its members. Then it is no stream, and the task has not failed. */
 function isStream(result: unknown): result is Observable<unknown> {
   try {
     return isObservable(result);

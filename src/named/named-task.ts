@@ -9,7 +9,7 @@ import type { EnqueuedTask } from '../contracts/task-backend.js';
 
 /** A named task in the queue of the request that enqueued it, or of the jobs of this process. */
 export class NamedTask extends QueuedTask implements EnqueuedTask {
-  override isReady = false;
+  override stage: QueuedTask['stage'] = 'before-hand-over';
   readonly envelope: TaskEnvelope;
   readonly settings: BackendSettings;
   readonly #queue: TaskQueue;
