@@ -1,4 +1,5 @@
 import { ModuleRef } from '@nestjs/core';
+import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
 import { promiseOfResult } from '../execution/task-result.js';
@@ -9,7 +10,6 @@ import { runUnit } from '../scope/unit-of-work.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { NamedTask } from './named-task.js';
 import { checkPayload } from './payload.js';
-import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
 import type { TaskHandlerClass } from './task-handler.decorator.js';
 import type { TaskRegistry } from './task-registry.js';
 

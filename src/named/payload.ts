@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { JsonValue } from '../contracts/json.js';
+import type { JsonValue } from '../contracts/task-envelope.js';
 import { describeKind } from '../errors/describe-value.js';
 import { InvalidPayloadError } from '../errors/named-task-errors.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';

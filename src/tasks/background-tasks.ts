@@ -1,7 +1,7 @@
+import type { EnqueueOptions } from '../options/enqueue-options.js';
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
 import type { TaskDefinition } from './task-definition.js';
-import type { EnqueueOptions } from '../options/enqueue-options.js';
 
 /**
  * The tasks of one request: they run in this process, in the order they were added, after the

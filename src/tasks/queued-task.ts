@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import type { JsonValue } from '../contracts/json.js';
+import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskReport, TaskState, TerminalTaskState } from '../contracts/task-report.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';

@@ -14,7 +14,7 @@ import type { Caller } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 
-/** A scope as in an application with default options and a backend. It never ends, and remembers what it was given. */
+/** A scope as in an application with default options and a backend. It never ends, and records what is added. */
 export class RecordingScope extends RequestScope {
   readonly #added = new Map<QueuedTask, RecordedTask>();
   readonly #enqueued = new Map<QueuedTask, RecordedNamedTask>();
