@@ -21,6 +21,7 @@ import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
 import { TaskEngine } from './execution/task-engine.js';
 import { HandlerResources } from './http/handler-resources.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
+import { NamedTasks } from './named/named-tasks.js';
 import { listenToExceptions } from './nest/exceptions.js';
 import { markSendingHandlers } from './nest/handlers.js';
 import { hookAdapter } from './nest/http-adapter.js';
@@ -37,12 +38,6 @@ import { Drain } from './shutdown/drain.js';
 import { HttpConnections } from './shutdown/http-connections.js';
 import { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
-import { NamedTasks } from './named/named-tasks.js';
-
-/** Only told from what a test puts in its place: the injector is given the instances, and never calls it. */
-const suppliedTasks = (): never => {
-  throw new OutsideScopeError('BackgroundTasks');
-};
 
 /**
  * Runs background tasks after the response, then disposes of what the request created. Import
@@ -147,6 +142,11 @@ export class BackgroundTasksModule
     if (wrapper.isDependencyTreeStatic()) return () => wrapper.instance as BackgroundTasks;
     return (request) => resolveInContext(wrapper, contextIdOf(request, this.moduleRef)) as Promise<BackgroundTasks>;
   }
+}
+
+/** Marks our own provider, which a test may override. The injector is given the instances and never calls it. */
+function suppliedTasks(): never {
+  throw new OutsideScopeError('BackgroundTasks');
 }
 
 function isOurs(tasks: InstanceWrapper): boolean {

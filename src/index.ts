@@ -1,21 +1,25 @@
-export { BackgroundTasksError } from './errors/background-tasks-error.js';
-export type { BackgroundTasksErrorCode, BackgroundTasksErrorCodes } from './errors/background-tasks-error.js';
-export { BackgroundTasksModule } from './background-tasks.module.js';
 export type {
   BackgroundTasksModuleAsyncOptions,
   BackgroundTasksModuleExtras,
   BackgroundTasksOptionsFactory,
 } from './background-tasks.module-definition.js';
+export { BackgroundTasksModule } from './background-tasks.module.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
-export type { JsonValue } from './contracts/json.js';
+export type { RetryOptions } from './contracts/retry-options.js';
+export type { BackendSettings } from './contracts/task-backend.js';
 export type { TaskContext } from './contracts/task-context.js';
-export type { TaskEnvelope, TaskEnvelopeContext } from './contracts/task-envelope.js';
+export type { JsonValue, TaskEnvelope, TaskEnvelopeContext } from './contracts/task-envelope.js';
 export type { TaskEvent, TaskObserver } from './contracts/task-observer.js';
 export type { TaskOutcome } from './contracts/task-outcome.js';
 export type { TaskReport, TaskState, TerminalTaskState } from './contracts/task-report.js';
 export type { TracePropagation } from './contracts/trace-propagation.js';
 export { provideResource } from './disposal/provide-resource.js';
 export type { DisposableResourceProvider, GeneratorResourceProvider } from './disposal/resource-provider.js';
+export {
+  BackgroundTasksError,
+  type BackgroundTasksErrorCode,
+  type BackgroundTasksErrorCodes,
+} from './errors/background-tasks-error.js';
 export {
   AlreadyRegisteredError,
   DisposeTimeoutError,
@@ -35,31 +39,31 @@ export {
   UnknownResourceError,
   UnsupportedNestError,
 } from './errors/errors.js';
-export type { TaskStats } from './execution/task-ledger.js';
-export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
-export { Resource } from './http/resource.decorator.js';
-export { Tasks } from './http/tasks.decorator.js';
-export type { BackgroundTasksModuleOptions } from './options/module-options.js';
-export type { RetryOptions } from './contracts/retry-options.js';
-export type { TaskOptions } from './options/task-options.js';
-export { TaskScopes } from './scope/task-scopes.js';
-export type { TaskScope } from './scope/task-scopes.js';
-export { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 export {
   BackendUnavailableError,
   DuplicateTaskError,
   InvalidPayloadError,
   UnknownTaskError,
 } from './errors/named-task-errors.js';
-export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
-export { currentTask } from './tasks/current-task.js';
-export type { BackendSettings } from './contracts/backend-settings.js';
-export type { BackgroundTask } from './tasks/background-task.js';
-export { BackgroundTasks } from './tasks/background-tasks.js';
-export type { MethodArguments, MethodName, TaskFunction, TaskTarget } from './tasks/background-tasks.js';
-export { defineTask } from './named/define-task.js';
-export type { TaskDefinitionOptions } from './named/define-task.js';
-export type { TaskDefinition } from './tasks/task-definition.js';
+export type { TaskStats } from './execution/task-ledger.js';
+export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
+export { Resource } from './http/resource.decorator.js';
+export { Tasks } from './http/tasks.decorator.js';
+export { defineTask, type TaskDefinitionOptions } from './named/define-task.js';
+export { type Handles, TaskHandler, type TaskHandlerClass } from './named/task-handler.decorator.js';
 export type { EnqueueOptions } from './options/enqueue-options.js';
-export { TaskHandler } from './named/task-handler.decorator.js';
-export type { Handles, TaskHandlerClass } from './named/task-handler.decorator.js';
+export type { BackgroundTasksModuleOptions } from './options/module-options.js';
+export type { TaskOptions } from './options/task-options.js';
+export { type TaskScope, TaskScopes } from './scope/task-scopes.js';
+export { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
+export type { BackgroundTask } from './tasks/background-task.js';
+export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
+export {
+  BackgroundTasks,
+  type MethodArguments,
+  type MethodName,
+  type TaskFunction,
+  type TaskTarget,
+} from './tasks/background-tasks.js';
+export { currentTask } from './tasks/current-task.js';
+export type { TaskDefinition } from './tasks/task-definition.js';

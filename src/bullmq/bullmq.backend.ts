@@ -1,6 +1,10 @@
+import {
+  type BackendSettings,
+  type EnqueuedTask,
+  type NamedTaskRunner,
+  TaskBackend,
+} from '../contracts/task-backend.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
-import type { BackendSettings } from '../contracts/backend-settings.js';
-import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../contracts/task-backend.js';
 import { checkAll } from '../options/checks.js';
 import { checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { failureReason } from './server/failure-reason.js';

@@ -1,4 +1,3 @@
-import type { BackendSettings } from './backend-settings.js';
 import type { ResolvedRetry } from './retry-options.js';
 import type { TaskEnvelope } from './task-envelope.js';
 import type { TaskReport } from './task-report.js';
@@ -9,8 +8,8 @@ import type { TaskReport } from './task-report.js';
  */
 export abstract class TaskBackend {
   /**
-   * Takes a batch. Returns a promise if that takes time, which resolves when all of it is where it will survive.
-   * Called before the response is sent; what it throws is answered instead.
+   * Takes a batch. If that takes time, returns a promise, which resolves once all of it is stored safely.
+   * Called before the response is sent; an error is answered instead.
    *
    * @throws BACKEND_UNAVAILABLE, if it cannot confirm that it has all of them
    */
@@ -44,7 +43,7 @@ export interface EnqueuedTask {
   readonly retry: ResolvedRetry | undefined;
   /** The settings of its definition, with those of the call on top; checked. */
   readonly settings: BackendSettings;
-  /** Has it run in this process, in the line of its own request, in place of the backend. */
+  /** Has it run in this process, in the queue of its own request, instead of on the backend. */
   runHere(): void;
 }
 
@@ -54,7 +53,7 @@ export interface NamedTaskRunner {
   isKnown(name: string): boolean;
   /**
    * Runs the handler once, as a unit of work with providers, tasks and disposal of its own. Never
-   * rejects. The time limit and the shutdown are looked after; further attempts are the backend's.
+   * rejects. Observes the time limit and the shutdown; further attempts are the backend's.
    */
   run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult>;
 }
@@ -70,6 +69,12 @@ export interface NamedTaskAttempt {
 /** The end of an attempt. */
 export interface NamedTaskResult {
   readonly report: TaskReport;
-  /** Whether our own shutdown ended it, so that the task is not to blame: somebody else has to run it. */
+  /** Whether our own shutdown ended it. Then the task has not failed, and another process has to run it. */
   readonly interruptedByShutdown: boolean;
 }
+
+/**
+ * Settings for the backend, in a definition and in a call of `enqueue`. Empty until the entry point of a
+ * backend is imported, which adds a member of its own, such as `bullmq`.
+ */
+export interface BackendSettings {}

@@ -1,4 +1,4 @@
-import type { JsonValue } from './json.js';
+import type { JsonValue } from './task-envelope.js';
 import type { TaskOutcome } from './task-outcome.js';
 
 /** The running task, as `currentTask()` returns it. */
@@ -21,8 +21,8 @@ export interface TaskContext {
   /** For a named task, what the `captureContext` option returned where it was enqueued; else `undefined`. */
   readonly context: JsonValue | undefined;
   /**
-   * Tells the observers, and the backend that carries the task, how far the task has come. The value means what the
-   * task says it means.
+   * Tells the observers, and the backend that carries the task, how far the task has come. The value has the
+   * meaning that the task gives it.
    */
   progress(value: unknown): void;
 }

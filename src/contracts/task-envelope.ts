@@ -1,5 +1,3 @@
-import type { JsonValue } from './json.js';
-
 /**
  * A named task on its way from where it was enqueued to where it runs. Plain JSON, so that every backend can carry it.
  */
@@ -25,3 +23,6 @@ export interface TaskEnvelopeContext {
   /** Result of the `captureContext` option. */
   readonly captured?: JsonValue;
 }
+
+/** A value of strict JSON, such as a payload. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };

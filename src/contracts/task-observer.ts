@@ -1,13 +1,5 @@
 import type { TaskReport } from './task-report.js';
 
-/** Names the task an event is about. */
-export interface TaskEvent {
-  /** Unique to the task. */
-  readonly id: string;
-  /** The `name` option, else the name of the function or `Class.method`. */
-  readonly name: string;
-}
-
 /**
  * Watches tasks from outside: metrics, traces, tests. Every member is optional and must return at
  * once; an observer that throws is logged once and never disturbs a task.
@@ -21,4 +13,12 @@ export interface TaskObserver {
   taskProgressed?(task: TaskEvent, value: unknown): void;
   /** A task reached the state it will keep. Called once for each task. */
   taskSettled?(report: TaskReport): void;
+}
+
+/** Names the task an event is about. */
+export interface TaskEvent {
+  /** Unique to the task. */
+  readonly id: string;
+  /** The `name` option, else the name of the function or `Class.method`. */
+  readonly name: string;
 }

@@ -7,7 +7,7 @@
  * - `skipped`: an earlier task of the request failed and `onTaskFailure` is `'stop'`
  * - `discarded`: the outcome of the request, `onAbort` or `dedupe` said not to run it, or another
  *   task of its idempotency key has not ended
- * - `cancelled`: withdrawn by `cancel()`
+ * - `cancelled`: `cancel()` ended it before it ran
  * - `abandoned`: the shutdown deadline came first
  * - `enqueued`: a backend has accepted it, which runs it from here; how that ends is reported where it runs
  */
@@ -23,7 +23,7 @@ export interface TaskReport {
   readonly id: string;
   /** The `name` option, else the name of the function or `Class.method`; that of its definition for a named task. */
   readonly name: string;
-  /** The end that it came to. */
+  /** Its final state. */
   readonly state: TerminalTaskState;
   /** Number of calls of the function, those in other processes before this one included; 0 if it never ran. */
   readonly attempts: number;

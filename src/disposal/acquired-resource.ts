@@ -1,6 +1,6 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { ResourceYieldedNothingError, ResourceYieldedTwiceError } from '../errors/errors.js';
-import { isThenable } from '../execution/is-thenable.js';
+import { isThenable } from '../execution/task-result.js';
 import type { Rank } from './disposal-plan.js';
 import type { ResourceDefinition } from './resource-definition.js';
 

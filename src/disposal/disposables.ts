@@ -1,11 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError } from '../errors/errors.js';
-import { isThenable } from '../execution/is-thenable.js';
+import { isThenable } from '../execution/task-result.js';
+import { withTimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
 import { AcquiredResource } from './acquired-resource.js';
 import type { Rank } from './disposal-plan.js';
-import { withinTimeout } from './dispose-timeout.js';
 import type { ResourceDefinition } from './resource-definition.js';
 import { TrackedInstance } from './tracked-instance.js';
 
@@ -113,7 +113,7 @@ export class Disposables {
     try {
       const work = construction ? construction.then(giveBack, giveBack) : giveBack();
       // A synchronous disposer needs no timer.
-      if (isThenable(work)) await withinTimeout(work, entry.rank.name, this.timeoutMs);
+      if (isThenable(work)) await this.#withTimeout(work, entry);
     } finally {
       this.#disposing = undefined;
     }
@@ -124,8 +124,12 @@ export class Disposables {
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!;
       const construction = isMeant(entry) ? entry.construction : undefined;
-      if (construction) await withinTimeout(construction, entry.rank.name, this.timeoutMs).catch(() => undefined);
+      if (construction) await this.#withTimeout(construction, entry).catch(() => undefined);
     }
+  }
+
+  #withTimeout(work: PromiseLike<unknown>, { rank }: Entry): Promise<unknown> {
+    return withTimeLimit(work, this.timeoutMs, () => new DisposeTimeoutError(rank.name, this.timeoutMs));
   }
 
   async #takeBeforeResponse(): Promise<Entry[]> {

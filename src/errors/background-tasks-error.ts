@@ -1,3 +1,26 @@
+/** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
+export abstract class BackgroundTasksError extends Error {
+  /** A permanent identifier; messages may be reworded between releases, codes are not. */
+  abstract readonly code: BackgroundTasksErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/**
+ * An error that Nest answers with 503: its built-in filter reads these members
+ * the way the `http-errors` package sets them. `expose: false` keeps the message from the client.
+ */
+export abstract class UnavailableError extends BackgroundTasksError {
+  readonly status = 503;
+  readonly statusCode = 503;
+  /** Value of the `Retry-After` header. */
+  readonly retryAfterSeconds = 1;
+  readonly expose = false;
+}
+
 /** The permanent codes of the errors that this package throws. The other entry points add theirs. */
 export interface BackgroundTasksErrorCodes {
   INVALID_OPTION: true;
@@ -24,26 +47,3 @@ export interface BackgroundTasksErrorCodes {
 }
 
 export type BackgroundTasksErrorCode = keyof BackgroundTasksErrorCodes;
-
-/** Base of every error this package throws. Tell them apart by {@link BackgroundTasksError.code}. */
-export abstract class BackgroundTasksError extends Error {
-  /** A permanent identifier; messages may be reworded between releases, codes are not. */
-  abstract readonly code: BackgroundTasksErrorCode;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
-
-/**
- * An error that Nest answers with 503: its built-in filter reads these members
- * the way the `http-errors` package sets them. `expose: false` keeps the message from the client.
- */
-export abstract class UnavailableError extends BackgroundTasksError {
-  readonly status = 503;
-  readonly statusCode = 503;
-  /** Value of the `Retry-After` header. */
-  readonly retryAfterSeconds = 1;
-  readonly expose = false;
-}

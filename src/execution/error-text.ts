@@ -1,4 +1,4 @@
-/** Number of causes of causes in a line: an error may be its own cause. */
+/** Causes that are shown at most: an error may be its own cause. */
 const MAX_CAUSES = 8;
 
 /**

@@ -1,6 +1,6 @@
 import type { QueuedTask } from '../tasks/queued-task.js';
 
-/** The idempotency keys of the tasks that run in this process, or are sure to, until they have ended. */
+/** The idempotency keys of the tasks that this process runs or will run. */
 export class IdempotencyKeys {
   readonly #holders = new Map<string, QueuedTask>();
 

@@ -3,14 +3,11 @@ import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskLog } from './task-log.js';
 
 /**
- * Whether a named task is to be handed over. A follow-up goes once the task before it has succeeded. One that is meant
- * for a failure does not go before the outcome is known.
+ * Whether a named task is to be handed over now. A follow-up waits until the task that enqueued it has
+ * succeeded. A task with `runOn: 'failure'` waits until the outcome is known.
  */
-export function isDue(
-  { isReady, isHandedOver, follows, options }: QueuedTask,
-  outcome: TaskOutcome | undefined,
-): boolean {
-  if (isReady || isHandedOver) return false;
+export function isDue({ stage, follows, options }: QueuedTask, outcome: TaskOutcome | undefined): boolean {
+  if (stage !== 'before-hand-over') return false;
   return follows ? follows.state === 'succeeded' : outcome !== undefined || options.runOn !== 'failure';
 }
 

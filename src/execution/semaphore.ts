@@ -1,9 +1,3 @@
-/** Waits for permits of a {@link Semaphore}. */
-export interface PermitWaiter {
-  /** Called with the permits acquired. */
-  granted(): void;
-}
-
 /** Hands out a limited number of permits, first come, first served. */
 export class Semaphore {
   #free: number;
@@ -56,4 +50,10 @@ export class Semaphore {
     }
     this.#isGranting = false;
   }
+}
+
+/** Waits for permits of a {@link Semaphore}. */
+export interface PermitWaiter {
+  /** Called with the permits acquired. */
+  granted(): void;
 }

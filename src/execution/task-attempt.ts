@@ -1,5 +1,5 @@
-import type { JsonValue } from '../contracts/json.js';
 import type { TaskContext } from '../contracts/task-context.js';
+import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { AsyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
@@ -43,7 +43,7 @@ export class TaskAttempt implements TaskContext, AsyncContext {
     return this;
   }
 
-  /** Made when it is first asked for: most tasks never look. */
+  /** Made on first use: most tasks never read it. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();

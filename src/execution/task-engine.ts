@@ -5,11 +5,6 @@ import { Semaphore } from './semaphore.js';
 import { TaskLedger } from './task-ledger.js';
 import { TaskLog } from './task-log.js';
 
-/**
- * Gives named tasks to the backend. Returns a promise if that takes time, which rejects with what the backend threw.
- */
-export type HandOver = (tasks: readonly QueuedTask[]) => Promise<void> | void;
-
 /** The limits of the process, the counts and the log, which the queues of all requests share. */
 export class TaskEngine {
   readonly log = new TaskLog();
@@ -17,14 +12,15 @@ export class TaskEngine {
   readonly keys = new IdempotencyKeys();
   /** For the tasks of a request or unit of work. */
   readonly limits: QueueLimits;
-  /** For the tasks that a named task adds: it has a permit to run, and a second one could never come. */
+  /** For the tasks that a handler adds. The job has a permit already; waiting for another could block it for ever. */
   readonly limitsInHandler: QueueLimits;
-  /** For the jobs of a backend, which has a limit of its own on those that wait here. */
+  /** For the jobs of a backend, which limits by itself how many wait here. */
   readonly limitsOfJobs: QueueLimits;
-  /** Set by the named tasks, a later room. */
+  /** Set by NamedTasks. */
   handOver: HandOver = () => undefined;
   /**
-   * Set when the signals abort, shortly before the shutdown deadline: what fails from then on may not be its own fault.
+   * Set when the signals abort, shortly before the shutdown deadline. A task that fails later may have been
+   * interrupted by that.
    */
   isAborting = false;
   /** Set at the shutdown deadline: from then on no task starts, in any request. */
@@ -49,3 +45,8 @@ export interface QueueLimits {
   /** One permit for each task that runs. */
   readonly running: Semaphore;
 }
+
+/**
+ * Gives named tasks to the backend. Returns a promise if that takes time, which rejects with what the backend threw.
+ */
+export type HandOver = (tasks: readonly QueuedTask[]) => Promise<void> | void;

@@ -3,13 +3,10 @@ import type { TaskReport, TerminalTaskState } from '../contracts/task-report.js'
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskLog } from './task-log.js';
 
-/** The number of tasks in each state: `accepted` = `waiting` + `running` + all the others, at all times. */
-export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | TerminalTaskState, number>>;
-
 /** Number of failures that are kept for the testing helpers. */
 const KEPT_FAILURES = 100;
 
-/** Changes the state of every task, in one place, so that the counts always add up and nobody is told twice. */
+/** Changes the state of every task, counts it and tells the observers. In one place, so that the counts add up. */
 export class TaskLedger {
   readonly #counts = {
     accepted: 0,
@@ -30,7 +27,7 @@ export class TaskLedger {
   constructor(
     private readonly observers: readonly TaskObserver[],
     private readonly log: TaskLog,
-    /** For tests; in production an error may hold what it should not keep alive. */
+    /** Whether failures are kept for the testing helpers. In production an error may keep a whole request alive. */
     private readonly keepsFailures: boolean,
   ) {}
 
@@ -80,7 +77,7 @@ export class TaskLedger {
     for (const observer of this.observers) {
       try {
         const told = event(observer);
-        // An async method fits the interface, too.
+        // The interface allows async methods as well.
         if (told instanceof Promise) told.catch((error: unknown) => this.log.brokenObserver(observer, error));
       } catch (error) {
         this.log.brokenObserver(observer, error);
@@ -92,3 +89,6 @@ export class TaskLedger {
 function eventOf(task: QueuedTask): TaskEvent {
   return { id: task.id, name: task.name };
 }
+
+/** The number of tasks in each state: `accepted` = `waiting` + `running` + all the others, at all times. */
+export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | TerminalTaskState, number>>;

@@ -8,7 +8,7 @@ import type { PermitWaiter } from './semaphore.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { QueueLimits, TaskEngine } from './task-engine.js';
 import { TaskRun } from './task-run.js';
-import { isOutOfReach, WaitingTasks } from './waiting-tasks.js';
+import { WaitingTasks } from './waiting-tasks.js';
 
 /**
  * The tasks of one request, first in, first out: collected while the request runs, then drained. Named tasks stand in
@@ -39,9 +39,9 @@ export class TaskQueue implements PermitWaiter {
     this.#waiting = new WaitingTasks(limits.pending);
   }
 
-  /** The tasks that wait, less those that the backend is being asked to take. */
+  /** The waiting tasks, without those that are being handed over. */
   get waiting(): readonly QueuedTask[] {
-    return this.#waiting.toArray().filter((task) => !isOutOfReach(task));
+    return this.#waiting.toArray().filter(({ stage }) => stage !== 'handed-over');
   }
 
   get running(): QueuedTask[] {
@@ -62,7 +62,7 @@ export class TaskQueue implements PermitWaiter {
   get current(): QueuedTask | undefined {
     const task = asyncContext.getStore()?.task;
     const run = this.#runs.find((each) => task instanceof TaskAttempt && task.queued === each.task);
-    // A library that loses the async context leaves one answer where one task runs.
+    // A library may have lost the async context. Where one task runs, it can only be that one.
     return (run ?? (this.#runs.length === 1 ? this.#runs[0] : undefined))?.task;
   }
 
@@ -94,14 +94,14 @@ export class TaskQueue implements PermitWaiter {
     this.#added(task);
   }
 
-  /** Ends a waiting task. Returns whether it was waiting. */
-  withdraw(task: QueuedTask, state: 'cancelled' | 'discarded'): boolean {
-    if (task.state !== 'waiting' || isOutOfReach(task)) return false;
-    this.#takeOut([task], state);
+  /** Ends a task if it waits. Returns whether it did. */
+  cancel(task: QueuedTask): boolean {
+    if (task.state !== 'waiting' || task.stage === 'handed-over') return false;
+    this.#takeOut([task], 'cancelled');
     return true;
   }
 
-  /** Has a named task run here in its turn, as its backend wants. */
+  /** Has a named task run in this process, in its turn. Called by its backend. */
   runHere(task: QueuedTask): void {
     this.#waiting.markReady(task);
     if (task.idempotencyKey !== undefined) this.#keyed.push(task);
@@ -126,7 +126,7 @@ export class TaskQueue implements PermitWaiter {
     if (!this.#waiting.hasUnready) return undefined;
     const due = this.#waiting.toArray().filter((task) => isDue(task, this.#outcome));
     if (due.length === 0) return undefined;
-    for (const task of due) task.isHandedOver = true;
+    for (const task of due) task.stage = 'handed-over';
     const handingOver = this.engine.handOver(due);
     if (!handingOver) {
       this.#handedOver(due);
@@ -194,7 +194,7 @@ export class TaskQueue implements PermitWaiter {
     this.#startNext();
   }
 
-  /** Hands over what follows a task that has succeeded, and discards what follows another. */
+  /** Hands over the follow-ups of a task that has succeeded, and discards those of one that has not. */
   #decideOnFollowUps(task: QueuedTask): void {
     if (task.state === 'succeeded') {
       this.handOver()?.catch(() => undefined);
@@ -206,15 +206,15 @@ export class TaskQueue implements PermitWaiter {
     this.#takeOut(followUps, 'discarded');
   }
 
-  /** Claims keys once the outcome is known: until then the request may fail, and its task come to nothing. */
+  /** Claims keys once the outcome is known. Until then the request may fail and its tasks be discarded. */
   #claimKeys(): void {
     const refused = this.#keyed.splice(0).filter((task) => !task.isSettled && !this.engine.keys.claim(task));
     this.#takeOut(refused, 'discarded');
   }
 
-  /** Ends the tasks that the backend neither has run here nor discarded. */
+  /** Ends the tasks that the backend does not have run here. */
   #handedOver(tasks: readonly QueuedTask[], state: TerminalTaskState = 'enqueued', error?: unknown): void {
-    const taken = tasks.filter((task) => !task.isReady);
+    const taken = tasks.filter(({ stage }) => stage === 'handed-over');
     this.#takeOut(taken, state, error);
   }
 

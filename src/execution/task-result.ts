@@ -1,14 +1,23 @@
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
-import { isThenable } from './is-thenable.js';
 
 /** Returns a promise of what a task returned, or `undefined` if there is nothing to wait for. */
 export function promiseOfResult(result: unknown): Promise<unknown> | undefined {
   if (isThenable(result)) return Promise.resolve(result);
-  // As from a handler: HttpService.post() has done nothing until somebody subscribes.
+  // As Nest does for a handler: HttpService.post() sends nothing before somebody subscribes.
   return isStream(result) ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
 }
 
-/** An object may throw at the members that rxjs looks for. It is no stream then, and no failure either. */
+/** Whether something can be awaited: a promise, or anything else with a `then`. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value instanceof Promise ||
+    (value !== null &&
+      (typeof value === 'object' || typeof value === 'function') &&
+      typeof (value as { then?: unknown }).then === 'function')
+  );
+}
+
+/** An object may throw where rxjs reads its members. Then it is no stream, and the task has not failed. */
 function isStream(result: unknown): result is Observable<unknown> {
   try {
     return isObservable(result);

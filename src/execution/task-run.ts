@@ -25,22 +25,19 @@ export class TaskRun {
     if (this.#abortReason) attempt.abort(this.#abortReason);
     const timeoutMs = task.options.timeoutMs ?? this.queue.engine.options.timeoutMs;
     if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#timeOut(attempt, timeoutMs), timeoutMs);
-    let isPending: boolean;
+    let result: Promise<unknown> | undefined;
     try {
-      const result: unknown = task.runInAsyncScope(call, undefined, attempt);
-      isPending = result instanceof Promise;
-      if (isPending) {
-        // In here because a promise may bring a `then` of its own, which may throw.
-        (result as Promise<unknown>).then(
-          () => this.#attemptEnded(attempt, 'succeeded'),
-          (error: unknown) => this.#attemptEnded(attempt, 'failed', error),
-        );
-      }
+      result = task.runInAsyncScope(call, undefined, attempt);
+      // In here because a promise may bring a `then` of its own, which may throw.
+      result?.then(
+        () => this.#attemptEnded(attempt, 'succeeded'),
+        (error: unknown) => this.#attemptEnded(attempt, 'failed', error),
+      );
     } catch (error) {
       this.#attemptEnded(attempt, 'failed', error);
       return;
     }
-    if (!isPending) this.#attemptEnded(attempt, 'succeeded');
+    if (!result) this.#attemptEnded(attempt, 'succeeded');
   }
 
   /** Aborts the signal. A task that waits for its next attempt makes none. */
@@ -50,7 +47,7 @@ export class TaskRun {
     if (this.#attempt?.isOver && !this.#isFinished) this.#finish('failed', this.#lastError);
   }
 
-  /** Ends it at once. Whatever the function still does is ignored. */
+  /** Ends it at once and ignores what the function still does. */
   abandon(): void {
     this.#attempt?.giveUp(new DOMException('The application has shut down.', 'AbortError'));
     this.#finish('abandoned');
@@ -85,13 +82,13 @@ export class TaskRun {
 }
 
 /**
- * Runs in the async context of the `addTask` call. A thenable is adopted here, too: a query
- * builder does its work in `then()`, and belongs to the same context.
+ * Calls the function in the async context of the `addTask` call, and `then()` of what it returns: a query builder does
+ * its work there.
  */
-function call(attempt: TaskAttempt): unknown {
+function call(attempt: TaskAttempt): Promise<unknown> | undefined {
   return asyncContext.run(attempt, invoke, attempt);
 }
 
-function invoke({ queued }: TaskAttempt): unknown {
+function invoke({ queued }: TaskAttempt): Promise<unknown> | undefined {
   return promiseOfResult(queued.invoke());
 }

@@ -1,6 +1,6 @@
 /**
- * A list of what is there now, in no order. A `Set` that one request joins and leaves after the other
- * rebuilds its table every few of them, and that costs more than everything else it does.
+ * A list without an order, for members that come and go with each request. A `Set` rebuilds its table every few
+ * requests, which costs more than all the rest.
  */
 export class UnorderedList<T extends ListMember> {
   readonly #members: T[] = [];

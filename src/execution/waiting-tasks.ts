@@ -18,12 +18,12 @@ export class WaitingTasks {
     return this.#tasks.length - this.#first;
   }
 
-  /** The number of those that may start. */
+  /** The number of tasks that may start. */
   get ready(): number {
     return this.#ready;
   }
 
-  /** Whether some may not start yet. */
+  /** Whether some tasks may not start yet. */
   get hasUnready(): boolean {
     return this.length > this.#ready;
   }
@@ -46,10 +46,7 @@ export class WaitingTasks {
     return true;
   }
 
-  /**
-   * Adds a task at the end with the permit of an earlier one, before anybody else can have it. Takes the earlier one
-   * out.
-   */
+  /** Takes an earlier task out and adds another at the end with its permit, which nobody else gets in between. */
   replace(earlier: QueuedTask, task: QueuedTask): void {
     task.hasPermit = earlier.hasPermit;
     if (earlier.hasPermit) this.#withoutPermit++;
@@ -66,27 +63,27 @@ export class WaitingTasks {
     await new Promise<void>((granted) => this.permits.acquire({ granted }, permits));
     const tasks = this.toArray().slice(0, permits);
     for (const task of tasks) task.hasPermit = true;
-    // Tasks that were cancelled meanwhile leave permits over.
+    // Tasks that were cancelled meanwhile need no permit.
     if (tasks.length < permits) this.permits.release(permits - tasks.length);
     this.#withoutPermit = this.length - tasks.length;
   }
 
   markReady(task: QueuedTask): void {
-    if (task.isReady) return;
-    task.isReady = true;
+    if (task.stage === 'ready') return;
+    task.stage = 'ready';
     this.#ready++;
   }
 
   /** Takes the first one out that may start. */
   shift(): QueuedTask | undefined {
     const task = this.#tasks[this.#first];
-    if (task?.isReady) {
+    if (task?.stage === 'ready') {
       this.#tasks[this.#first++] = undefined;
       if (this.#first === this.#tasks.length) this.#first = this.#tasks.length = 0;
       this.#left(task);
       return task;
     }
-    const ready = this.#ready > 0 ? this.toArray().find(({ isReady }) => isReady) : undefined;
+    const ready = this.#ready > 0 ? this.toArray().find(({ stage }) => stage === 'ready') : undefined;
     if (ready) this.remove(ready);
     return ready;
   }
@@ -102,12 +99,12 @@ export class WaitingTasks {
 
   #push(task: QueuedTask): void {
     this.#tasks.push(task);
-    if (task.isReady) this.#ready++;
+    if (task.stage === 'ready') this.#ready++;
     if (!task.hasPermit) this.#withoutPermit++;
   }
 
   #left(task: QueuedTask): void {
-    if (task.isReady) this.#ready--;
+    if (task.stage === 'ready') this.#ready--;
     this.#releasePermit(task);
   }
 
@@ -119,9 +116,4 @@ export class WaitingTasks {
       this.#withoutPermit--;
     }
   }
-}
-
-/** Whether the backend is being asked to take the task, so that nobody can cancel it any more. */
-export function isOutOfReach(task: QueuedTask): boolean {
-  return task.isHandedOver && !task.isReady;
 }

@@ -8,8 +8,7 @@ import type { ListMember } from '../execution/unordered-list.js';
 import { forwardError } from '../nest/exceptions.js';
 import { contextIdOf } from '../nest/injector.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
-import type { RequestScope } from '../scope/request-scope.js';
-import type { ScopeOrigin } from '../scope/scope-origin.js';
+import type { RequestScope, ScopeOrigin } from '../scope/request-scope.js';
 import { type ScopeSource, scopeSourceOf } from '../scope/scope-source.js';
 import type { AsyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
@@ -34,7 +33,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
   snapshot: SendSnapshot | undefined;
   /** Stands in for BackgroundTasks where a test has overridden it. */
   tasksOverride: BackgroundTasks | undefined;
-  /** Whether Nest sends the response through the adapter, where it can be held back. */
+  /** Whether Nest sends the response through the adapter, where it can be delayed. */
   isSentByNest = true;
   /** Fastify's wrapping of the request, once there is one. */
   framedRequest: object | undefined;
@@ -72,7 +71,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     return this.#response;
   }
 
-  get canHold(): boolean {
+  get canDelayResponse(): boolean {
     return this.isSentByNest && this.#response?.headersSent === false;
   }
 

@@ -1,25 +1,10 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { BackendSettings } from '../contracts/task-backend.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll } from '../options/checks.js';
-import type { BackendSettings } from '../contracts/backend-settings.js';
 import { splitSettings } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
-import { isTaskName } from './task-name.js';
-
-/** Options of `defineTask()`: a name, a schema for the payload, and the options of each of its tasks. */
-export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, BackendSettings {
-  /**
-   * The name of the task in every process and every log: lower-case letters, digits, `.`, `_` and
-   * `-`, at most 128, the first a letter or a digit. Tasks that wait carry it, so a renamed task is a new one.
-   */
-  readonly name: string;
-  /**
-   * Checks payloads where they are enqueued and again where they run. Any Standard Schema (zod,
-   * valibot, arktype) that is synchronous. @default none: what the types say is not checked.
-   */
-  readonly schema?: StandardSchemaV1;
-}
 
 /**
  * Defines a named task, for `enqueue()` and for `@TaskHandler()`.
@@ -40,6 +25,11 @@ export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
   const [own, settings] = splitSettings('defineTask', options, Object.keys(rules));
   const { name, schema, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
   return Object.freeze({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
+}
+
+/** Whether a task can have that name. Members of `Object.prototype` are refused: a backend may look names up in an object. */
+export function isTaskName(value: unknown): value is string {
+  return typeof value === 'string' && /^[a-z0-9][a-z0-9._-]{0,127}$/.test(value) && !(value in Object.prototype);
 }
 
 type GivenDefinition = CheckedTaskOptions & { readonly name: string; readonly schema?: StandardSchemaV1 };
@@ -64,3 +54,17 @@ const standardSchema: Check<StandardSchemaV1> = (option, value) => {
 };
 
 const rules = { ...taskOptionRules, name: taskName, schema: standardSchema };
+
+/** Options of `defineTask()`: a name, a schema for the payload, and the options of each of its tasks. */
+export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, BackendSettings {
+  /**
+   * The name of the task in every process and every log: lower-case letters, digits, `.`, `_` and
+   * `-`, at most 128, the first a letter or a digit. Tasks that wait carry it, so a renamed task is a new one.
+   */
+  readonly name: string;
+  /**
+   * Checks payloads where they are enqueued and again where they run. Any Standard Schema (zod,
+   * valibot, arktype) that is synchronous. @default none: what the types say is not checked.
+   */
+  readonly schema?: StandardSchemaV1;
+}

@@ -1,4 +1,5 @@
 import { ModuleRef } from '@nestjs/core';
+import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
 import { promiseOfResult } from '../execution/task-result.js';
@@ -9,7 +10,6 @@ import { runUnit } from '../scope/unit-of-work.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { NamedTask } from './named-task.js';
 import { checkPayload } from './payload.js';
-import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
 import type { TaskHandlerClass } from './task-handler.decorator.js';
 import type { TaskRegistry } from './task-registry.js';
 
@@ -29,7 +29,7 @@ export class HandlerRunner implements NamedTaskRunner {
     const { engine, jobs } = this.scopes;
     const { trace } = envelope.context;
     const { tracePropagation } = engine.options;
-    // A task keeps the async context that it is made in.
+    // A task runs in the async context that it was made in.
     const make = () => this.#jobOf(envelope, attempt);
     const job = trace && tracePropagation ? tracePropagation.extract(trace, make) : make();
     jobs.add(job);
@@ -43,7 +43,10 @@ export class HandlerRunner implements NamedTaskRunner {
     const { definition, handler } = this.registry.get(envelope.name);
     const attempt = asyncContext.getStore()!.task as TaskAttempt;
     const { limitsInHandler } = this.scopes.engine;
-    const scope = this.scopes.create({ request: attempt, canHold: false, carried: envelope.context }, limitsInHandler);
+    const scope = this.scopes.create(
+      { request: attempt, canDelayResponse: false, inherited: envelope.context },
+      limitsInHandler,
+    );
     attachScopeSource(attempt, { openScope: () => scope });
     const work = async () => {
       const payload = checkPayload(definition, envelope.payload);
@@ -56,7 +59,7 @@ export class HandlerRunner implements NamedTaskRunner {
       await promiseOfResult((instance as TaskHandlerClass<unknown>).run(payload));
     };
     const context = { tasks: scope.tasks, task: attempt };
-    // What a handler holds that never settles is disposed of when its time is up.
+    // Resources of a handler that never settles are released when its time is up.
     return runUnit(scope, () => Promise.race([asyncContext.run(context, work), attempt.givenUp]));
   }
 
@@ -67,7 +70,7 @@ export class HandlerRunner implements NamedTaskRunner {
     const origin = { cancel: () => false, hasFailed: false, chainLength: 0 };
     const parts = { queue: this.scopes.jobs, envelope, idempotencyKey: undefined, settings: {} };
     const job = new NamedTask(() => this.runHandler(envelope), options, origin, parts);
-    return Object.assign(job, { isReady: true, attempts: number - 1, progressed });
+    return Object.assign(job, { stage: 'ready' as const, attempts: number - 1, progressed });
   }
 }
 

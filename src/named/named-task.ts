@@ -1,15 +1,13 @@
-import type { JsonValue } from '../contracts/json.js';
-import type { TaskEnvelope } from '../contracts/task-envelope.js';
-import type { TaskQueue } from '../execution/task-queue.js';
-import type { BackendSettings } from '../contracts/backend-settings.js';
 import type { ResolvedRetry } from '../contracts/retry-options.js';
+import type { BackendSettings, EnqueuedTask } from '../contracts/task-backend.js';
+import type { JsonValue, TaskEnvelope } from '../contracts/task-envelope.js';
+import type { TaskQueue } from '../execution/task-queue.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
-import type { EnqueuedTask } from '../contracts/task-backend.js';
 
 /** A named task in the queue of the request that enqueued it, or of the jobs of this process. */
 export class NamedTask extends QueuedTask implements EnqueuedTask {
-  override isReady = false;
+  override stage: QueuedTask['stage'] = 'before-hand-over';
   readonly envelope: TaskEnvelope;
   readonly settings: BackendSettings;
   readonly #queue: TaskQueue;

@@ -1,20 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
+import { TaskBackend } from '../contracts/task-backend.js';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { wrappersOf } from '../nest/injector.js';
 import { mergeSettings } from '../options/enqueue-options.js';
-import type { NamedTaskRequest } from '../scope/named-task-request.js';
-import type { RequestScope } from '../scope/request-scope.js';
-import { RequestScopes } from '../scope/request-scopes.js';
-import type { ScopeOrigin } from '../scope/scope-origin.js';
+import type { RequestScope, ScopeOrigin } from '../scope/request-scope.js';
+import { type EnqueueCall, RequestScopes } from '../scope/request-scopes.js';
 import { HandlerRunner } from './handler-runner.js';
 import { InProcessBackend } from './in-process.backend.js';
 import { NamedTask } from './named-task.js';
 import { copyPayload, payloadToSend } from './payload.js';
-import { TaskBackend } from '../contracts/task-backend.js';
 import { TaskRegistry } from './task-registry.js';
 
 /** The named tasks of the application: makes them, hands them over, and runs them for the backend. */
@@ -29,7 +27,7 @@ export class NamedTasks {
     private readonly modules: ModulesContainer,
   ) {
     this.#runner = new HandlerRunner(scopes, this.#registry);
-    scopes.createNamedTask = (request, scope) => this.#create(request, scope);
+    scopes.createNamedTask = (call, scope) => this.#create(call, scope);
     scopes.engine.handOver = (tasks) => this.backend.accept(tasks as readonly NamedTask[]);
     // Not later: other modules may enqueue in their own onModuleInit().
     this.#registry.explore(modules);
@@ -62,15 +60,15 @@ export class NamedTasks {
   }
 
   /** @throws UNKNOWN_TASK, INVALID_OPTION, INVALID_PAYLOAD, BACKEND_UNAVAILABLE */
-  #create(request: NamedTaskRequest, scope: RequestScope): NamedTask {
-    const { definition, options, idempotencyKey, settings, stackTrace } = request;
+  #create(call: EnqueueCall, scope: RequestScope): NamedTask {
+    const { definition, options, idempotencyKey, settings, stackTrace } = call;
     const { name } = definition;
     // Another definition of the same name has another schema.
     if (this.#registry.get(name).definition !== definition) throw new UnknownTaskError(name);
-    const payload = payloadToSend(definition, request.payload, this.scopes.engine.options.maxPayloadBytes);
+    const payload = payloadToSend(definition, call.payload, this.scopes.engine.options.maxPayloadBytes);
     this.backend.checkSettings('enqueue', settings);
     this.backend.assertReady();
-    const envelope = { v: 1, name, id: randomUUID(), payload, context: this.#context(request, scope.origin) } as const;
+    const envelope = { v: 1, name, id: randomUUID(), payload, context: this.#context(call, scope.origin) } as const;
     const parts = {
       queue: scope.queue,
       envelope,
@@ -82,7 +80,7 @@ export class NamedTasks {
     return new NamedTask(run, options, scope, parts, stackTrace);
   }
 
-  #context({ definition, options }: NamedTaskRequest, origin: ScopeOrigin): TaskEnvelopeContext {
+  #context({ definition, options }: EnqueueCall, origin: ScopeOrigin): TaskEnvelopeContext {
     const { captureContext, maxPayloadBytes, tracePropagation } = this.scopes.engine.options;
     const { timeoutMs } = options;
     const trace = tracePropagation?.inject();
@@ -90,9 +88,9 @@ export class NamedTasks {
       ...(trace && { trace }),
       ...(timeoutMs !== undefined && timeoutMs !== definition.options.timeoutMs && { timeoutMs }),
     };
-    if (origin.carried) {
-      const { timeoutMs: _ofTheOther, ...carried } = origin.carried;
-      return { ...carried, ...own };
+    if (origin.inherited) {
+      const { timeoutMs: _ofTheOther, ...inherited } = origin.inherited;
+      return { ...inherited, ...own };
     }
     const captured = captureContext?.(origin.request);
     if (captured === undefined) return own;

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { JsonValue } from '../contracts/json.js';
+import type { JsonValue } from '../contracts/task-envelope.js';
 import { describeKind } from '../errors/describe-value.js';
 import { InvalidPayloadError } from '../errors/named-task-errors.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
@@ -15,8 +15,8 @@ const MAX_BYTES_A_CHARACTER = 6;
 const MAX_BYTES_A_VALUE = 30;
 
 /**
- * Copies a payload as it will arrive. What would arrive as something else is refused, here and on
- * every backend alike; members that are `undefined` are left out, as JSON does. `what` is what errors call it.
+ * Copies a payload as it will arrive. A value that would arrive as something else is refused, the same for every
+ * backend. Members that are `undefined` are left out, as JSON does. `what` names the payload in errors.
  *
  * @throws INVALID_PAYLOAD
  */
@@ -59,7 +59,7 @@ export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValu
   );
 }
 
-/** Reads each member once, so that what was checked is what is sent. */
+/** Copies a payload and checks it. Reads each member once, so that the value checked is the value sent. */
 class PayloadCopy {
   #characters = 0;
   #values = 0;
@@ -72,7 +72,7 @@ class PayloadCopy {
     private readonly maxBytes: number,
   ) {}
 
-  /** Whether it has to be written out to know. */
+  /** Whether the copy has to be written as JSON to know its size. */
   get mayBeTooLarge(): boolean {
     return this.#characters * MAX_BYTES_A_CHARACTER + this.#values * MAX_BYTES_A_VALUE > this.maxBytes;
   }
@@ -117,7 +117,7 @@ class PayloadCopy {
     for (const key of Reflect.ownKeys(value)) {
       if (typeof key === 'symbol') throw this.#refuse('has a member whose key is a symbol');
       this.#steps.push(key);
-      // Whoever merges it into another object would change what all objects have.
+      // Code that merges it into another object would change the prototype of all objects.
       if (key === '__proto__') throw this.#refuse('has a name that can change the prototype of objects');
       this.#text(key);
       const member: unknown = (value as Record<string, unknown>)[key];

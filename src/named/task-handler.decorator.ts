@@ -1,22 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 
-/** A class that runs the tasks of one definition. */
-export interface TaskHandlerClass<Payload> {
-  /**
-   * Runs one task. Its result is awaited and dropped. An error fails the attempt. The payload is a copy of
-   * its own.
-   */
-  run(payload: Payload): unknown;
-}
-
-/**
- * Interface that the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof
- * SendInvoice>`.
- */
-export type Handles<Definition> =
-  Definition extends TaskDefinition<infer _Input, infer Output> ? TaskHandlerClass<Output> : never;
-
 const HANDLED = Symbol('nestjs-background-tasks:handled');
 
 /**
@@ -36,3 +20,19 @@ export function handledBy(metatype: unknown): TaskDefinition | undefined {
     ? (Reflect.getOwnMetadata(HANDLED, metatype) as TaskDefinition | undefined)
     : undefined;
 }
+
+/** A class that runs the tasks of one definition. */
+export interface TaskHandlerClass<Payload> {
+  /**
+   * Runs one task. Its result is awaited and dropped. An error fails the attempt. The payload is a copy of
+   * its own.
+   */
+  run(payload: Payload): unknown;
+}
+
+/**
+ * Interface that the handler of a definition implements: `class SendInvoiceHandler implements Handles<typeof
+ * SendInvoice>`.
+ */
+export type Handles<Definition> =
+  Definition extends TaskDefinition<infer _Input, infer Output> ? TaskHandlerClass<Output> : never;

@@ -4,13 +4,6 @@ import { type InstanceWrapper, wrappersOf } from '../nest/injector.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { handledBy } from './task-handler.decorator.js';
 
-/** A task that this application can run. */
-export interface RegisteredTask {
-  readonly definition: TaskDefinition;
-  /** The provider of its handler. */
-  readonly handler: InstanceWrapper;
-}
-
 /** The handlers of the application by the names of their tasks: the only way from a name to code. */
 export class TaskRegistry {
   #tasks: ReadonlyMap<string, RegisteredTask> = new Map();
@@ -46,4 +39,11 @@ export class TaskRegistry {
     if (!task) throw new UnknownTaskError(name);
     return task;
   }
+}
+
+/** A task that this application can run. */
+export interface RegisteredTask {
+  readonly definition: TaskDefinition;
+  /** The provider of its handler. */
+  readonly handler: InstanceWrapper;
 }

@@ -72,8 +72,8 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Check<T
 
 /**
  * Checks every member of an options object by its rule and returns a frozen copy of those that are
- * set. Members set to `undefined` count as absent; names without a rule are refused, for a
- * misspelled option would otherwise do nothing in silence.
+ * set. Members set to `undefined` count as absent; names without a rule are refused:
+ * a misspelled option would do nothing, in silence.
  */
 export function checkAll<T extends object>(
   path: string,
@@ -89,7 +89,7 @@ export function checkAll<T extends object>(
         `${prefix}${key}`,
         value,
         `There is no such option; there are ${Object.keys(rules).join(', ')}.`,
-        // What was meant for something else may be a password.
+        // The value may be a password that was meant for something else.
         describeKind(value),
       );
     }

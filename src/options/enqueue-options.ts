@@ -1,4 +1,4 @@
-import type { BackendSettings } from '../contracts/backend-settings.js';
+import type { BackendSettings } from '../contracts/task-backend.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, group, nonEmptyString } from './checks.js';
 
@@ -15,7 +15,7 @@ export interface EnqueueOptions extends BackendSettings {
 
 /** The options of one `enqueue` as checked. The backend checks its own settings. */
 export interface CheckedEnqueueOptions {
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
   readonly settings: BackendSettings;
 }
 
@@ -27,8 +27,8 @@ export function checkEnqueueOptions(options: EnqueueOptions | undefined): Checke
 }
 
 /**
- * Tells the options of ours from the settings of a backend: an object under a name that is not ours.
- * Anything else under such a name stays with ours, where it is refused as a misspelled option.
+ * Separates our own options from the settings of a backend: an object under any other name is a setting.
+ * Any other value under such a name stays with our own, which refuse it as a misspelled option.
  */
 export function splitSettings(
   path: string,
@@ -51,7 +51,7 @@ export function mergeSettings(definition: BackendSettings, call: BackendSettings
   return merged;
 }
 
-/** Keys that differ in halves of surrogate pairs would be the same bytes to a backend. */
+/** Refuses lone surrogates: keys that differ only in those would be the same bytes to a backend. */
 const keyRule: Check<string> = (option, value) => {
   if (nonEmptyString(option, value).isWellFormed()) return value as string;
   throw new InvalidOptionError(option, value, 'Give text without a lone half of a surrogate pair.');

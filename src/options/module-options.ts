@@ -1,6 +1,6 @@
-import type { JsonValue } from '../contracts/json.js';
 import type { ResolvedRetry, RetryOptions } from '../contracts/retry-options.js';
 import type { TaskBackend } from '../contracts/task-backend.js';
+import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskObserver } from '../contracts/task-observer.js';
 import type { TracePropagation } from '../contracts/trace-propagation.js';
 import { InvalidOptionError } from '../errors/errors.js';
@@ -32,8 +32,8 @@ export interface BackgroundTasksModuleOptions {
   readonly maxPending?: number;
   /**
    * Answer of `addTask` when `maxPending` tasks wait. @default 'reject', which throws `QUEUE_FULL`
-   * (Nest answers 503). `'wait'` holds the response back until there is room; where the response is
-   * not ours to hold (`@Res()`, `@Sse()`, after the response), and for a request that exceeds
+   * (Nest answers 503). `'wait'` delays the response until there is room; where the response is
+   * not ours to delay (`@Res()`, `@Sse()`, after the response), and for a request that exceeds
    * `maxPending` alone, it throws all the same.
    */
   readonly overflow?: 'reject' | 'wait';
@@ -87,7 +87,7 @@ export interface BackgroundTasksModuleOptions {
    * in this process.
    */
   readonly backend?: TaskBackend;
-  /** Told what happens to every task. @default none. */
+  /** Objects that are told what happens to every task. @default none. */
   readonly observers?: readonly TaskObserver[];
 }
 
@@ -132,7 +132,7 @@ type CheckedModuleOptions = Omit<BackgroundTasksModuleOptions, 'retry' | 'captur
   readonly captureContext?: NonNullable<ResolvedModuleOptions['captureContext']>;
 };
 
-/** Checks the options and fills in the defaults. Throws `INVALID_OPTION`. */
+/** Checks the options and fills in the defaults. @throws INVALID_OPTION */
 export function resolveModuleOptions(options: BackgroundTasksModuleOptions): ResolvedModuleOptions {
   const given = checkAll<CheckedModuleOptions>('', options, {
     onTaskFailure: oneOf('continue', 'stop'),

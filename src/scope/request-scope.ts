@@ -1,3 +1,4 @@
+import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { Disposables } from '../disposal/disposables.js';
 import type { Rank } from '../disposal/disposal-plan.js';
@@ -12,15 +13,11 @@ import type { CheckedEnqueueOptions } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
-import { captureCallSite } from '../tasks/stack-trace.js';
+import { type Caller, captureCallSite } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import type { RequestScopes } from './request-scopes.js';
-import type { ScopeOrigin } from './scope-origin.js';
 import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
-
-/** The function whose caller is shown as the place that added a task. */
-export type Caller = (...args: never[]) => unknown;
 
 /** Number of tasks in a row that may each add the next: far beyond any real chain, well before it hurts. */
 const CHAIN_LIMIT = 1_000;
@@ -32,7 +29,7 @@ const CHAIN_LIMIT = 1_000;
  *   when the handler has a result or an error, and may be followed by the other.
  * - **ending**, from `end()` on, when the handler has settled and the response is over: the tasks run, then
  *   the disposers. A disposer that adds tasks, and a task that acquires a resource, make another round.
- * - **closed**: nothing is left. Whatever comes now is refused with SCOPE_CLOSED.
+ * - **closed**: nothing is left. What comes now is refused with SCOPE_CLOSED.
  */
 export class RequestScope implements ListMember, TaskOrigin {
   listIndex = -1;
@@ -42,7 +39,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   #phase: 'open' | 'ending' | 'closed' = 'open';
   #tasks: BackgroundTasks | undefined;
   #failure: { readonly error: unknown } | undefined;
-  /** Settles when the response need not wait any longer. */
+  /** Settles, and never rejects, when the response need not wait any longer. */
   #exiting: Promise<unknown> | undefined;
   #outcome: TaskOutcome = { succeeded: true, aborted: false };
 
@@ -92,10 +89,8 @@ export class RequestScope implements ListMember, TaskOrigin {
     if (same) return same;
     const options = given === noTaskOptions ? definition.options : { ...definition.options, ...given, name };
     const stackTrace = this.#stackTrace(caller);
-    const task = this.scopes.createNamedTask(
-      { definition, payload, options, idempotencyKey, settings, stackTrace },
-      this,
-    );
+    const call = { definition, payload, options, idempotencyKey, settings, stackTrace };
+    const task = this.scopes.createNamedTask(call, this);
     task.follows = follows;
     const kept = options.dedupe === 'keep-first' && findByName(this.queue, name, follows);
     if (!kept) return this.#admit(task);
@@ -104,7 +99,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   cancel(task: QueuedTask): boolean {
-    return this.queue.withdraw(task, 'cancelled');
+    return this.queue.cancel(task);
   }
 
   acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
@@ -123,7 +118,7 @@ export class RequestScope implements ListMember, TaskOrigin {
    */
   beforeResponse(): Promise<void> | undefined {
     if (this.#failure || this.#phase !== 'open') return undefined;
-    const needsPermits = this.queue.needsPermits && this.origin.canHold;
+    const needsPermits = this.queue.needsPermits && this.origin.canDelayResponse;
     const exits = needsPermits || this.#disposables?.hasBeforeResponse;
     const exiting = exits ? this.#exitBeforeResponse(needsPermits) : this.queue.handOver();
     return exiting && this.#waitFor(exiting);
@@ -178,8 +173,8 @@ export class RequestScope implements ListMember, TaskOrigin {
       this.queue.replace(replaced, task);
       return task;
     }
-    const mayWaitForRoom = overflow === 'wait' && this.#phase === 'open' && this.origin.canHold;
-    if (this.queue.add(task, mayWaitForRoom)) return task;
+    const mayLackPermit = overflow === 'wait' && this.#phase === 'open' && this.origin.canDelayResponse;
+    if (this.queue.add(task, mayLackPermit)) return task;
     throw new QueueFullError(name, maxPending);
   }
 
@@ -237,4 +232,14 @@ export class RequestScope implements ListMember, TaskOrigin {
     this.scopes.closed(this);
     for (const callback of this.#onClosed ?? []) callback();
   }
+}
+
+/** The request, unit of work or run of a handler that a scope was opened for. */
+export interface ScopeOrigin {
+  /** The value that Nest injects as `REQUEST`. */
+  readonly request: unknown;
+  /** Whether the response can still wait until there are permits for all tasks. */
+  readonly canDelayResponse: boolean;
+  /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
+  readonly inherited?: TaskEnvelopeContext;
 }

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { type ContextId, ModulesContainer } from '@nestjs/core';
 import type { ResourceRequest } from '../disposal/compiled-resource.js';
 import { DisposalPlan, type Rank } from '../disposal/disposal-plan.js';
-import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { type QueueLimits, TaskEngine } from '../execution/task-engine.js';
@@ -10,12 +9,13 @@ import { TaskQueue } from '../execution/task-queue.js';
 import { UnorderedList } from '../execution/unordered-list.js';
 import { hasDependents, requestLookup } from '../nest/injector.js';
 import type { InstanceRecord } from '../nest/instances.js';
+import type { CheckedEnqueueOptions } from '../options/enqueue-options.js';
+import type { CheckedTaskOptions } from '../options/task-options.js';
 import { BackgroundTasksRef } from '../tasks/background-tasks-ref.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import type { NamedTaskRequest } from './named-task-request.js';
-import { RequestScope } from './request-scope.js';
-import type { ScopeOrigin } from './scope-origin.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
+import { RequestScope, type ScopeOrigin } from './request-scope.js';
 import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
 
 /** All scopes of the application: opens them, finds them, and knows when none is left. */
@@ -42,13 +42,13 @@ export class RequestScopes {
     this.plan = new DisposalPlan(
       modules,
       (contextId, record, rank) => this.#instanceBegun(contextId, record, rank),
-      (contextId, what) => new ContextRequest(contextId, this.ofContext(contextId, what), this.#requestOf),
+      (contextId, what) => this.#resourceRequest(contextId, what),
     );
     this.#requestOf = requestLookup(modules);
   }
 
-  /** Checks and makes a named task. Set by the named tasks, a later room. */
-  createNamedTask: (request: NamedTaskRequest, scope: RequestScope) => QueuedTask = ({ definition }) => {
+  /** Checks and makes a named task. Set by NamedTasks. */
+  createNamedTask: (call: EnqueueCall, scope: RequestScope) => QueuedTask = ({ definition }) => {
     throw new UnknownTaskError(definition.name);
   };
 
@@ -85,7 +85,7 @@ export class RequestScopes {
     return [this.jobs, ...this.open.toArray().map((scope) => scope.queue)];
   }
 
-  /** The tasks of a job's own queue are those of its handler. */
+  /** Jobs have no tasks of their own: those that a handler adds belong to the scope of its run. */
   get tasks(): BackgroundTasks {
     throw new OutsideScopeError('BackgroundTasks');
   }
@@ -101,8 +101,24 @@ export class RequestScopes {
   }
 
   #instanceBegun(contextId: ContextId, record: InstanceRecord, rank: Rank): void {
-    // A context that belongs to no request of ours: whoever made it looks after it.
+    // A context of no request of ours is disposed of by the code that made it.
     this.#sourceOf(contextId)?.openScope().trackInstance(record, rank);
+  }
+
+  /** Describes the request of a context to the resources that the injector builds for it. */
+  #resourceRequest(contextId: ContextId, what: string): ResourceRequest {
+    const scope = this.ofContext(contextId, what);
+    const requestOf = this.#requestOf;
+    return {
+      contextId,
+      get request() {
+        return requestOf(contextId);
+      },
+      get tasks() {
+        return scope.tasks;
+      },
+      acquire: (definition, dependencies) => scope.acquire(definition, dependencies),
+    };
   }
 
   #sourceOf(contextId: ContextId): ScopeSource | undefined {
@@ -114,23 +130,10 @@ export class RequestScopes {
   }
 }
 
-/** The request that a resource is built for, as the injector's context knows it. */
-class ContextRequest implements ResourceRequest {
-  constructor(
-    readonly contextId: ContextId,
-    private readonly scope: RequestScope,
-    private readonly requestOf: (contextId: ContextId) => unknown,
-  ) {}
-
-  get request(): unknown {
-    return this.requestOf(this.contextId);
-  }
-
-  get tasks(): BackgroundTasks {
-    return this.scope.tasks;
-  }
-
-  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
-    return this.scope.acquire(definition, dependencies);
-  }
+/** One call of `enqueue`, with the options of its definition. */
+export interface EnqueueCall extends CheckedEnqueueOptions {
+  readonly definition: TaskDefinition;
+  readonly payload: unknown;
+  readonly options: CheckedTaskOptions;
+  readonly stackTrace: Error | undefined;
 }

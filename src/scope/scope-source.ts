@@ -1,7 +1,7 @@
 import { type ContextId, ContextIdFactory, type ModuleRef } from '@nestjs/core';
 import type { RequestScope } from './request-scope.js';
 
-/** Under this key a request, or a context of the injector, names the scope it belongs to. */
+/** Key under which a request, or a context of the injector, names its scope. */
 const SCOPE_SOURCE = Symbol('nestjs-background-tasks:scope');
 
 /** Opens the scope of a request when something of ours is first touched: a request that touches nothing has none. */
@@ -10,7 +10,7 @@ export interface ScopeSource {
   openScope(): RequestScope;
 }
 
-/** Finds the source of a request, Node's own or the framework's wrapping of it. */
+/** Finds the source of a request, Node's own or the framework's wrapper. */
 export function scopeSourceOf(request: unknown): ScopeSource | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
   const marked = request as { [SCOPE_SOURCE]?: ScopeSource; raw?: { [SCOPE_SOURCE]?: ScopeSource } };

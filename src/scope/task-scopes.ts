@@ -36,7 +36,7 @@ export class TaskScopes {
   async run<T>(work: (scope: TaskScope) => T | Promise<T>): Promise<T> {
     this.scopes.plan.scanOnce();
     const unit = {} as MutableTaskScope;
-    const scope = this.scopes.create({ canHold: false, request: unit });
+    const scope = this.scopes.create({ canDelayResponse: false, request: unit });
     return runUnit(scope, async () => {
       await this.#prepare(unit, scope);
       return this.scopes.usesRef ? asyncContext.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit);
@@ -52,7 +52,7 @@ export class TaskScopes {
       return this.moduleRef.resolve<V>(token, contextId, { strict: false });
     };
     unit.resolve = resolve;
-    // For whoever registers it in a context of their own.
+    // A caller may register it in a context of its own.
     attachScopeSource(unit, { openScope: () => scope });
     const isOverridden = this.scopes.areTasksOverridden;
     unit.tasks = isOverridden ? await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>) : scope.tasks;

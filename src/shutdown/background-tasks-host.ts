@@ -4,7 +4,7 @@ import { milliseconds } from '../options/checks.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import { Drain } from './drain.js';
 
-/** Looks over all background tasks of the application, and brings them to an end at shutdown. */
+/** Counts the background tasks of the application, and brings them to an end at shutdown. */
 @Injectable()
 export class BackgroundTasksHost {
   readonly #scopes: RequestScopes;

@@ -1,11 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { endsWithin } from '../execution/time-limit.js';
 import { NamedTasks } from '../named/named-tasks.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import type { HttpConnections } from './http-connections.js';
-
-/** The abort signals go out this share of the deadline before it, but not more than the milliseconds below. */
-const GRACE_SHARE = 1 / 5;
-const MAX_GRACE_MS = 5_000;
 
 /** Brings all work of the application to an end. */
 @Injectable()
@@ -36,19 +33,14 @@ export class Drain {
     this.named.backend.pause();
     const graceMs = Math.min(timeoutMs * GRACE_SHARE, MAX_GRACE_MS);
     const abort = setTimeout(() => this.#abortRunning(), timeoutMs - graceMs);
-    let deadline: NodeJS.Timeout | undefined;
-    const isFinished = await Promise.race([
-      this.#finish().then(() => true),
-      new Promise<false>((resolve) => (deadline = setTimeout(() => resolve(false), timeoutMs))),
-    ]);
+    const isFinished = await endsWithin(this.#finish(), timeoutMs);
     clearTimeout(abort);
-    clearTimeout(deadline);
     if (!isFinished) this.#abandon(timeoutMs);
     this.scopes.engine.isAborting = true;
     this.scopes.isShutDown = true;
   }
 
-  /** A request that finishes may leave tasks, and a task may use the server: so until both are quiet. */
+  /** Waits for the connections first: a request that finishes may leave tasks. */
   async #finish(): Promise<void> {
     await this.#connections?.finish();
     await this.scopes.whenEmpty();
@@ -72,3 +64,7 @@ export class Drain {
     this.#connections?.destroy();
   }
 }
+
+/** Share of the time limit that running tasks have after their signals abort, and its upper bound. */
+const GRACE_SHARE = 1 / 5;
+const MAX_GRACE_MS = 5_000;

@@ -3,14 +3,14 @@ import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
-/** Milliseconds between two looks for idle connections, while the server drains. */
+/** Milliseconds between two sweeps of idle connections, while the server drains. */
 const SWEEP_INTERVAL_MS = 50;
 
 /** The connections of the HTTP server, and the way to let them finish. */
 export class HttpConnections {
   readonly #sockets = new Set<Socket & { parser?: unknown }>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  /** TLS connections without a session yet, by who is at the other end: Node does not say which socket became which. */
+  /** TLS connections in their handshake, by peer: Node does not say which socket belongs to which secure one. */
   readonly #handshakes = new Map<string, Socket>();
   #changed: (() => void) | undefined;
 
@@ -46,14 +46,14 @@ export class HttpConnections {
     for (const socket of this.#sockets) if (socket.parser) socket.destroy();
   }
 
-  /** An upgraded socket (a WebSocket) has no parser any more: its gateway looks after it. */
+  /** An upgraded socket (a WebSocket) has no parser any more: its gateway closes it. */
   get #isQuiet(): boolean {
     return this.#sessions.size === 0 && ![...this.#sockets].some((socket) => socket.parser);
   }
 
   #sweep(): void {
     this.server.closeIdleConnections?.();
-    // Node takes a connection that never sent a byte for one that is about to.
+    // Node does not count a connection that never sent a byte as idle.
     for (const socket of this.#sockets) if (socket.parser && socket.bytesRead === 0) socket.destroy();
     for (const socket of this.#handshakes.values()) socket.destroy();
     // An upgrade takes a connection out of the count without closing it.

@@ -6,9 +6,9 @@ export interface BackgroundTask {
   readonly id: string;
   /** The `name` option, else the name of the function or `Class.method`; that of its definition for a named task. */
   readonly name: string;
-  /** Where it is in its life now. */
+  /** Its state now. */
   readonly state: TaskState;
-  /** Withdraws the task if it still waits. Returns whether it did: a running task is not interrupted. */
+  /** Cancels the task if it still waits. Returns whether it did: a running task is not interrupted. */
   cancel(): boolean;
   /** Fulfilled with the report once the task has ended, or a backend has accepted it (`enqueued`). Never rejects. */
   readonly settled: Promise<TaskReport>;

@@ -1,25 +1,7 @@
+import type { EnqueueOptions } from '../options/enqueue-options.js';
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
 import type { TaskDefinition } from './task-definition.js';
-import type { EnqueueOptions } from '../options/enqueue-options.js';
-
-/** A function that can be a task: anything callable, with any arguments. */
-export type TaskFunction = (...args: never[]) => unknown;
-
-/**
- * An object whose method can be a task: any object but a function or a class, which would be taken for the
- * task itself. It is spelt out member by member because only then does TypeScript see the
- * methods of `this` in a class.
- */
-export type TaskTarget<T> = ({ readonly [K in keyof T]: T[K] } | object) & { readonly [Symbol.hasInstance]?: never };
-
-/** The names of the methods of `T`. */
-export type MethodName<T> = {
-  [K in keyof T]-?: T[K] extends TaskFunction ? K : never;
-}[keyof T];
-
-/** The arguments of the method `K` of `T`. */
-export type MethodArguments<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? A : never;
 
 /**
  * The tasks of one request: they run in this process, in the order they were added, after the
@@ -76,6 +58,24 @@ export abstract class BackgroundTasks {
   /** The tasks that have not started, in the order they will. */
   abstract readonly pending: readonly BackgroundTask[];
 
-  /** Withdraws every waiting task of that name. Returns whether there was one. */
+  /** Cancels every waiting task of that name. Returns whether there was one. */
   abstract cancel(name: string): boolean;
 }
+
+/** A function that can be a task: anything callable, with any arguments. */
+export type TaskFunction = (...args: never[]) => unknown;
+
+/**
+ * An object whose method can be a task: any object but a function or a class, which would be taken for the
+ * task itself. It is spelt out member by member because only then does TypeScript see the
+ * methods of `this` in a class.
+ */
+export type TaskTarget<T> = ({ readonly [K in keyof T]: T[K] } | object) & { readonly [Symbol.hasInstance]?: never };
+
+/** The names of the methods of `T`. */
+export type MethodName<T> = {
+  [K in keyof T]-?: T[K] extends TaskFunction ? K : never;
+}[keyof T];
+
+/** The arguments of the method `K` of `T`. */
+export type MethodArguments<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? A : never;

@@ -1,20 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import type { JsonValue } from '../contracts/json.js';
+import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskReport, TaskState, TerminalTaskState } from '../contracts/task-report.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
 import type { TaskCall } from './task-call.js';
-
-/** The circumstances in which a task was added. */
-export interface TaskOrigin {
-  /** Cancels the task if it waits. Returns whether it did. */
-  cancel(task: QueuedTask): boolean;
-  /** Whether the request was known to have failed by then. */
-  readonly hasFailed: boolean;
-  /** Number of tasks in a row that each added the next one; 0 for a task of the handler. */
-  readonly chainLength: number;
-}
 
 /**
  * A task from `addTask` to its end. It is an AsyncResource because that is the cheapest way to run
@@ -31,11 +21,10 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   /** Whether it holds a permit of `maxPending`. */
   hasPermit = false;
   /**
-   * Whether it may start when its turn comes. A named task may once its backend has chosen to run it in this process.
+   * Whether it may start when its turn comes. A named task is handed over first, and is ready once its backend has it
+   * run in this process. Until the backend has answered, nobody can cancel it.
    */
-  isReady = true;
-  /** Whether its backend is being asked to take it. Until the backend answers, nobody can cancel it. */
-  isHandedOver = false;
+  stage: 'before-hand-over' | 'handed-over' | 'ready' = 'ready';
   /** For a follow-up: the task that enqueued it. */
   follows: QueuedTask | undefined;
   idempotencyKey: string | undefined;
@@ -54,7 +43,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     /** The line of the `addTask` call; absent unless `captureStackTraces` is on. */
     readonly stackTrace?: Error,
   ) {
-    // Without destroy hooks there is nothing to destroy, and tracking that for the collector has a cost.
+    // Nobody listens for its destruction, and tracking it for the garbage collector has a cost.
     super('BackgroundTask', { requireManualDestroy: true });
     this.#call = call;
     this.#origin = origin;
@@ -95,7 +84,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     return Reflect.apply(fn, target, args);
   }
 
-  /** Receives what the task says through `currentTask().progress()`. */
+  /** Called by `currentTask().progress()`. */
   progressed(_value: unknown): void {}
 
   /** Takes its final state and lets go of the function, its arguments and its request. */
@@ -109,7 +98,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     this.#settlement?.resolve(this.report());
   }
 
-  /** Tells what became of it. Only meaningful once it is settled. */
+  /** Returns its report. Only valid once it is settled. */
   report(): TaskReport {
     const report = {
       id: this.id,
@@ -120,4 +109,14 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     };
     return this.state === 'failed' || this.state === 'timed-out' ? { ...report, error: this.error } : report;
   }
+}
+
+/** The circumstances in which a task was added. */
+export interface TaskOrigin {
+  /** Cancels the task if it waits. Returns whether it did. */
+  cancel(task: QueuedTask): boolean;
+  /** Whether the request was known to have failed by then. */
+  readonly hasFailed: boolean;
+  /** Number of tasks in a row that each added the next one; 0 for a task of the handler. */
+  readonly chainLength: number;
 }

@@ -1,5 +1,5 @@
-/** Captures the one line of the stack trace at which `caller` was called. */
-export function captureCallSite(caller: (...args: never[]) => unknown): Error {
+/** Captures the line at which `caller` was called. */
+export function captureCallSite(caller: Caller): Error {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 1;
   const trace = {} as Error;
@@ -8,8 +8,11 @@ export function captureCallSite(caller: (...args: never[]) => unknown): Error {
   return trace;
 }
 
-/** Returns that line, as in `at UsersController.create (users.controller.ts:12:16)`. */
+/** Returns that line as text: `at UsersController.create (users.controller.ts:12:16)`. */
 export function firstFrame(trace: Error | undefined): string | undefined {
   const frame = trace?.stack?.split('\n').find((line) => /^\s+at /.test(line));
   return frame?.trim();
 }
+
+/** A function whose call is to be shown in a log line, such as `addTask`. */
+export type Caller = (...args: never[]) => unknown;

@@ -1,26 +1,6 @@
 import { NotAFunctionError, UnknownMethodError } from '../errors/errors.js';
 
-/** The function that a task will call, and its arguments. */
-export interface TaskCall {
-  readonly fn: (...args: unknown[]) => unknown;
-  /** The object whose method `fn` is; `undefined` for a plain function. */
-  readonly target: object | undefined;
-  readonly args: readonly unknown[];
-  readonly name: string;
-}
-
-/**
- * A function that knows what it can be given has a method of this name, which throws for what it
- * cannot: so that `addTask` refuses it where it is added, not when the task runs.
- */
-export const CHECK_ARGUMENTS = Symbol('nestjs-background-tasks:check-arguments');
-
-/** Throws what the function has to say against its arguments. */
-export function checkArguments({ fn, args }: TaskCall): void {
-  (fn as { [CHECK_ARGUMENTS]?(args: readonly unknown[]): void })[CHECK_ARGUMENTS]?.(args);
-}
-
-/** Reads the arguments of `addTask` in either of its forms. Throws NOT_A_FUNCTION or UNKNOWN_METHOD. */
+/** Reads the arguments of `addTask` in either of its forms. @throws NOT_A_FUNCTION, UNKNOWN_METHOD */
 export function readTaskCall(target: unknown, args: readonly unknown[]): TaskCall {
   if (typeof target === 'function') {
     const fn = target as TaskCall['fn'];
@@ -41,4 +21,24 @@ export function readTaskCall(target: unknown, args: readonly unknown[]): TaskCal
     args: methodArgs,
     name: `${target.constructor?.name || 'Object'}.${String(method)}`,
   };
+}
+
+/** The function that a task will call, and its arguments. */
+export interface TaskCall {
+  readonly fn: (...args: unknown[]) => unknown;
+  /** The object whose method `fn` is; `undefined` for a plain function. */
+  readonly target: object | undefined;
+  readonly args: readonly unknown[];
+  readonly name: string;
+}
+
+/**
+ * The key of a function's own check, which throws for arguments that it cannot take. `addTask` calls it, so that they
+ * are refused there and not when the task runs.
+ */
+export const CHECK_ARGUMENTS = Symbol('nestjs-background-tasks:check-arguments');
+
+/** Calls the function's own check of its arguments, if it has one. */
+export function checkArguments({ fn, args }: TaskCall): void {
+  (fn as { [CHECK_ARGUMENTS]?(args: readonly unknown[]): void })[CHECK_ARGUMENTS]?.(args);
 }

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { BackendSettings } from '../contracts/task-backend.js';
 import { InvalidOptionError } from '../errors/errors.js';
-import type { BackendSettings } from '../contracts/backend-settings.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 
 /** A task that is known by its name, so that another process can run it. Made by `defineTask()`. */
@@ -15,7 +15,10 @@ export interface TaskDefinition<Input = unknown, Output = Input> {
   readonly settings: BackendSettings;
 }
 
-/** For what types cannot see: a definition that is `undefined` yet, because files import each other in a circle. */
+/**
+ * Throws INVALID_OPTION for what is no definition. Types cannot see one that is still `undefined`, because files import
+ * each other in a circle.
+ */
 export function assertDefinition(value: unknown): asserts value is TaskDefinition {
   const { name, options } = (value ?? {}) as Partial<TaskDefinition>;
   if (typeof name === 'string' && typeof options === 'object') return;

@@ -1,5 +1,5 @@
-import type { BackendSettings } from '../contracts/backend-settings.js';
-import type { JsonValue } from '../contracts/json.js';
+import type { BackendSettings } from '../contracts/task-backend.js';
+import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';

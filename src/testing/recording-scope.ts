@@ -7,22 +7,22 @@ import { NamedTask } from '../named/named-task.js';
 import { payloadToSend } from '../named/payload.js';
 import { resolveModuleOptions } from '../options/module-options.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
-import type { NamedTaskRequest } from '../scope/named-task-request.js';
-import { type Caller, RequestScope } from '../scope/request-scope.js';
-import { RequestScopes } from '../scope/request-scopes.js';
+import { RequestScope } from '../scope/request-scope.js';
+import { type EnqueueCall, RequestScopes } from '../scope/request-scopes.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
+import type { Caller } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 
-/** A scope as in an application with default options and a backend. It never ends, and remembers what it was given. */
+/** A scope as in an application with default options and a backend. It never ends, and records what is added. */
 export class RecordingScope extends RequestScope {
   readonly #added = new Map<QueuedTask, RecordedTask>();
   readonly #enqueued = new Map<QueuedTask, RecordedNamedTask>();
 
   constructor() {
     const scopes = new RequestScopes(new TaskEngine(resolveModuleOptions({})), new ModulesContainer());
-    super(scopes, { request: undefined, canHold: false });
-    scopes.createNamedTask = (request) => this.#createNamedTask(request);
+    super(scopes, { request: undefined, canDelayResponse: false });
+    scopes.createNamedTask = (call) => this.#createNamedTask(call);
   }
 
   /** The tasks that wait. */
@@ -62,7 +62,7 @@ export class RecordingScope extends RequestScope {
     this.#enqueued.clear();
   }
 
-  #createNamedTask({ definition, payload, options, idempotencyKey, settings }: NamedTaskRequest): NamedTask {
+  #createNamedTask({ definition, payload, options, idempotencyKey, settings }: EnqueueCall): NamedTask {
     const sent = payloadToSend(definition, payload, resolveModuleOptions({}).maxPayloadBytes);
     const envelope = { v: 1, name: definition.name, id: randomUUID(), payload: sent, context: {} } as const;
     const parts = { queue: this.queue, envelope, idempotencyKey, settings };

@@ -1,6 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { TasksFailedError } from './testing-errors.js';
 import { RequestScopes } from '../scope/request-scopes.js';
+import { TasksFailedError } from './testing-errors.js';
 
 /**
  * Resolves when the tasks and the disposal of all requests so far are done. A task that failed

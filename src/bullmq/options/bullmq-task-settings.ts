@@ -42,7 +42,7 @@ export interface BullMqTaskSettings {
   readonly deduplication?: NonNullable<JobsOptions['deduplication']>;
 }
 
-declare module '../../contracts/backend-settings.js' {
+declare module '../../contracts/task-backend.js' {
   interface BackendSettings {
     /** Settings for BullMQ. */
     readonly bullmq?: BullMqTaskSettings;

@@ -1,7 +1,7 @@
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import { describeKind } from '../../errors/describe-value.js';
+import { isTaskName } from '../../named/define-task.js';
 import { MAX_TIMER_MS } from '../../options/checks.js';
-import { isTaskName } from '../../named/task-name.js';
 
 /** The content of a job: a task; one of a version that we do not know; or nothing of ours, and why. */
 type JobContent =
