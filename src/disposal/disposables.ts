@@ -2,10 +2,10 @@ import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError } from '../errors/errors.js';
 import { isThenable } from '../execution/is-thenable.js';
+import { withTimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
 import { AcquiredResource } from './acquired-resource.js';
 import type { Rank } from './disposal-plan.js';
-import { withinTimeout } from './dispose-timeout.js';
 import type { ResourceDefinition } from './resource-definition.js';
 import { TrackedInstance } from './tracked-instance.js';
 
@@ -65,9 +65,8 @@ export class Disposables {
   }
 
   /**
-   * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer: the
-   * last one that a resource threw in its place. A resource that takes too long says nothing about the request: that
-   * error goes to `timedOut`.
+   * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer, which a
+   * resource may replace. A resource that takes too long does not replace it: its error goes to `timedOut`.
    */
   async failBeforeResponse(error: unknown, timedOut: (error: DisposeTimeoutError) => void): Promise<unknown> {
     let answer = error;
@@ -83,8 +82,8 @@ export class Disposables {
   }
 
   /**
-   * Disposes of everything, dependents first, each awaited. Returns what was thrown, without the request's own error.
-   * What a disposer acquires stays, for the tasks that it adds.
+   * Disposes of everything, dependents first, one at a time. Returns what was thrown, without the request's own error.
+   * A resource that a disposer acquires stays: tasks that the disposer adds may use it.
    */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
@@ -100,32 +99,36 @@ export class Disposables {
   }
 
   #track(entry: Entry): void {
-    // Disposers run in the async context of the request's first resource. The event that ended the response has another.
+    // Disposers run in the async context of the request's first resource, not in that of the response's last event.
     this.#context ??= new AsyncResource('RequestDisposal', { requireManualDestroy: true });
     this.#entries.push(entry);
   }
 
   async #dispose(entry: Entry, outcome: TaskOutcome): Promise<void> {
     const giveBack = () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
-    // A construction that has not ended by now hangs. If it ends after all, its instance is given back then.
+    // A construction that has not ended by now hangs. If it ends later, its instance is given back then.
     const { construction } = entry;
     this.#disposing = entry.rank.name;
     try {
       const work = construction ? construction.then(giveBack, giveBack) : giveBack();
       // A synchronous disposer needs no timer.
-      if (isThenable(work)) await withinTimeout(work, entry.rank.name, this.timeoutMs);
+      if (isThenable(work)) await this.#inTime(work, entry);
     } finally {
       this.#disposing = undefined;
     }
   }
 
   /** Waits until all constructions have ended, those that they begin included. Gives up on one that hangs. */
-  async #constructionEnded(isMeant: (entry: Entry) => boolean = () => true): Promise<void> {
+  async #constructionEnded(isIncluded: (entry: Entry) => boolean = () => true): Promise<void> {
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!;
-      const construction = isMeant(entry) ? entry.construction : undefined;
-      if (construction) await withinTimeout(construction, entry.rank.name, this.timeoutMs).catch(() => undefined);
+      const construction = isIncluded(entry) ? entry.construction : undefined;
+      if (construction) await this.#inTime(construction, entry).catch(() => undefined);
     }
+  }
+
+  #inTime<T>(work: PromiseLike<T>, { rank: { name } }: Entry): Promise<T> {
+    return withTimeLimit(work, this.timeoutMs, () => new DisposeTimeoutError(name, this.timeoutMs));
   }
 
   async #takeBeforeResponse(): Promise<Entry[]> {
