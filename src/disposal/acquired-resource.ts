@@ -41,7 +41,7 @@ export class AcquiredResource {
     if (!(acquired instanceof Promise)) return acquired;
     this.#construction = acquired;
     const settled = () => (this.#construction = undefined);
-    // The code that asked for the resource handles a failure, if anything is still interested in it.
+    // The code that asked for the resource handles a failure.
     acquired.then(settled, settled);
     return acquired;
   }

@@ -19,9 +19,8 @@ export interface ResourceRequest {
 }
 
 /**
- * Compiles a provider, a resource above all, and what it depends on into plain calls: using a resource then costs
- * neither Nest's request scope nor a lookup. The injector resolves only what it alone can give, for `dependent` if
- * something injects it.
+ * Compiles a resource, or another provider, and its dependencies into plain calls, which cost neither Nest's request
+ * scope nor a lookup. The injector resolves the rest, as it does for `dependent` if that is given.
  */
 export function compile(
   wrapper: InstanceWrapper,
@@ -31,7 +30,7 @@ export function compile(
   const definition = resourceDefinitionOf(wrapper.metatype);
   if (definition) return compiled.get(wrapper) ?? compileResource(definition, wrapper, compiled);
   if (wrapper.token === REQUEST) return ({ request }) => request;
-  // One that a test has put in their place is a provider like any other.
+  // BackgroundTasks that a test has overridden are a provider like any other.
   if (wrapper.token === BackgroundTasks && isSupplied(wrapper)) return ({ tasks }) => tasks;
   // A ModuleRef may be asked for providers of the request, so the request needs a context.
   const isSingleton = wrapper.token !== ModuleRef && !wrapper.isTransient && wrapper.isDependencyTreeStatic();

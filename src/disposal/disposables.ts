@@ -65,9 +65,8 @@ export class Disposables {
   }
 
   /**
-   * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer: the
-   * last one that a resource threw in its place. A resource that takes too long says nothing about the request: that
-   * error goes to `timedOut`.
+   * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer, which a
+   * resource may replace. A resource that takes too long does not replace it: its error goes to `timedOut`.
    */
   async failBeforeResponse(error: unknown, timedOut: (error: DisposeTimeoutError) => void): Promise<unknown> {
     let answer = error;
@@ -83,8 +82,8 @@ export class Disposables {
   }
 
   /**
-   * Disposes of everything, dependents first, each awaited. Returns what was thrown, without the request's own error.
-   * What a disposer acquires stays, for the tasks that it adds.
+   * Disposes of everything, dependents first, one at a time. Returns what was thrown, without the request's own error.
+   * A resource that a disposer acquires stays: tasks that the disposer adds may use it.
    */
   async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
     const errors: unknown[] = [];
@@ -100,14 +99,14 @@ export class Disposables {
   }
 
   #track(entry: Entry): void {
-    // Disposers run in the async context of the request's first resource. The event that ended the response has another.
+    // Disposers run in the async context of the request's first resource, not in that of the response's last event.
     this.#context ??= new AsyncResource('RequestDisposal', { requireManualDestroy: true });
     this.#entries.push(entry);
   }
 
   async #dispose(entry: Entry, outcome: TaskOutcome): Promise<void> {
     const giveBack = () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
-    // A construction that has not ended by now hangs. If it ends after all, its instance is given back then.
+    // A construction that has not ended by now hangs. If it ends later, its instance is given back then.
     const { construction } = entry;
     this.#disposing = entry.rank.name;
     try {
@@ -120,10 +119,10 @@ export class Disposables {
   }
 
   /** Waits until all constructions have ended, those that they begin included. Gives up on one that hangs. */
-  async #constructionEnded(isMeant: (entry: Entry) => boolean = () => true): Promise<void> {
+  async #constructionEnded(isIncluded: (entry: Entry) => boolean = () => true): Promise<void> {
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!;
-      const construction = isMeant(entry) ? entry.construction : undefined;
+      const construction = isIncluded(entry) ? entry.construction : undefined;
       if (construction) await this.#withTimeout(construction, entry).catch(() => undefined);
     }
   }

@@ -15,7 +15,7 @@ export interface Rank {
 
 /**
  * The resources and disposers of the application, and their order. They are read once from the injector's own
- * graph: the end of a request costs by what the request created, not by what the application registered.
+ * graph, so that the end of a request costs nothing for providers that the request did not use.
  */
 export class DisposalPlan {
   readonly #ranks = new Map<InstanceWrapper, Rank>();
@@ -24,8 +24,8 @@ export class DisposalPlan {
   #isScanned = false;
 
   /**
-   * `instanceBegun` receives every instance that the injector begins and that may have to be disposed of. `requestOf`
-   * finds the request that the injector builds a resource for, and throws where there is none.
+   * `instanceBegun` receives every instance that the injector begins and that may need disposal. `requestOf` finds the
+   * request that the injector builds a resource for, and throws if there is none.
    */
   constructor(
     private readonly modules: ModulesContainer,
@@ -103,8 +103,8 @@ export class DisposalPlan {
 }
 
 /**
- * Counts the providers that a wrapper leads to, itself included. That is always more than any of them leads to, unless
- * one leads back to it: all members of a circle have the same count, and what is above or below it keeps its place.
+ * Counts the providers that a wrapper depends on, directly or not, itself included. A dependent always has a higher
+ * count than its dependencies; the members of a circle share one count.
  */
 function reachOf(wrapper: InstanceWrapper): number {
   const reached = new Set([wrapper]);
@@ -113,14 +113,14 @@ function reachOf(wrapper: InstanceWrapper): number {
   return reached.size;
 }
 
-/** Checks all that a resource leads to. `path` begins with the resource. */
+/** Checks everything that a resource depends on. `path` begins with the resource. */
 function assertSound(
   definition: ResourceDefinition,
   path: readonly InstanceWrapper[],
   seen = new Set<InstanceWrapper>(),
 ): void {
   for (const dependency of injectedBy(path.at(-1)!)) {
-    // A class in a circle can be given before it is built, as forwardRef() does. What a factory makes cannot.
+    // With forwardRef() Nest injects a class before it is built. The value of a factory does not exist that early.
     if (dependency === path[0]) throw new ResourceCircleError([...path, dependency].map(({ name }) => String(name)));
     if (seen.has(dependency)) continue;
     seen.add(dependency);

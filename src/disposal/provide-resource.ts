@@ -11,8 +11,8 @@ import type {
 
 /**
  * Makes a provider with a life: one instance per request, given back when the request is over. The handler's error is
- * thrown in at the `yield`, so that a transaction can roll back. A task's error never is: the client has been answered
- * by then.
+ * thrown in at the `yield`, so that a transaction can roll back. A task's error is not: the client has its answer by
+ * then.
  *
  * @throws INVALID_OPTION; at start-up RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE; when acquired RESOURCE_YIELDED_NOTHING,
  * OUTSIDE_SCOPE, SCOPE_CLOSED; when released RESOURCE_YIELDED_TWICE, DISPOSE_TIMEOUT
@@ -38,8 +38,7 @@ export function provideResource(provider: object): FactoryProvider<Promise<unkno
   const given = checkAll<GivenProvider>('provideResource', provider, rules, ['provide', 'useFactory']);
   const { provide, inject = [], useFactory: create, dispose, release = 'after-tasks' } = given;
   const definition: ResourceDefinition = { name: tokenName(provide), release, create, dispose };
-  // The injector is given the instances. It calls this only in an application that has not been initialised and has no
-  // unit of work.
+  // Nest calls this only before `init()` and outside a unit of work. Otherwise DisposalPlan supplies the instances.
   const refuse = (): never => {
     throw new OutsideScopeError(`Resource ${definition.name}`);
   };

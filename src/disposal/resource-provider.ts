@@ -4,14 +4,14 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 /** A dependency that a factory can name. */
 export type ResourceDependency = InjectionToken | OptionalFactoryDependency;
 
-/** The type that a token stands for. Only a class says it; for a string or a symbol the factory's own types do. */
-export type ResourceValue<Token, Unsaid = unknown> = Token extends abstract new (...args: never) => infer Value
+/** The type that a token stands for, which only a class tells. `Unknown` is the type for a string or a symbol. */
+export type ResourceValue<Token, Unknown = unknown> = Token extends abstract new (...args: never) => infer Value
   ? Value
-  : Unsaid;
+  : Unknown;
 
 /** The values that an `inject` array stands for, in its order. */
 export type InjectedValues<Inject extends readonly ResourceDependency[]> = number extends Inject['length']
-  ? // The type of an array that is no tuple says neither how many there are nor in which order.
+  ? // Only a tuple tells the number and the order.
     never[]
   : { -readonly [Index in keyof Inject]: InjectedValue<Inject[Index]> };
 

@@ -1,8 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { OutsideScopeError } from '../errors/errors.js';
 import { asyncContext } from '../tasks/async-context.js';
-import { exchangeOf } from './http-exchange.js';
+import { currentExchange } from './http-exchange.js';
 
 /**
  * Makes `BackgroundTasksRef.current` work in the routes it is bound to. Only an application that gets the reference
@@ -11,9 +10,8 @@ import { exchangeOf } from './http-exchange.js';
 @Injectable()
 export class BackgroundTasksInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const exchange = exchangeOf(context.getArgByIndex(0));
-    if (!exchange) throw new OutsideScopeError('BackgroundTasksInterceptor');
-    // Opened now: a task that is added after the request is over is then refused.
+    const exchange = currentExchange(context, 'BackgroundTasksInterceptor');
+    // Opened now, so that a task is refused that is added after the request is over.
     exchange.openScope();
     return asyncContext.run(exchange, () => next.handle());
   }

@@ -1,9 +1,9 @@
-import type { ArgumentsHost } from '@nestjs/common';
+import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import type { ContextId } from '@nestjs/core';
 import type { ResourceRequest } from '../disposal/compiled-resource.js';
 import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import { UnavailableError } from '../errors/background-tasks-error.js';
-import { ScopeClosedError } from '../errors/errors.js';
+import { OutsideScopeError, ScopeClosedError } from '../errors/errors.js';
 import type { ListMember } from '../execution/unordered-list.js';
 import { forwardError } from '../nest/exceptions.js';
 import { contextIdOf } from '../nest/injector.js';
@@ -29,18 +29,18 @@ import type { SendSnapshot } from './stalled-responses.js';
  */
 export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, ScopeOrigin, ScopeSource {
   listIndex = -1;
-  /** The state of the sending when {@link StalledResponses} last looked at it. Most responses are over before. */
+  /** Set by {@link StalledResponses}. Most responses are over before. */
   snapshot: SendSnapshot | undefined;
   /** Stands in for BackgroundTasks where a test has overridden it. */
   tasksOverride: BackgroundTasks | undefined;
-  /** Whether Nest sends the response through the adapter, where it can be delayed. */
+  /** Whether Nest sends the response through the adapter, which can wait for `beforeSending()`. */
   isSentByNest = true;
-  /** Fastify's wrapping of the request, once there is one. */
+  /** The request as the framework passes it to handlers: on Fastify, an object around Node's. */
   framedRequest: object | undefined;
-  /** Dropped when the exchange is over: Nest's own tables keep the request, and so this, through two collections. */
+  /** Dropped when the exchange is over: Nest keeps the request, and so this object, longer than that. */
   #response: RawResponse | undefined;
   #scope: RequestScope | undefined;
-  /** The routes, middleware and filters that began while the exchange was untouched. */
+  /** The routes, async middleware and filters that began while the exchange was untouched. */
   #routes: PromiseLike<unknown>[] | undefined;
   #unsettledRoutes = 0;
   #countedRoutes: number | undefined;
@@ -118,7 +118,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     };
   }
 
-  /** Counts a route until it settles. Needed where code may first touch this request long after it is over. */
+  /** Counts a route until it settles. With BackgroundTasksRef, code may first use this request after it is over. */
   countUntilSettled(route: PromiseLike<unknown>): void {
     this.#countedRoutes = (this.#countedRoutes ?? 0) + 1;
     const settled = () => this.#countedRoutes!--;
@@ -144,7 +144,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
       answer(error);
       return;
     }
-    // Nest has returned by the time the filter runs. What the filter throws goes where Nest's own rejection would go.
+    // Nest has returned by then, so an error of the filter goes where Nest's own rejection would go.
     this.#unsettledRoutes++;
     void released
       .then(answer)
@@ -167,7 +167,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
     for (const route of this.#routes ?? []) this.#waitFor(route);
-    // It may write for as long as it runs, without ever going through the adapter.
+    // The handler may write at any time without going through the adapter.
     if (!this.isSentByNest) this.#watchClient();
     this.#routes = undefined;
     onResponseOver(rawRequest, response, (aborted) => this.#responseOver(aborted));
@@ -202,7 +202,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
   #endScopeIfOver(): void {
     if (!this.#response || !this.#isResponseOver || this.#unsettledRoutes > 0) return;
     if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.#response.headersSent) {
-      // It may never call next(): a proxy that waits for its own upstream does not.
+      // It may never call next(), as a proxy that waits for its own upstream.
       const { stalledClientTimeoutMs } = this.exchanges.scopes.engine.options;
       this.#abortTimer ??= setTimeout(() => this.#endScope(true), stalledClientTimeoutMs).unref();
       return;
@@ -229,7 +229,14 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
   }
 }
 
-/** Finds the exchange of a request, Node's own or the framework's wrapping of it. */
+/** Finds the exchange of the request that a handler runs for. @throws OUTSIDE_SCOPE, which names `what` */
+export function currentExchange(context: ExecutionContext, what: string): HttpExchange {
+  const exchange = exchangeOf(context.getArgByIndex(0));
+  if (!exchange) throw new OutsideScopeError(what);
+  return exchange;
+}
+
+/** Finds the exchange of a request, which may be Node's own or the framework's. */
 export function exchangeOf(request: unknown): HttpExchange | undefined {
   const source = scopeSourceOf(request);
   return source instanceof HttpExchange ? source : undefined;

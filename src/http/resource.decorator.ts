@@ -1,7 +1,6 @@
 import { createParamDecorator, type ExecutionContext, type InjectionToken } from '@nestjs/common';
 import { tokenName } from '../disposal/provide-resource.js';
-import { OutsideScopeError } from '../errors/errors.js';
-import { exchangeOf } from './http-exchange.js';
+import { currentExchange } from './http-exchange.js';
 
 /**
  * Gives a route handler the resource that `provideResource({ provide: token })` stands for, without making its
@@ -13,8 +12,7 @@ export const Resource = (token: InjectionToken): ParameterDecorator => decorate(
 
 /** Nest keeps the factory with each parameter, which shows at start-up where the decorator is used. */
 export const resourceFactory = (token: InjectionToken, context: ExecutionContext): unknown => {
-  const exchange = exchangeOf(context.getArgByIndex(0));
-  if (!exchange) throw new OutsideScopeError(`@Resource(${tokenName(token)})`);
+  const exchange = currentExchange(context, `@Resource(${tokenName(token)})`);
   return exchange.exchanges.resources.acquire(context.getClass(), token, exchange);
 };
 

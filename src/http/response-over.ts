@@ -1,12 +1,11 @@
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import { onceClosed } from '../nest/once-closed.js';
-import { isHttp2, type RawRequest, type RawResponse } from '../nest/raw-http.js';
+import { isHttp2, onceClosed, type RawRequest, type RawResponse } from '../nest/raw-http.js';
 
 /**
  * Calls back once, when the response is over: all of it was handed to the operating system (`finish`), or its
- * connection is gone (`close`). A pipelined response that waits for its turn gets neither when the client leaves, so
- * its socket is watched instead. `aborted` says whether the client left before it had the whole response.
+ * connection is gone (`close`). A pipelined response that waits for its turn gets neither event when the client leaves,
+ * so its socket is watched instead. `aborted` tells whether the client left before it had the whole response.
  */
 export function onResponseOver(request: RawRequest, response: RawResponse, over: (aborted: boolean) => void): void {
   if (response.destroyed || response.writableFinished) {
@@ -15,7 +14,7 @@ export function onResponseOver(request: RawRequest, response: RawResponse, over:
   }
   let stopWatchingSocket: (() => boolean | void) | undefined;
   let isOver = false;
-  // The listeners go with the response: taking them off costs more than calling one in vain.
+  // The listeners stay on: removing them costs more than an extra call.
   const once = (aborted: boolean) => {
     if (isOver) return;
     isOver = true;
@@ -24,7 +23,7 @@ export function onResponseOver(request: RawRequest, response: RawResponse, over:
   };
   // Node also emits `finish` for bytes that were queued when the connection broke.
   const finished = () => once(isHttp2(response) ? isReset(request, response) : isBroken(request.socket));
-  // The response does not show it: a handler that ends it after the client has left makes it look finished.
+  // Its state tells nothing: a handler that ends it after the client has left makes it finished.
   const closed = () => once(isHttp2(response) ? isReset(request, response) : true);
   response.on('finish', finished);
   response.on('close', closed);

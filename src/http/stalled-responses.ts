@@ -1,12 +1,7 @@
+import type { Socket } from 'node:net';
 import { UnorderedList } from '../execution/unordered-list.js';
+import { isHttp2, type RawResponse } from '../nest/raw-http.js';
 import type { HttpExchange } from './http-exchange.js';
-import { sendProgress } from './send-progress.js';
-
-/** The state of the sending of a response, and the time, in milliseconds, since when it is the same. */
-export interface SendSnapshot {
-  readonly sent: number;
-  readonly since: number;
-}
 
 /**
  * Finds responses whose client has stopped reading: bytes are queued, and none has left for `timeoutMs`. One timer
@@ -30,7 +25,7 @@ export class StalledResponses {
   #check(): void {
     const now = performance.now();
     for (const exchange of this.#watched.toArray()) {
-      // A task of another exchange, which has just been found stalled, may have ended this one.
+      // The end of another exchange may have run a task that ended this one.
       if (exchange.listIndex === -1) continue;
       const { isQueued, sent } = sendProgress(exchange.response!);
       const { snapshot } = exchange;
@@ -47,4 +42,29 @@ export class StalledResponses {
       this.#timer = undefined;
     }
   }
+}
+
+/** The number of bytes that had left at a time. */
+export interface SendSnapshot {
+  /** A number that changes with every byte that leaves. It is only good for comparing. */
+  readonly sent: number;
+  /** Milliseconds of `performance.now()`. */
+  readonly since: number;
+}
+
+function sendProgress(response: RawResponse): { readonly isQueued: boolean; readonly sent: number } {
+  if (isHttp2(response)) {
+    const queued = response.stream?.writableLength ?? 0;
+    return { isQueued: queued > 0, sent: -queued };
+  }
+  const socket: (Socket & SocketInternals) | null = response.socket;
+  if (!socket) return { isQueued: false, sent: 0 };
+  // One large write is a single entry in the queue of the stream: only the handle knows how much of it has left.
+  const inHandle = socket._handle?.writeQueueSize ?? 0;
+  return { isQueued: socket.writableLength > 0 || inHandle > 0, sent: (socket._bytesDispatched ?? 0) - inHandle };
+}
+
+interface SocketInternals {
+  readonly _handle?: { readonly writeQueueSize?: number } | null;
+  readonly _bytesDispatched?: number;
 }

@@ -9,9 +9,8 @@ export type FilterListener = (filter: Promise<unknown>, host: ArgumentsHost) => 
 
 /**
  * Calls the listener with every error of a guard, pipe, interceptor, handler, constructor or middleware on its way
- * to the exception filters. No other place sees all of them and nothing else: an error that an interceptor turned
- * into a value never gets here. One listener, the first, serves every application of the process: it finds the
- * application by the request.
+ * to the exception filters, but not with an error that an interceptor turned into a value. No other place sees exactly
+ * those. The first listener serves every application of the process, which it finds by the request.
  */
 export function listenToExceptions(listener: ExceptionListener, filterBegun: FilterListener): void {
   const prototype = ExceptionsHandler.prototype as ExceptionsHandler & { [PATCHED]?: true };
@@ -21,7 +20,7 @@ export function listenToExceptions(listener: ExceptionListener, filterBegun: Fil
     listener(exception, host, (answered) => next.call(this, answered as Error, host));
   };
   prototype.setCustomFilters = function setListenedFilters(this: ExceptionsHandler, filters) {
-    // Nest does not wait for an async filter, and does not say that there is one.
+    // Nest does not wait for an async filter, and has no other sign of one.
     const listened = filters.map((filter) => ({
       ...filter,
       func: (exception: unknown, host: ArgumentsHost) => {
@@ -35,7 +34,7 @@ export function listenToExceptions(listener: ExceptionListener, filterBegun: Fil
   prototype[PATCHED] = true;
 }
 
-/** Hands an error to the framework, as happens with a handler that rejects. */
+/** Passes an error to the framework, as Nest does when a handler rejects. */
 export function forwardError(host: ArgumentsHost, error: unknown): void {
   const [, response, next] =
     host.getArgs<[unknown, { send?(error: unknown): void }, ((error: unknown) => void) | undefined]>();

@@ -1,10 +1,9 @@
-import { onceClosed } from './once-closed.js';
-import { isHttp2, type RawRequest, type RawResponse } from './raw-http.js';
+import { isHttp2, onceClosed, type RawRequest, type RawResponse } from './raw-http.js';
 
 /**
  * Makes Fastify's reply settle when its connection closes. A reply is a promise of the end of its response, and
- * Nest's route waits for it. A pipelined response whose turn never came is told nothing when its client leaves, and
- * neither is one on HTTP/2 whose stream was reset before it was sent: without this, such a route would never settle.
+ * Nest's route waits for it. Two kinds of response get no event when the client leaves: a pipelined one that waits for
+ * its turn, and one whose HTTP/2 stream was reset before it was sent. Their routes would never settle.
  */
 export function settleWithConnection(reply: object, request: RawRequest, response: RawResponse): void {
   const { then } = reply as Partial<PromiseLike<unknown>>;

@@ -13,7 +13,7 @@ export interface DeclaredHandler {
   readonly module: Module;
   readonly controller: Type;
   readonly method: string;
-  /** By the kind and the place of each: the factory of a `createParamDecorator` decorator, and its argument. */
+  /** The factory and the argument of each `createParamDecorator` decorator, by the kind and place of the parameter. */
   readonly parameters: Readonly<Record<string, { readonly factory?: unknown; readonly data?: unknown }>>;
 }
 
@@ -44,7 +44,7 @@ export function markSendingHandlers(modules: ModulesContainer): void {
   }
 }
 
-/** Whether Nest sends the response of a route handler through its adapter, where it can be held back. */
+/** Whether Nest sends the response of a route handler through its adapter. */
 export function isSentByNest(routeHandler: object): boolean {
   return !Reflect.getMetadata(SENDS_ITSELF, routeHandler) && !Reflect.getMetadata(SSE_METADATA, routeHandler);
 }

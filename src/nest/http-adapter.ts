@@ -30,9 +30,8 @@ export type HttpHandler = (
 export type Framed<T> = T & { readonly raw?: T };
 
 /**
- * Replaces the methods that Nest calls on its HTTP adapter: those that register routes and middleware, which show
- * when a route has settled, and those that send a result, the only moment after all interceptors and before the
- * first byte.
+ * Replaces the methods that Nest calls on its HTTP adapter. Those that register routes and middleware show when a
+ * route has settled. Those that send a result are the only moment after all interceptors and before the first byte.
  *
  * @throws UNSUPPORTED_NEST
  */
@@ -69,7 +68,7 @@ export function isExpress(adapter: AbstractHttpAdapter): boolean {
 
 /** Returns Node's own request or response. */
 export function unframe<T extends object>(framed: Framed<T>, isOnExpress: boolean): T {
-  // Express wraps nothing, and looking for a property that is not there costs half a microsecond on its objects.
+  // Express wraps nothing, and reading a missing property of its objects costs half a microsecond.
   return isOnExpress ? framed : (framed.raw ?? framed);
 }
 
@@ -83,9 +82,8 @@ const ROUTE_METHODS = Object.keys(RequestMethod)
 const SEND_METHODS = ['reply', 'render', 'redirect'];
 
 /**
- * Express changes the prototype of every request and response. After that, V8 gives each of them hidden classes of
- * its own: adding a property to one takes 3 µs and a kilobyte of the old generation, and next to nothing before
- * (Node 20). So the property is added before.
+ * Adds our property before Express changes the prototype of the request. After that, V8 gives each request hidden
+ * classes of its own, and adding a property takes 3 µs and a kilobyte of the old generation (Node 20).
  */
 function beginEarly(server: Server, hooks: AdapterHooks): void {
   server.prependListener('request', (request, response) => void hooks.begin(request, response));

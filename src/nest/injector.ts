@@ -45,7 +45,7 @@ export function isConstructed(wrapper: InstanceWrapper): boolean {
   return !wrapper.isNotMetatype && !wrapper.isAlias && typeof wrapper.metatype === 'function';
 }
 
-/** Returns a function that finds the value of `REQUEST` in a context, without creating anything. */
+/** Returns a function that finds the value of `REQUEST` in a context and creates nothing. */
 export function requestLookup(modules: ModulesContainer): (contextId: ContextId) => unknown {
   const wrapper = [...modules.values()]
     .map((module) => module.providers.get(REQUEST))
