@@ -124,8 +124,8 @@ export class BackgroundTasksModule
   }
 
   /** Runs after all others have been initialised, so that handlers find them ready. */
-  onApplicationBootstrap(): void {
-    this.named.start();
+  onApplicationBootstrap(): Promise<void> {
+    return this.named.start();
   }
 
   /** The first of all shutdown hooks, because of `closeFirst`: nothing that tasks use is closed yet. */

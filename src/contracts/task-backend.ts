@@ -29,10 +29,10 @@ export abstract class TaskBackend {
   assertReady(): void {}
 
   /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */
-  start(_runner: NamedTaskRunner): void {}
+  start(_runner: NamedTaskRunner): Promise<void> | void {}
 
   /** Called when the application begins to drain: starts no more jobs. What runs is waited for elsewhere. */
-  pause(): void {}
+  pause(): Promise<void> | void {}
 }
 
 /** A named task as a backend is given it. */
@@ -43,7 +43,10 @@ export interface EnqueuedTask {
   readonly retry: ResolvedRetry | undefined;
   /** The settings of its definition, with those of the call on top; checked. */
   readonly settings: BackendSettings;
-  /** Has it run in this process, in the queue of its own request, instead of on the backend. */
+  /**
+   * Has it run in this process, in the queue of its own request, instead of on the backend. Ignored once `accept()` has
+   * ended.
+   */
   runHere(): void;
 }
 
@@ -52,8 +55,10 @@ export interface NamedTaskRunner {
   /** Whether this version of the application has a handler for that name. */
   isKnown(name: string): boolean;
   /**
-   * Runs the handler once, as a unit of work with providers, tasks and disposal of its own. Never
-   * rejects. Observes the time limit and the shutdown; further attempts are the backend's.
+   * Runs the handler once, as a unit of work with providers, tasks and disposal of its own. A failure of the task is
+   * in the result. Observes the time limit and the shutdown; further attempts are the backend's.
+   *
+   * @throws UNKNOWN_TASK, for a name that is not known
    */
   run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult>;
 }

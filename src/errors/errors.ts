@@ -102,8 +102,8 @@ export class ShuttingDownError extends UnavailableError {
 
   constructor(what: string) {
     super(
-      `${what} was refused: the application is shutting down. Stop what starts new work in ` +
-        'beforeApplicationShutdown().',
+      `${what} was refused: the application is shutting down. Start no new work once ` +
+        'BackgroundTasksHost.isDraining is true.',
     );
   }
 }

@@ -6,9 +6,17 @@ export function findByName(queue: TaskQueue, name: string, follows?: QueuedTask)
   return queue.waiting.find((task) => task.name === name && task.follows === follows);
 }
 
-/** Finds a named task of that key that has not ended. Follow-ups of another task do not count. */
-export function findByKey(queue: TaskQueue, name: string, key: string, follows?: QueuedTask): QueuedTask | undefined {
+/**
+ * Finds a named task of the same name and idempotency key that has not ended. It must be as sure to run: a task for
+ * another outcome does not count, nor a follow-up of another task.
+ */
+export function findByKey(queue: TaskQueue, { name, idempotencyKey, options, follows }: QueuedTask) {
+  if (idempotencyKey === undefined) return undefined;
   return [...queue.running, ...queue.waiting].find(
-    (task) => task.name === name && task.idempotencyKey === key && (!task.follows || task.follows === follows),
+    (task) =>
+      task.name === name &&
+      task.idempotencyKey === idempotencyKey &&
+      task.options.runOn === options.runOn &&
+      (!task.follows || task.follows === follows),
   );
 }

@@ -1,7 +1,7 @@
 import type { TaskContext } from '../contracts/task-context.js';
 import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import type { AsyncContext } from '../tasks/async-context.js';
+import { type AsyncContext, asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskQueue } from './task-queue.js';
@@ -70,6 +70,7 @@ export class TaskAttempt implements TaskContext, AsyncContext {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = reason;
     // Listeners run within abort(), and belong to the task rather than to the timer that calls it.
-    if (this.#controller) this.queued.runInAsyncScope(() => this.#controller!.abort(reason));
+    if (this.#controller)
+      this.queued.runInAsyncScope(() => asyncContext.run(this, () => this.#controller!.abort(reason)));
   }
 }

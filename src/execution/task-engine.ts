@@ -49,4 +49,4 @@ export interface QueueLimits {
 /**
  * Gives named tasks to the backend. Returns a promise if that takes time, which rejects with what the backend threw.
  */
-export type HandOver = (tasks: readonly QueuedTask[]) => Promise<void> | void;
+export type HandOver = (tasks: readonly QueuedTask[]) => Promise<void> | undefined;

@@ -44,6 +44,10 @@ export class TaskLog {
     );
   }
 
+  pauseFailed(error: unknown): void {
+    this.#write('error', `The backend failed to pause, and may start more jobs during the drain: ${errorText(error)}`);
+  }
+
   brokenObserver(observer: TaskObserver, error: unknown): void {
     if (this.#brokenObservers.has(observer)) return;
     this.#brokenObservers.add(observer);

@@ -53,6 +53,11 @@ export class TaskQueue implements PermitWaiter {
     return this.#waiting.length + this.#runs.length === 0;
   }
 
+  /** The tasks that run or wait, also those that the backend is being asked to take. */
+  get unfinished(): readonly QueuedTask[] {
+    return [...this.running, ...this.#waiting.toArray()];
+  }
+
   /** The outcome of the request, while the queue drains. */
   get outcome(): TaskOutcome | undefined {
     return this.#outcome;
@@ -61,9 +66,7 @@ export class TaskQueue implements PermitWaiter {
   /** The running task that this code belongs to; `undefined` for the handler. */
   get current(): QueuedTask | undefined {
     const task = asyncContext.getStore()?.task;
-    const run = this.#runs.find((each) => task instanceof TaskAttempt && task.queued === each.task);
-    // A library may have lost the async context. Where one task runs, it can only be that one.
-    return (run ?? (this.#runs.length === 1 ? this.#runs[0] : undefined))?.task;
+    return task instanceof TaskAttempt ? this.running.find((running) => running === task.queued) : undefined;
   }
 
   /** The number of tasks in a row that led to one that is added now. Between tasks, and for the handler's own, 0. */
@@ -76,8 +79,8 @@ export class TaskQueue implements PermitWaiter {
     return this.#waiting.needPermits;
   }
 
-  async acquirePermits(): Promise<void> {
-    await this.#waiting.acquirePermits();
+  acquirePermits(): Promise<void> {
+    return this.#waiting.acquirePermits();
   }
 
   /** Adds a task if `maxPending` allows it, or if it may wait for its permit. Returns whether it did. */
@@ -101,8 +104,10 @@ export class TaskQueue implements PermitWaiter {
     return true;
   }
 
-  /** Has a named task run in this process, in its turn. Called by its backend. */
+  /** Has a named task run in this process, in its turn. Called by its backend, and ignored once that has answered. */
   runHere(task: QueuedTask): void {
+    if (task.state !== 'waiting' || task.stage !== 'handed-over') return;
+    if (this.#hasTaskFailed) return this.#takeOut([task], 'skipped');
     this.#waiting.markReady(task);
     if (task.idempotencyKey !== undefined) this.#keyed.push(task);
     if (this.#outcome) this.#claimKeys();
@@ -153,8 +158,9 @@ export class TaskQueue implements PermitWaiter {
 
   /** At the deadline: ends what runs and what waits as `abandoned`. */
   abandon(): void {
+    // First what waits, or the end of a task would discard its follow-ups.
+    this.#takeOut(this.#waiting.toArray(), 'abandoned');
     for (const run of [...this.#runs]) run.abandon();
-    this.#takeOut(this.waiting, 'abandoned');
     this.#startNext();
   }
 
@@ -180,7 +186,8 @@ export class TaskQueue implements PermitWaiter {
     this.engine.ledger.end(run.task, state, error, now);
     const hasFailed = state === 'failed' || state === 'timed-out';
     if (hasFailed && this.engine.options.onTaskFailure === 'stop') this.#hasTaskFailed = true;
-    if (this.#waiting.hasUnready) this.#decideOnFollowUps(run.task);
+    if (state === 'succeeded') this.handOver()?.catch(() => undefined);
+    else this.discardFollowUps(run.task);
     if (this.#hasTaskFailed) this.#takeOut(this.waiting, 'skipped');
     this.#now = now;
     this.#releaseRunPermit();
@@ -194,12 +201,9 @@ export class TaskQueue implements PermitWaiter {
     this.#startNext();
   }
 
-  /** Hands over the follow-ups of a task that has succeeded, and discards those of one that has not. */
-  #decideOnFollowUps(task: QueuedTask): void {
-    if (task.state === 'succeeded') {
-      this.handOver()?.catch(() => undefined);
-      return;
-    }
+  /** Discards what a task has enqueued, because its attempt has not succeeded. */
+  discardFollowUps(task: QueuedTask): void {
+    if (!this.#waiting.hasUnready) return;
     const followUps = this.waiting.filter(({ follows }) => follows === task);
     if (followUps.length === 0) return;
     this.engine.log.discarded(followUps, `Task "${task.name}" did not succeed`);

@@ -69,6 +69,7 @@ export class TaskRun {
       return;
     }
     this.#lastError = error;
+    this.queue.discardFollowUps(this.task);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.start(), backoffMs(this.task.attempts, retry));
   }

@@ -71,6 +71,10 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     return this.#response;
   }
 
+  get hasClientLeft(): boolean {
+    return this.#isAborted;
+  }
+
   get canDelayResponse(): boolean {
     return this.isSentByNest && this.#response?.headersSent === false;
   }

@@ -5,7 +5,9 @@ import { TaskBackend } from '../contracts/task-backend.js';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
+import { isThenable } from '../execution/task-result.js';
 import { wrappersOf } from '../nest/injector.js';
+import { backendRule } from '../options/module-options.js';
 import { mergeSettings } from '../options/enqueue-options.js';
 import type { RequestScope, ScopeOrigin } from '../scope/request-scope.js';
 import { type EnqueueCall, RequestScopes } from '../scope/request-scopes.js';
@@ -28,7 +30,7 @@ export class NamedTasks {
   ) {
     this.#runner = new HandlerRunner(scopes, this.#registry);
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
-    scopes.engine.handOver = (tasks) => this.backend.accept(tasks as readonly NamedTask[]);
+    scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
     // Not later: other modules may enqueue in their own onModuleInit().
     this.#registry.explore(modules);
   }
@@ -55,8 +57,17 @@ export class NamedTasks {
   }
 
   /** Tells the backend that handlers can run. */
-  start(): void {
-    this.backend.start(this.#runner);
+  async start(): Promise<void> {
+    await this.backend.start(this.#runner);
+  }
+
+  /** Tells the backend to start no more jobs. What it throws is logged: it must not end the drain. */
+  async pause(): Promise<void> {
+    try {
+      await this.backend.pause();
+    } catch (error) {
+      this.scopes.engine.log.pauseFailed(error);
+    }
   }
 
   /** @throws UNKNOWN_TASK, INVALID_OPTION, INVALID_PAYLOAD, BACKEND_UNAVAILABLE */
@@ -98,10 +109,21 @@ export class NamedTasks {
     return { ...own, captured: copyPayload(what, captured, maxPayloadBytes) };
   }
 
+  /** Has the backend take the tasks. What it throws at once is a rejection, too. */
+  #handOver(tasks: readonly NamedTask[]): Promise<void> | undefined {
+    try {
+      const accepting: unknown = this.backend.accept(tasks);
+      return isThenable(accepting) ? Promise.resolve(accepting as PromiseLike<void>) : undefined;
+    } catch (error) {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
+      return Promise.reject(error);
+    }
+  }
+
   #findBackend(): TaskBackend {
     const { backend } = this.scopes.engine.options;
     const provided = [...wrappersOf(this.modules)].filter(({ token }) => token === TaskBackend);
-    const found = new Set(provided.map(({ instance }) => instance as TaskBackend));
+    const found = new Set(provided.map(({ instance }) => backendRule('backend', instance)));
     if (backend) found.add(backend);
     if (found.size > 1) {
       throw new InvalidOptionError('backend', found.size, 'Give one: import one module that brings a backend.');

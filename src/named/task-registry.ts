@@ -16,7 +16,7 @@ export class TaskRegistry {
   explore(modules: ModulesContainer): void {
     const found = new Map<string, RegisteredTask>();
     for (const handler of wrappersOf(modules)) {
-      const definition = handler.isAlias ? undefined : handledBy(handler.metatype);
+      const definition = handler.isAlias ? undefined : (handledBy(handler.token) ?? handledBy(handler.metatype));
       if (!definition) continue;
       const other = found.get(definition.name);
       if (other) throw new DuplicateTaskError(definition.name, [other.handler.name, handler.name].map(String));

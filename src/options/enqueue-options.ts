@@ -27,7 +27,7 @@ export function checkEnqueueOptions(options: EnqueueOptions | undefined): Checke
 }
 
 /**
- * Separates our own options from the settings of a backend: an object under any other name is a setting.
+ * Separates our own options from the settings of a backend: a plain object under any other name is a setting.
  * Any other value under such a name stays with our own, which refuse it as a misspelled option.
  */
 export function splitSettings(
@@ -35,8 +35,7 @@ export function splitSettings(
   options: unknown,
   names: readonly string[],
 ): [own: object, settings: BackendSettings] {
-  const isSetting = ([name, value]: [string, unknown]) =>
-    !names.includes(name) && typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isSetting = ([name, value]: [string, unknown]) => !names.includes(name) && isPlainObject(value);
   const entries = Object.entries(group(path, options));
   return [
     Object.fromEntries(entries.filter((entry) => !isSetting(entry))),
@@ -58,3 +57,10 @@ const keyRule: Check<string> = (option, value) => {
 };
 
 const noEnqueueOptions: CheckedEnqueueOptions = Object.freeze({ settings: Object.freeze({}) });
+
+/** An instance of a class is no setting, such as a schema under a misspelled name. */
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

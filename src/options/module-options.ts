@@ -111,9 +111,13 @@ const observersRule: Check<readonly TaskObserver[]> = (option, value) => {
   throw new InvalidOptionError(option, value, 'Give an array of objects that implement TaskObserver.');
 };
 
-const backendRule: Check<TaskBackend> = (option, value) => {
-  if (typeof (value as Partial<TaskBackend> | null)?.accept === 'function') return value as TaskBackend;
-  throw new InvalidOptionError(option, value, 'Give an object of a class that extends TaskBackend.');
+export const backendRule: Check<TaskBackend> = (option, value) => {
+  const methods = ['accept', 'checkSettings', 'assertReady', 'start', 'pause'];
+  const given = value as Partial<Record<string, unknown>> | null | undefined;
+  if (methods.every((method) => typeof given?.[method] === 'function')) return value as TaskBackend;
+  const fix =
+    'Give an object of a class that extends TaskBackend. Where a module provides it, enqueue from onModuleInit() on.';
+  throw new InvalidOptionError(option, value, fix);
 };
 
 const captureContextRule: Check<NonNullable<ResolvedModuleOptions['captureContext']>> = (option, value) => {

@@ -85,13 +85,13 @@ export class RequestScope implements ListMember, TaskOrigin {
     const { name } = definition;
     this.#assertTakes(name);
     const follows = this.queue.current;
-    const same = idempotencyKey !== undefined && findByKey(this.queue, name, idempotencyKey, follows);
-    if (same) return same;
     const options = given === noTaskOptions ? definition.options : { ...definition.options, ...given, name };
     const stackTrace = this.#stackTrace(caller);
     const call = { definition, payload, options, idempotencyKey, settings, stackTrace };
     const task = this.scopes.createNamedTask(call, this);
     task.follows = follows;
+    const same = findByKey(this.queue, task);
+    if (same) return same;
     const kept = options.dedupe === 'keep-first' && findByName(this.queue, name, follows);
     if (!kept) return this.#admit(task);
     kept.idempotencyKey ??= idempotencyKey;
@@ -120,7 +120,7 @@ export class RequestScope implements ListMember, TaskOrigin {
     if (this.#failure || this.#phase !== 'open') return undefined;
     const needsPermits = this.queue.needsPermits && this.origin.canDelayResponse;
     const exits = needsPermits || this.#disposables?.hasBeforeResponse;
-    const exiting = exits ? this.#exitBeforeResponse(needsPermits) : this.queue.handOver();
+    const exiting = exits ? this.#exitBeforeResponse(needsPermits) : this.#handOver();
     return exiting && this.#waitFor(exiting);
   }
 
@@ -195,7 +195,12 @@ export class RequestScope implements ListMember, TaskOrigin {
     await this.#disposables?.exitBeforeResponse(this.#outcome);
     if (needsPermits) await this.queue.acquirePermits();
     // Last: what a task is about has been committed by the time another process can run it.
-    await this.queue.handOver();
+    await this.#handOver();
+  }
+
+  /** Hands over what is due, unless the client has left: then that is decided with the outcome, for `onAbort`. */
+  #handOver(): Promise<void> | undefined {
+    return this.origin.hasClientLeft ? undefined : this.queue.handOver();
   }
 
   async #failBeforeResponse(error: unknown): Promise<unknown> {
@@ -240,6 +245,8 @@ export interface ScopeOrigin {
   readonly request: unknown;
   /** Whether the response can still wait until there are permits for all tasks. */
   readonly canDelayResponse: boolean;
+  /** Whether the client has left before it had the response. Absent where there is no client. */
+  readonly hasClientLeft?: boolean;
   /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
   readonly inherited?: TaskEnvelopeContext;
 }

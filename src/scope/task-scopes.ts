@@ -39,7 +39,10 @@ export class TaskScopes {
     const scope = this.scopes.create({ canDelayResponse: false, request: unit });
     return runUnit(scope, async () => {
       await this.#prepare(unit, scope);
-      return this.scopes.usesRef ? asyncContext.run({ tasks: unit.tasks, task: undefined }, work, unit) : work(unit);
+      if (!this.scopes.usesRef) return work(unit);
+      // A unit of work within a task is a part of the task.
+      const task = asyncContext.getStore()?.task;
+      return asyncContext.run({ tasks: unit.tasks, task }, work, unit);
     });
   }
 

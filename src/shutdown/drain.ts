@@ -30,7 +30,7 @@ export class Drain {
   }
 
   async #drainWithin(timeoutMs: number): Promise<void> {
-    this.named.backend.pause();
+    void this.named.pause();
     const graceMs = Math.min(timeoutMs * GRACE_SHARE, MAX_GRACE_MS);
     const abort = setTimeout(() => this.#abortRunning(), timeoutMs - graceMs);
     const isFinished = await endsWithin(this.#finish(), timeoutMs);
@@ -55,7 +55,7 @@ export class Drain {
   #abandon(timeoutMs: number): void {
     const { engine, open, queues } = this.scopes;
     engine.isAborting = true;
-    const left = queues.flatMap((queue) => [...queue.running, ...queue.waiting]);
+    const left = queues.flatMap((queue) => queue.unfinished);
     const disposing = open.toArray().flatMap((scope) => scope.disposing ?? []);
     if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
     engine.isPastDeadline = true;

@@ -63,7 +63,7 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     error: new api.ShuttingDownError('Task "send"'),
     wrong: 'shutting down',
     value: 'Task "send"',
-    fix: 'beforeApplicationShutdown()',
+    fix: 'BackgroundTasksHost.isDraining',
   },
   QUEUE_FULL: {
     error: new api.QueueFullError('send', 10),
