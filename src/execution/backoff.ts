@@ -1,7 +1,7 @@
 import type { ResolvedRetry } from '../contracts/retry-options.js';
 
 /** Milliseconds to wait after that many failed attempts. */
-export function backoffMs(failedAttempts: number, retry: ResolvedRetry, random: () => number = Math.random): number {
+export function backoffMs(failedAttempts: number, retry: ResolvedRetry): number {
   const full = Math.min(retry.delayMs * retry.factor ** (failedAttempts - 1), retry.maxDelayMs);
-  return full * (1 - retry.jitter * random());
+  return full * (1 - retry.jitter * Math.random());
 }

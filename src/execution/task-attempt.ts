@@ -69,7 +69,7 @@ export class TaskAttempt implements TaskContext, AsyncContext {
   abort(reason: Error): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = reason;
-    // Listeners run within abort(), and belong to the task rather than to the timer that calls it.
+    // Listeners run within abort(). They need the async context of the task, not of the timer that aborts it.
     if (this.#controller)
       this.queued.runInAsyncScope(() => asyncContext.run(this, () => this.#controller!.abort(reason)));
   }

@@ -11,8 +11,8 @@ import { TaskRun } from './task-run.js';
 import { WaitingTasks } from './waiting-tasks.js';
 
 /**
- * The tasks of one request, first in, first out: collected while the request runs, then drained. Named tasks stand in
- * it, too. They are handed over to the backend, which takes them out or has them run here when their turn comes.
+ * The tasks of one request, first in, first out: collected while the request runs, then drained. It includes named
+ * tasks. They are handed over to the backend, which takes them out or has them run here when their turn comes.
  */
 export class TaskQueue implements PermitWaiter {
   readonly #waiting: WaitingTasks;
@@ -23,8 +23,8 @@ export class TaskQueue implements PermitWaiter {
   #onIdle: (() => void) | undefined;
   /** The number of permits to run that it holds or waits for. */
   #runPermits = 0;
-  /** Tasks to run here that have not claimed their idempotency key yet. */
-  readonly #keyed: QueuedTask[] = [];
+  /** Tasks to run in this process that have not claimed their idempotency key yet. */
+  readonly #withUnclaimedKey: QueuedTask[] = [];
   #handOvers = 0;
   #hasTaskFailed = false;
   #isStarting = false;
@@ -86,7 +86,7 @@ export class TaskQueue implements PermitWaiter {
   /** Adds a task if `maxPending` allows it, or if it may wait for its permit. Returns whether it did. */
   add(task: QueuedTask, mayLackPermit = false): boolean {
     if (!this.#waiting.add(task, mayLackPermit)) return false;
-    this.#added(task);
+    this.#accept(task);
     return true;
   }
 
@@ -94,22 +94,22 @@ export class TaskQueue implements PermitWaiter {
   replace(earlier: QueuedTask, task: QueuedTask): void {
     this.#waiting.replace(earlier, task);
     this.engine.ledger.end(earlier, 'discarded');
-    this.#added(task);
+    this.#accept(task);
   }
 
   /** Ends a task if it waits. Returns whether it did. */
   cancel(task: QueuedTask): boolean {
     if (task.state !== 'waiting' || task.stage === 'handed-over') return false;
-    this.#takeOut([task], 'cancelled');
+    this.#endWaiting([task], 'cancelled');
     return true;
   }
 
   /** Has a named task run in this process, in its turn. Called by its backend, and ignored once that has answered. */
   runHere(task: QueuedTask): void {
     if (task.state !== 'waiting' || task.stage !== 'handed-over') return;
-    if (this.#hasTaskFailed) return this.#takeOut([task], 'skipped');
+    if (this.#hasTaskFailed) return this.#endWaiting([task], 'skipped');
     this.#waiting.markReady(task);
-    if (task.idempotencyKey !== undefined) this.#keyed.push(task);
+    if (task.idempotencyKey !== undefined) this.#withUnclaimedKey.push(task);
     if (this.#outcome) this.#claimKeys();
     this.#startNext();
   }
@@ -118,8 +118,8 @@ export class TaskQueue implements PermitWaiter {
   drain(outcome: TaskOutcome, onIdle: () => void): void {
     this.#outcome = outcome;
     this.#onIdle = onIdle;
-    this.#takeOut(unfitTasks(this.waiting, outcome, this.engine.log), 'discarded');
-    if (this.#keyed.length > 0) this.#claimKeys();
+    this.#endWaiting(unfitTasks(this.waiting, outcome, this.engine.log), 'discarded');
+    if (this.#withUnclaimedKey.length > 0) this.#claimKeys();
     this.#startNext();
   }
 
@@ -134,15 +134,15 @@ export class TaskQueue implements PermitWaiter {
     for (const task of due) task.stage = 'handed-over';
     const handingOver = this.engine.handOver(due);
     if (!handingOver) {
-      this.#handedOver(due);
+      this.#endHandedOver(due);
       return undefined;
     }
     this.#handOvers++;
     return handingOver
       .then(
-        () => this.#handedOver(due),
+        () => this.#endHandedOver(due),
         (error: unknown) => {
-          this.#handedOver(due, 'failed', error);
+          this.#endHandedOver(due, 'failed', error);
           throw error;
         },
       )
@@ -159,16 +159,16 @@ export class TaskQueue implements PermitWaiter {
   /** At the deadline: ends what runs and what waits as `abandoned`. */
   abandon(): void {
     // First what waits, or the end of a task would discard its follow-ups.
-    this.#takeOut(this.#waiting.toArray(), 'abandoned');
+    this.#endWaiting(this.#waiting.toArray(), 'abandoned');
     for (const run of [...this.#runs]) run.abandon();
     this.#startNext();
   }
 
-  /** Starts the next task, now that there is a permit for it. */
+  /** Starts the next task with the permit acquired for it. */
   granted(): void {
     const task = this.engine.isPastDeadline ? undefined : this.#waiting.shift();
     if (!task) {
-      // It was cancelled while this queue waited for the permit, or comes too late for one.
+      // It was cancelled while this queue waited for the permit, or the shutdown deadline has passed.
       this.#releaseRunPermit();
       return;
     }
@@ -188,16 +188,16 @@ export class TaskQueue implements PermitWaiter {
     if (hasFailed && this.engine.options.onTaskFailure === 'stop') this.#hasTaskFailed = true;
     if (state === 'succeeded') this.handOver()?.catch(() => undefined);
     else this.discardFollowUps(run.task);
-    if (this.#hasTaskFailed) this.#takeOut(this.waiting, 'skipped');
+    if (this.#hasTaskFailed) this.#endWaiting(this.waiting, 'skipped');
     this.#now = now;
     this.#releaseRunPermit();
     this.#now = undefined;
   }
 
-  #added(task: QueuedTask): void {
+  #accept(task: QueuedTask): void {
     this.engine.ledger.accept(task);
-    if (this.#hasTaskFailed) this.#takeOut([task], 'skipped');
-    else if (this.#outcome) this.#takeOut(unfitTasks([task], this.#outcome, this.engine.log), 'discarded');
+    if (this.#hasTaskFailed) this.#endWaiting([task], 'skipped');
+    else if (this.#outcome) this.#endWaiting(unfitTasks([task], this.#outcome, this.engine.log), 'discarded');
     this.#startNext();
   }
 
@@ -207,26 +207,26 @@ export class TaskQueue implements PermitWaiter {
     const followUps = this.waiting.filter(({ follows }) => follows === task);
     if (followUps.length === 0) return;
     this.engine.log.discarded(followUps, `Task "${task.name}" did not succeed`);
-    this.#takeOut(followUps, 'discarded');
+    this.#endWaiting(followUps, 'discarded');
   }
 
   /** Claims keys once the outcome is known. Until then the request may fail and its tasks be discarded. */
   #claimKeys(): void {
-    const refused = this.#keyed.splice(0).filter((task) => !task.isSettled && !this.engine.keys.claim(task));
-    this.#takeOut(refused, 'discarded');
+    const refused = this.#withUnclaimedKey.splice(0).filter((task) => !task.isSettled && !this.engine.keys.claim(task));
+    this.#endWaiting(refused, 'discarded');
   }
 
   /** Ends the tasks that the backend does not have run here. */
-  #handedOver(tasks: readonly QueuedTask[], state: TerminalTaskState = 'enqueued', error?: unknown): void {
+  #endHandedOver(tasks: readonly QueuedTask[], state: TerminalTaskState = 'enqueued', error?: unknown): void {
     const taken = tasks.filter(({ stage }) => stage === 'handed-over');
-    this.#takeOut(taken, state, error);
+    this.#endWaiting(taken, state, error);
   }
 
-  /** Loops rather than recurses: a synchronous task has ended before `acquire` returns. */
+  /** Starts tasks in a loop, not by recursion: a synchronous task has ended before `acquire` returns. */
   #startNext(): void {
     if (!this.#onIdle || this.#isStarting) return;
     this.#isStarting = true;
-    if (this.engine.isPastDeadline) this.#takeOut(this.waiting, 'abandoned');
+    if (this.engine.isPastDeadline) this.#endWaiting(this.waiting, 'abandoned');
     this.handOver()?.catch(() => undefined);
     const { concurrency, running } = this.limits;
     while (this.#runPermits < concurrency && this.#runPermits - this.#runs.length < this.#waiting.ready) {
@@ -246,7 +246,7 @@ export class TaskQueue implements PermitWaiter {
     this.#startNext();
   }
 
-  #takeOut(tasks: readonly QueuedTask[], state: TerminalTaskState, error?: unknown): void {
+  #endWaiting(tasks: readonly QueuedTask[], state: TerminalTaskState, error?: unknown): void {
     for (const task of tasks) if (this.#waiting.remove(task)) this.engine.ledger.end(task, state, error);
   }
 }

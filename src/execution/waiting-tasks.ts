@@ -2,11 +2,11 @@ import type { QueuedTask } from '../tasks/queued-task.js';
 import type { Semaphore } from './semaphore.js';
 
 /**
- * The waiting tasks of one request, first in, first out, and their permits to wait. Named tasks stand in it, too.
- * They are not ready until the backend has chosen to run them in this process.
+ * The waiting tasks of one request, first in, first out, and their permits to wait. Named tasks are among them, but not
+ * ready until the backend has them run in this process.
  */
 export class WaitingTasks {
-  /** Those before `#first` have left: taking the first of many does not move the others. */
+  /** Those before `#first` have left. So taking the first of many does not move the others. */
   readonly #tasks: (QueuedTask | undefined)[] = [];
   #first = 0;
   #ready = 0;

@@ -31,7 +31,7 @@ export class NamedTasks {
     this.#runner = new HandlerRunner(scopes, this.#registry);
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
     scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
-    // Not later: other modules may enqueue in their own onModuleInit().
+    // In the constructor, because other modules may enqueue in onModuleInit().
     this.#registry.explore(modules);
   }
 
@@ -74,7 +74,7 @@ export class NamedTasks {
   #create(call: EnqueueCall, scope: RequestScope): NamedTask {
     const { definition, options, idempotencyKey, settings, stackTrace } = call;
     const { name } = definition;
-    // Another definition of the same name has another schema.
+    // Another definition of the same name may have another schema.
     if (this.#registry.get(name).definition !== definition) throw new UnknownTaskError(name);
     const payload = payloadToSend(definition, call.payload, this.scopes.engine.options.maxPayloadBytes);
     this.backend.checkSettings('enqueue', settings);
@@ -86,7 +86,7 @@ export class NamedTasks {
       idempotencyKey,
       settings: mergeSettings(definition.settings, settings),
     };
-    // A handler may change what it is given, and another attempt gets it as it was.
+    // Each attempt gets a copy of its own, because a handler may change its payload.
     const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });
     return new NamedTask(run, options, scope, parts, stackTrace);
   }

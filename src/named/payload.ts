@@ -4,7 +4,7 @@ import { describeKind } from '../errors/describe-value.js';
 import { InvalidPayloadError } from '../errors/named-task-errors.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 
-/** Far deeper than any payload, well before the parsers of other processes give up. */
+/** Deeper than any real payload, and less than the parsers of other processes can read. */
 const MAX_DEPTH = 500;
 
 /** Characters of a member's name that an error message shows. */

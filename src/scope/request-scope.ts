@@ -19,7 +19,7 @@ import type { TaskDefinition } from '../tasks/task-definition.js';
 import type { RequestScopes } from './request-scopes.js';
 import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
 
-/** Number of tasks in a row that may each add the next: far beyond any real chain, well before it hurts. */
+/** Number of tasks in a row that may each add the next. No real chain is that long. */
 const CHAIN_LIMIT = 1_000;
 
 /**
@@ -138,7 +138,7 @@ export class RequestScope implements ListMember, TaskOrigin {
     if (this.#phase !== 'open') return;
     this.#phase = 'ending';
     const drain = (waitedFor?: Promise<unknown>) => {
-      // A failed exit has the other resources exit with its error, which takes time as well.
+      // A failed exit makes the other resources exit with its error, and the scope waits for them, too.
       const exiting = this.#exiting;
       if (exiting !== waitedFor) {
         void exiting!.then(() => drain(exiting));
@@ -194,7 +194,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   async #exitBeforeResponse(needsPermits: boolean): Promise<void> {
     await this.#disposables?.exitBeforeResponse(this.#outcome);
     if (needsPermits) await this.queue.acquirePermits();
-    // Last: what a task is about has been committed by the time another process can run it.
+    // Last: another process must not run a task before the data of the request is committed.
     await this.#handOver();
   }
 
@@ -232,7 +232,7 @@ export class RequestScope implements ListMember, TaskOrigin {
 
   #close(): void {
     this.#phase = 'closed';
-    // Nest's own tables keep the request, and so the scope, alive through two collections.
+    // Nest's own tables keep the request, and so the scope, alive for two more garbage collections.
     this.#disposables = undefined;
     this.scopes.closed(this);
     for (const callback of this.#onClosed ?? []) callback();

@@ -54,7 +54,6 @@ export class Drain {
 
   #abandon(timeoutMs: number): void {
     const { engine, open, queues } = this.scopes;
-    engine.isAborting = true;
     const left = queues.flatMap((queue) => queue.unfinished);
     const disposing = open.toArray().flatMap((scope) => scope.disposing ?? []);
     if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
