@@ -13,12 +13,9 @@ export interface BullMqHealthReport {
   readonly reasons: readonly string[];
 }
 
-/** Milliseconds for the server to answer a check. */
-const ANSWER_MS = 2_000;
-
 /**
- * Checks the server of the queue for a health endpoint, and none of its jobs: tasks that have failed for good leave it
- * up. `BullMqBackend.queue` shows those; they keep their idempotency keys while they are kept.
+ * Checks the server of the queue for a health endpoint, and none of its jobs: a task that has failed for good does not
+ * change the report. `BullMqBackend.queue` shows those tasks.
  */
 @Injectable()
 export class BullMqHealth {
@@ -40,3 +37,6 @@ export class BullMqHealth {
     return { status: 'down', reasons: [`${this.server.kind}: ${reason}`] };
   }
 }
+
+/** Milliseconds for the server to answer a check. */
+const ANSWER_MS = 2_000;

@@ -2,15 +2,9 @@ import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { errorText } from '../execution/error-text.js';
 import { withoutPasswords } from './server/failure-reason.js';
-import { saysLockLost } from './worker/bullmq-worker.js';
+import { isLockLost } from './worker/bullmq-worker.js';
 
-/** Names that are remembered so that each is logged once; they come from outside. */
-const MAX_NAMES = 1_000;
-
-/** Tasks that one line names. */
-const MAX_LISTED = 20;
-
-/** Every line that this entry point logs. Names and ids only: payloads never reach a log. */
+/** The log lines of this entry point. They show names and ids, and never a payload. */
 export class BullMqLog {
   readonly #logger = new Logger('BullMqBackgroundTasks');
   readonly #unknownNames = new Set<string>();
@@ -19,14 +13,14 @@ export class BullMqLog {
 
   constructor(
     private readonly kind: string,
-    private readonly runsHereInstead: boolean,
+    private readonly fallsBack: boolean,
   ) {}
 
   /** Logs one line for each outage, however many errors it brings. */
   outageBegan(reason: string): void {
     if (this.#outageSince !== undefined) return;
     this.#outageSince = performance.now();
-    const instead = this.runsHereInstead ? 'run in this process' : 'are refused with 503';
+    const instead = this.fallsBack ? 'run in this process' : 'are refused with 503';
     this.#logger.error(`${this.kind} takes no tasks (${reason}): they ${instead} until it does.`);
   }
 
@@ -47,17 +41,19 @@ export class BullMqLog {
 
   malformedJob(id: string | undefined, problem: string): void {
     this.#logger.error(
-      `Job ${id === undefined ? 'without an id' : shownId(id)} is no task of ours, and is kept as failed: ${problem}.`,
+      `Job ${id === undefined ? 'without an id' : printableId(id)} is no task of ours, and is kept as failed: ${problem}.`,
     );
   }
 
   leftToOthers({ name, id }: TaskEnvelope): void {
-    this.#logger.warn(`Task "${name}" (id ${shownId(id)}) was stopped by the shutdown, and is left to another worker.`);
+    this.#logger.warn(
+      `Task "${name}" (id ${printableId(id)}) was stopped by the shutdown, and is left to another worker.`,
+    );
   }
 
   cutOff(ids: readonly string[]): void {
     this.#logger.error(
-      `Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.map(shownId).join(', ')}.`,
+      `Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.map(printableId).join(', ')}.`,
     );
   }
 
@@ -70,14 +66,14 @@ export class BullMqLog {
 
   lockLost({ name, id }: TaskEnvelope): void {
     this.#logger.error(
-      `Task "${name}" (id ${shownId(id)}) lost its lock while it ran here, and its result does not count: ` +
+      `Task "${name}" (id ${printableId(id)}) lost its lock while it ran here, and its result does not count: ` +
         'another worker has it, or begins it again.',
     );
   }
 
-  /** Logs what {@link outageBegan} and {@link lockLost} do not say already, and nothing twice in a row. */
+  /** Logs an error unless it is the last one again, or {@link outageBegan} or {@link lockLost} reports it. */
   workerError(error: unknown): void {
-    if (saysLockLost(error)) return;
+    if (isLockLost(error)) return;
     const text = withoutPasswords(errorText(error));
     if (this.#outageSince !== undefined || isLostConnection(error) || text === this.#lastWorkerError) return;
     this.#lastWorkerError = text;
@@ -85,22 +81,23 @@ export class BullMqLog {
   }
 }
 
-const LOST = /^(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN|NOTFOUND)|08|57P)/;
+const LOST_CONNECTION = /^(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN|NOTFOUND)|08|57P)/;
 
 function isLostConnection(error: unknown): boolean {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   return (
-    (typeof code === 'string' && LOST.test(code)) || /connection (is closed|terminated|lost)/i.test(String(message))
+    (typeof code === 'string' && LOST_CONNECTION.test(code)) ||
+    /connection (is closed|terminated|lost)/i.test(String(message))
   );
 }
 
-/** Quotes an unusual id: anybody who can write to the server chose it, and a line break would forge a line of ours. */
-function shownId(id: string): string {
+/** Quotes an unusual id: with a line break in it, somebody who can write to the server could forge a log line. */
+function printableId(id: string): string {
   return /^[\w:.-]{1,200}$/.test(id) ? id : JSON.stringify(id.slice(0, 200));
 }
 
 function list(tasks: readonly TaskEnvelope[]): string {
-  const named = tasks.slice(0, MAX_LISTED).map(({ name, id }) => `"${name}" (id ${shownId(id)})`);
+  const named = tasks.slice(0, MAX_LISTED).map(({ name, id }) => `"${name}" (id ${printableId(id)})`);
   if (tasks.length > MAX_LISTED) named.push(`${tasks.length - MAX_LISTED} more`);
   return named.join(', ');
 }
@@ -108,3 +105,9 @@ function list(tasks: readonly TaskEnvelope[]): string {
 function seconds(ms: number): string {
   return (ms / 1_000).toFixed(1);
 }
+
+/** Unknown names that are remembered, so that each is logged once. */
+const MAX_NAMES = 1_000;
+
+/** Tasks that one line names. */
+const MAX_LISTED = 20;

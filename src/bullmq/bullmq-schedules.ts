@@ -12,20 +12,14 @@ import { failureReason } from './server/failure-reason.js';
 import { jobOptions } from './server/new-job.js';
 import { QueueServer, type TaskQueue } from './server/queue-server.js';
 
-/** Each run of a schedule carries the payload again. */
-const MAX_PAYLOAD_BYTES = 65_536;
-
-/** BullMQ's times of a schedule: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. */
-export type BullMqRepeat = Omit<RepeatOptions, 'key' | 'prevMillis' | 'jobId' | 'count'>;
-
-/** Named tasks that come again and again: BullMQ's job schedulers. */
+/** Named tasks that are enqueued again and again, by BullMQ's job schedulers. */
 @Injectable()
 export class BullMqSchedules {
   constructor(@Inject(QueueServer) private readonly server: QueueServer) {}
 
   /**
    * Makes a schedule, or replaces the one of that id: each process that starts may call it. The tasks run wherever a
-   * worker of the queue has a handler for them. A payload is what `enqueue` takes, of 64 KiB at most.
+   * worker of the queue has a handler for them. A payload may have 64 KiB.
    *
    * @throws BACKEND_UNAVAILABLE, INVALID_OPTION, INVALID_PAYLOAD
    */
@@ -69,7 +63,10 @@ export class BullMqSchedules {
   }
 }
 
-/** Checks what BullMQ would refuse only while the server is available, as if the server had refused it. */
+/** BullMQ's times of a schedule: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. */
+export type BullMqRepeat = Omit<RepeatOptions, 'key' | 'prevMillis' | 'jobId' | 'count'>;
+
+/** Checks the times now: BullMQ refuses them only while the server is available, as if the server had failed. */
 function checkRepeat(repeat: BullMqRepeat): void {
   const { pattern, every } = repeat;
   if ((pattern === undefined) === (every === undefined)) {
@@ -86,3 +83,6 @@ function checkRepeat(repeat: BullMqRepeat): void {
     throw new InvalidOptionError('repeat', repeat, fix);
   }
 }
+
+/** Each run of a schedule carries the payload again. */
+const MAX_PAYLOAD_BYTES = 65_536;

@@ -1,3 +1,4 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import type { BackendSettings } from '../contracts/backend-settings.js';
 import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../contracts/task-backend.js';
@@ -5,14 +6,14 @@ import { checkAll } from '../options/checks.js';
 import { checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { failureReason } from './server/failure-reason.js';
 import { newJob } from './server/new-job.js';
-import type { QueueServer, TaskQueue } from './server/queue-server.js';
+import { QueueServer, type TaskQueue } from './server/queue-server.js';
 import { TaskWorker } from './worker/task-worker.js';
 
 /** The queue of named tasks. */
 export abstract class BullMqBackend {
   /**
-   * BullMQ's own queue, for a dashboard or to look at its jobs. Its commands fail at once while the server is away, and
-   * wait for one that is frozen.
+   * BullMQ's own queue, for a dashboard or to inspect its jobs. Its commands fail at once while there is no connection,
+   * and wait while the server is frozen.
    */
   abstract readonly queue: TaskQueue;
 
@@ -21,11 +22,12 @@ export abstract class BullMqBackend {
 }
 
 /** Hands named tasks to BullMQ, and runs those of the queue if this process is a worker. */
+@Injectable()
 export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
   #worker: TaskWorker | undefined;
   #isPaused = false;
 
-  constructor(private readonly server: QueueServer) {
+  constructor(@Inject(QueueServer) private readonly server: QueueServer) {
     super();
   }
 
@@ -42,12 +44,12 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
   }
 
   override assertReady(): void {
-    if (this.server.options.fallback === undefined) this.server.assertAvailable('A task');
+    if (!this.server.options.fallback) this.server.assertAvailable('A task');
   }
 
   override async accept(batch: readonly EnqueuedTask[]): Promise<void> {
     if (batch.length === 0) return;
-    if (this.unavailableBecause !== undefined && this.server.options.fallback !== undefined) {
+    if (this.unavailableBecause !== undefined && this.server.options.fallback) {
       for (const task of batch) task.runHere();
       return;
     }

@@ -17,9 +17,8 @@ import { QueueServer } from './server/queue-server.js';
 
 /**
  * Hands named tasks to BullMQ, on Redis or on PostgreSQL, and runs them in every process that has a worker. Import
- * `forRoot()` or `forRootAsync()` once, beside `BackgroundTasksModule`.
- *
- * The application starts, and serves what needs no queue, whether or not the server is there.
+ * `forRoot()` or `forRootAsync()` once, beside `BackgroundTasksModule`. The application also starts without the server,
+ * and serves the requests that need no queue.
  */
 @Module({
   providers: [
@@ -28,12 +27,8 @@ import { QueueServer } from './server/queue-server.js';
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (options: BullMqOptions) => openServer(resolveBullMqOptions(options)),
     },
+    BullMqTaskBackend,
     { provide: TaskBackend, useExisting: BullMqTaskBackend },
-    {
-      provide: BullMqTaskBackend,
-      inject: [QueueServer],
-      useFactory: (server: QueueServer) => new BullMqTaskBackend(server),
-    },
     { provide: BullMqBackend, useExisting: BullMqTaskBackend },
     BullMqHealth,
     BullMqSchedules,
@@ -61,12 +56,12 @@ export class BullMqBackgroundTasksModule
     super();
   }
 
-  /** Connects here and not earlier: an application that is never initialised is never closed. */
+  /** Connects. Not earlier, because an application that is never initialised is never closed. */
   async onModuleInit(): Promise<void> {
     await this.server.open();
   }
 
-  /** Closes after every drain and every other hook: what those enqueued was accepted. */
+  /** Closes in the last hook, because earlier hooks, such as the drain, may enqueue tasks. */
   async onApplicationShutdown(): Promise<void> {
     await this.backend.close();
   }

@@ -2,14 +2,14 @@ import { context, propagation } from '@opentelemetry/api';
 import type { TracePropagation } from '../contracts/trace-propagation.js';
 
 /**
- * For the `tracePropagation` option: a named task on a backend is part of the trace it was enqueued
- * in, and its handler sees that trace's baggage. Uses the propagator and the context manager that the
- * application has registered; without them nothing travels.
+ * A value for the `tracePropagation` option: a named task on a backend becomes part of the trace in which it was
+ * enqueued, and its handler sees that trace's baggage. It needs a propagator and a context manager that the application
+ * has registered, and does nothing without them.
  */
 export const openTelemetryPropagation: TracePropagation = {
   inject() {
     const headers: Record<string, string> = {};
-    // A propagator of the application's own may set anything, and a worker takes nothing but text.
+    // A custom propagator may set anything, and a worker takes only strings.
     propagation.inject(context.active(), headers, {
       set: (all, key, value: unknown) => void (all[key] = String(value)),
     });

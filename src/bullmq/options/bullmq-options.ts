@@ -1,11 +1,11 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { BullMqBackoff, BullMqRetention } from './bullmq-task-settings.js';
 
-/** A bound on how many tasks of the queue begin within a time, all workers together. */
+/** A limit on how many tasks of the queue begin in a period, all workers together. */
 export interface BullMqLimiter {
-  /** Tasks that may begin … */
+  /** Tasks that may begin in one period. */
   readonly max: number;
-  /** … within so many milliseconds. */
+  /** The length of the period, in milliseconds. */
   readonly durationMs: number;
 }
 
@@ -17,22 +17,22 @@ export interface BullMqWorkerOptions {
    */
   readonly concurrency?: number;
   /**
-   * Milliseconds after which another worker may take a task whose worker is silent; a worker renews its lock every half
-   * of that. @default 30000. Too low: a process that computes for that long loses its tasks to another while they run.
-   * Too high: the tasks of a crashed process wait.
+   * Milliseconds after which another worker may take a task. Its own worker renews the lock twice in that time.
+   * @default 30000. If it is too low, a process that computes for that long loses its tasks to another while they run.
+   * If it is too high, the tasks of a crashed process wait.
    */
   readonly lockDurationMs?: number;
   /**
-   * Milliseconds between two searches for such tasks. @default 10000. After a crash a task waits for up to this and
-   * `lockDurationMs`; very low values keep the server busy.
+   * Milliseconds between two searches for such tasks. @default 10000. After a crash a task waits for up to the sum of
+   * this and `lockDurationMs`. Very low values keep the server busy.
    */
   readonly stalledIntervalMs?: number;
   /**
-   * Times that a task may be found without its worker before it is kept as failed. @default 3. At 0 or 1, two crashes
-   * that have nothing to do with the task lose it; at a high number, a task that crashes its process crashes that many.
+   * Times that a task may lose its worker before it counts as failed. @default 3. With 0 or 1, two crashes for other
+   * reasons lose the task. With a high number, a task that crashes its process does so that many times.
    */
   readonly maxStalledCount?: number;
-  /** A bound on the tasks that begin within a time. @default no limit. */
+  /** A limit on how many tasks begin in a period. @default no limit. */
   readonly limiter?: BullMqLimiter;
   /**
    * Milliseconds that closing the worker may take, after the drain. @default 2000. 0 cuts its connections, and another
@@ -48,12 +48,12 @@ export interface CommonOptions {
   /** The worker of this process, or `false` for one that only enqueues. @default a worker with the defaults. */
   readonly worker?: BullMqWorkerOptions | false;
   /**
-   * Attempts of a task that says nothing of its own, the first included. @default 3. 1 gives up at the first hiccup;
-   * many keep workers busy with tasks that cannot succeed.
+   * Attempts of a task that sets none itself, the first included. @default 3. 1 gives up at the first failure; many
+   * keep workers busy with tasks that cannot succeed.
    */
   readonly attempts?: number;
   /**
-   * The waits between those. @default { type: 'exponential', delay: 1000, jitter: 0.5 }. 0 retries at once and can
+   * The waits between attempts. @default { type: 'exponential', delay: 1000, jitter: 0.5 }. 0 retries at once and can
    * overload a service that is already failing.
    */
   readonly backoff?: BullMqBackoff;
@@ -62,11 +62,11 @@ export interface CommonOptions {
    * @default { age: 3600, count: 1000 }. `false` fills the server, 1.4 KB each; `true` forgets their keys at once.
    */
   readonly removeOnComplete?: BullMqRetention;
-  /** The same for failed tasks. @default { age: 604800, count: 10000 }. `true` leaves nothing to look into. */
+  /** The same for failed tasks. @default { age: 604800, count: 10000 }. `true` leaves nothing to examine. */
   readonly removeOnFail?: BullMqRetention;
   /**
    * Milliseconds in which the server has to accept tasks, before `BACKEND_UNAVAILABLE`. @default 2500. Too low refuses
-   * tasks in every hiccup; too high holds requests open while the server is gone.
+   * tasks at every short delay; too high makes requests wait while the server is gone.
    */
   readonly acceptTimeoutMs?: number;
   /**
@@ -83,7 +83,7 @@ export interface CommonOptions {
 export interface BullMqRedisOptions extends CommonOptions {
   /**
    * The URL of a Redis, the options of an ioredis client, or a client, which is copied and neither used nor closed.
-   * This module decides about offline queue, retries and time limits in each case.
+   * This module sets its offline queue, retries and time limits.
    */
   readonly connection: string | RedisOptions | Redis;
   /** The beginning of all keys. @default 'bull', BullMQ's own. */

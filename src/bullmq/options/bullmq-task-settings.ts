@@ -23,7 +23,7 @@ export type BullMqRetention = NonNullable<JobsOptions['removeOnComplete']>;
 export interface BullMqTaskSettings {
   /** Milliseconds before the task may run. @default 0. By the clock of the process that enqueues it. */
   readonly delay?: number;
-  /** 1 is the most urgent, 2097152 the least. @default 0, which comes before all of them and costs less to add. */
+  /** 1 is the most urgent, 2097152 the least. @default 0, which comes before all others and is faster to add. */
   readonly priority?: number;
   /** Attempts in all, the first included. @default the task's `retry.attempts`, else the module's `attempts`. */
   readonly attempts?: number;
@@ -32,7 +32,7 @@ export interface BullMqTaskSettings {
    * overload a service that is already failing.
    */
   readonly backoff?: BullMqBackoff;
-  /** Whether it goes before those that wait already. @default false. Under load, those may then wait for ever. */
+  /** Whether it runs before tasks that wait already. @default false. Under load, those may then wait for ever. */
   readonly lifo?: boolean;
   /** The time for which the job and its key are kept after success. @default as the worker's module says. */
   readonly removeOnComplete?: BullMqRetention;

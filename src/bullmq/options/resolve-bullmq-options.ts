@@ -14,7 +14,26 @@ import type { BullMqLimiter, BullMqOptions, BullMqWorkerOptions, CommonOptions }
 import { backoffRule, retentionRule } from './bullmq-task-settings.js';
 import { connectionRule, postgresRule } from './server-address.js';
 
-/** The options after validation: every member decided, frozen. */
+/** Checks the options and fills in the defaults. @throws INVALID_OPTION */
+export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOptions {
+  const { connection, prefix, postgres, migrate, ...given } = checkAll<CheckedOptions>('', options, rules);
+  const complete = {
+    queueName: 'background-tasks',
+    worker: workerRule('worker', {}),
+    attempts: 3,
+    backoff: Object.freeze({ type: 'exponential', delay: 1_000, jitter: 0.5 }),
+    removeOnComplete: Object.freeze({ age: 3_600, count: 1_000 }),
+    removeOnFail: Object.freeze({ age: 7 * 24 * 3_600, count: 10_000 }),
+    acceptTimeoutMs: 2_500,
+    fallback: undefined,
+    ...given,
+  };
+  const server = Object.freeze(serverOf({ connection, prefix, postgres, migrate }));
+  const answerTimeoutMs = Math.ceil(complete.acceptTimeoutMs * ANSWER_SHARE);
+  return Object.freeze({ ...complete, answerTimeoutMs, server });
+}
+
+/** The options after validation, with every default, frozen. */
 export type ResolvedBullMqOptions = Readonly<Required<Omit<CommonOptions, 'worker' | 'fallback'>>> & {
   readonly worker: ResolvedWorkerOptions | false;
   readonly fallback: 'in-process' | undefined;
@@ -23,7 +42,7 @@ export type ResolvedBullMqOptions = Readonly<Required<Omit<CommonOptions, 'worke
   readonly server: RedisAddress | PostgresAddress;
 };
 
-/** The worker's options with every member decided. */
+/** The worker's options with every default. */
 export type ResolvedWorkerOptions = Readonly<Required<Omit<BullMqWorkerOptions, 'limiter'>>> & {
   readonly limiter: BullMqLimiter | undefined;
 };
@@ -40,39 +59,16 @@ export interface PostgresAddress {
   readonly migrate: boolean;
 }
 
-/** The server has this share of the time; the rest is for the way of the answer, and for a busy event loop. */
+/** The server's share of `acceptTimeoutMs`. The rest is for the network and a busy event loop. */
 const ANSWER_SHARE = 0.8;
 
-/** Checks the options and fills in the defaults. Throws `INVALID_OPTION`. */
-export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOptions {
-  const { connection, prefix, postgres, migrate, ...given } = checkAll<CheckedOptions>('', options, rules);
-  const decided = {
-    queueName: 'background-tasks',
-    worker: workerRule('worker', {}),
-    attempts: 3,
-    backoff: Object.freeze({ type: 'exponential', delay: 1_000, jitter: 0.5 }),
-    removeOnComplete: Object.freeze({ age: 3_600, count: 1_000 }),
-    removeOnFail: Object.freeze({ age: 7 * 24 * 3_600, count: 10_000 }),
-    acceptTimeoutMs: 2_500,
-    fallback: undefined,
-    ...given,
-  };
-  const server = Object.freeze(serverOf({ connection, prefix, postgres, migrate }));
-  const answerTimeoutMs = Math.ceil(decided.acceptTimeoutMs * ANSWER_SHARE);
-  return Object.freeze({ ...decided, answerTimeoutMs, server });
-}
+type ServerOptions = Omit<RedisAddress, 'kind'> & Omit<PostgresAddress, 'kind'>;
 
-interface CheckedOptions extends Omit<CommonOptions, 'worker'> {
-  readonly worker?: ResolvedWorkerOptions | false;
-  readonly connection?: RedisAddress['connection'];
-  readonly prefix?: string;
-  readonly postgres?: string;
-  readonly migrate?: boolean;
-}
+type CheckedOptions = Omit<CommonOptions, 'worker'> &
+  Partial<ServerOptions> & { readonly worker?: ResolvedWorkerOptions | false };
 
-type ServerOptions = { [K in 'connection' | 'prefix' | 'postgres' | 'migrate']: CheckedOptions[K] | undefined };
-
-function serverOf({ connection, prefix, postgres, migrate }: ServerOptions): RedisAddress | PostgresAddress {
+function serverOf(given: { [K in keyof ServerOptions]: ServerOptions[K] | undefined }): RedisAddress | PostgresAddress {
+  const { connection, prefix, postgres, migrate } = given;
   if (postgres === undefined) {
     if (connection === undefined) {
       const fix = 'Give the Redis in connection, or the PostgreSQL in postgres.';
@@ -88,7 +84,7 @@ function serverOf({ connection, prefix, postgres, migrate }: ServerOptions): Red
   return { kind: 'PostgreSQL', postgres, migrate: migrate ?? false };
 }
 
-/** BullMQ refuses a colon too, but only when it makes the queue, and that connects. */
+/** BullMQ refuses a colon too, but only when it makes the queue. */
 const queueNameRule: Check<string> = (option, value) => {
   if (!nonEmptyString(option, value).includes(':')) return value as string;
   throw new InvalidOptionError(option, value, 'Give a name without a colon: BullMQ uses it in its keys.');

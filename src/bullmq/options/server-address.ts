@@ -4,14 +4,14 @@ import { InvalidOptionError } from '../../errors/errors.js';
 import type { Check } from '../../options/checks.js';
 import { failureReason } from '../server/failure-reason.js';
 
-// ioredis and pg check an address when a client is made of it, at start-up: see `readAddress`. The rules here are for
-// what they take for something else, or refuse only when they connect. No message shows a value: it may be a password.
+// ioredis and pg check an address when a client is made, at start-up: see `readAddress`. These rules find what a client
+// misreads, or refuses only when it connects. No message shows a value: it may be a password.
 
 /** A scheme, the path of a socket, or a host and a port. In lower case: ioredis takes `REDISS:` for one without TLS. */
 const REDIS_ADDRESS = /^(rediss?:\/\/|\/[^/]|[\w.-]+(:\d+)?$)/;
 const POSTGRES_URL = /^postgres(ql)?:\/\//i;
 
-/** A URL given as a host would be shown with its password when it is not found. */
+/** No URL: the error of an unknown host would show its password. */
 const HOST = /^[^\s/@]+$/;
 
 /** The address of a Redis. */
@@ -36,7 +36,7 @@ export const postgresRule: Check<string> = (option, value) => {
   throw wrong(option, value, EXAMPLES.postgres);
 };
 
-/** Makes a client, which checks its address. Throws `INVALID_OPTION` without a cause, which may hold the address. */
+/** Makes a client, which checks its address. @throws INVALID_OPTION, without a cause, which may hold the address */
 export function readAddress<T>(option: 'connection' | 'postgres', makeClient: () => T): T {
   try {
     return makeClient();
@@ -54,7 +54,7 @@ const EXAMPLES = {
 type Client = RedisOptions & Partial<Pick<Redis, 'isCluster' | 'duplicate' | 'options'>>;
 
 function isPort(port: unknown): boolean {
-  // From the environment it is a string, and ioredis takes it.
+  // ioredis also takes a string, which is what the environment gives.
   const isGiven = typeof port === 'number' || (typeof port === 'string' && port !== '');
   return isGiven && Number.isInteger(Number(port)) && Number(port) >= 0 && Number(port) <= 65_535;
 }

@@ -1,7 +1,7 @@
-/** Makes a part of a sentence from the error of a server or its client. */
+/** Turns the error of a server or its client into a part of a sentence. */
 export function failureReason(error: unknown): string {
-  const { message, code, errors } = error as SaysWhy;
-  // Node tries several addresses of a host.
+  const { message, code, errors } = error as Failure;
+  // Node tries all addresses of a host, and collects the errors.
   const [first] = errors ?? [];
   if (first !== undefined) return failureReason(first);
   const reason = typeof message === 'string' && message ? message : code;
@@ -13,7 +13,7 @@ export function withoutPasswords(text: string): string {
   return text.replaceAll(/\/\/\S*@/g, '//***@');
 }
 
-interface SaysWhy {
+interface Failure {
   readonly message?: unknown;
   readonly code?: unknown;
   readonly errors?: readonly unknown[];

@@ -16,7 +16,7 @@ export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJ
   };
 }
 
-/** Joins the options of the module, the definition and the call, each overruled by the next. */
+/** Merges the options of the module, the definition and the call; the later ones win. */
 export function jobOptions(
   retry: ResolvedRetry | undefined,
   settings: BullMqTaskSettings | undefined,

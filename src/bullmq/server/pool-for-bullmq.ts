@@ -2,14 +2,12 @@ import type { PgPool } from 'bullmq';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 
-const TRY_AGAIN_MS = 100;
-
 /**
  * Wraps `pg.Pool` for BullMQ, which checks the schema on its first connect and never again: if that fails, the queue
- * is unusable for good, so that connect waits for the database. With `queriesWait` each query does too: BullMQ's
- * worker repeats a failed one without a pause.
+ * is unusable for good. So that connect waits for the database. With `queriesWait` each query waits too, because
+ * BullMQ's worker repeats a failed one without a pause.
  *
- * `isUp` tells whether there is a database with a schema that fits, and throws once the application has closed.
+ * `isUp` tells whether there is a database with the right schema. It throws once the application has closed.
  */
 export function poolForBullMq(pool: Pool, isUp: () => boolean, queriesWait: boolean): PgPool {
   let hasConnected = false;
@@ -18,7 +16,7 @@ export function poolForBullMq(pool: Pool, isUp: () => boolean, queriesWait: bool
     while (!isUp()) await wait(TRY_AGAIN_MS);
   }
 
-  /** Tries again where the connection was lost meanwhile. */
+  /** Tries again if the connection was lost meanwhile. */
   async function untilDone<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       await up();
@@ -53,3 +51,5 @@ export function poolForBullMq(pool: Pool, isUp: () => boolean, queriesWait: bool
   };
   return wrapped as unknown as PgPool;
 }
+
+const TRY_AGAIN_MS = 100;

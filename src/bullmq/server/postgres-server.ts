@@ -1,11 +1,4 @@
-import {
-  assertSchemaCompatibility,
-  createPostgresBackend,
-  type PgPool,
-  type PostgresQueueBackend,
-  Queue,
-  runMigrations,
-} from 'bullmq';
+import { assertSchemaCompatibility, createPostgresBackend, Queue, runMigrations } from 'bullmq';
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { endsWithin } from '../../execution/time-limit.js';
@@ -13,19 +6,7 @@ import type { PostgresAddress, ResolvedBullMqOptions } from '../options/resolve-
 import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { poolForBullMq } from './pool-for-bullmq.js';
-import {
-  QueueServer,
-  type JobProcessor,
-  type TaskQueue,
-  type JobWorker,
-  type JobWorkerOptions,
-} from './queue-server.js';
-
-/** Milliseconds to say goodbye to a database; the connections to one that does not answer are cut. */
-const DISCONNECT_MS = 500;
-
-/** Connections to enqueue on. A worker has as many again, and one to listen on. */
-const MAX_CONNECTIONS = 10;
+import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
 
 export class PostgresServer extends QueueServer {
   readonly #config: pg.PoolConfig;
@@ -49,20 +30,15 @@ export class PostgresServer extends QueueServer {
       keepAlive: true,
       stream: () => this.#newSocket(),
     };
-    // A statement that was frozen with the database is cancelled when it thaws, where that is possible. One connection
-    // is always open: its end tells at once that the database is gone.
+    // The limit also cancels a statement that was frozen with the database. One connection is always open, because its
+    // end is the first sign that the database is gone.
     this.#pool = this.#openPool({ statement_timeout: answerTimeoutMs, query_timeout: answerTimeoutMs, min: 1 });
   }
 
-  createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker {
+  createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
     const connection = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
-    const worker = new BullMqWorker<PostgresQueueBackend, PgPool>(
-      this.options.queueName,
-      process,
-      { ...options, connection },
-      createPostgresBackend,
-    );
-    return worker as unknown as JobWorker;
+    const settings = { ...options, connection: connection as never };
+    return new BullMqWorker(this.options.queueName, process, settings, createPostgresBackend as never);
   }
 
   async findWeaknesses(): Promise<readonly string[]> {
@@ -99,7 +75,7 @@ export class PostgresServer extends QueueServer {
   #openPool(config: pg.PoolConfig): pg.Pool {
     const pool = new pg.Pool({ ...this.#config, ...config });
     pool.on('error', () => void this.check());
-    // A connection in use tells its user by the failure of a query; without a listener it would end the process.
+    // The query of a broken connection fails. Without a listener the connection would also end the process.
     pool.on('connect', (client) => client.on('error', () => undefined));
     this.#pools.push(pool);
     return pool;
@@ -125,7 +101,7 @@ async function assertReadWrite(database: pg.Pool | pg.PoolClient): Promise<void>
   if (rows[0]?.transaction_read_only === 'on') throw new Error('it is read-only, and refuses tasks');
 }
 
-/** Sets the schema beside what the connection string says under `options`, which would replace it. */
+/** Adds the schema to the `options` of the connection string, which would replace it. */
 function inSchema(connectionString: string): pg.ClientConfig {
   const options = '-c search_path=bullmq';
   const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;
@@ -134,3 +110,9 @@ function inSchema(connectionString: string): pg.ClientConfig {
   url.searchParams.set('options', `${given} ${options}`);
   return { connectionString: url.href };
 }
+
+/** Milliseconds to disconnect properly. Then the connections are cut. */
+const DISCONNECT_MS = 500;
+
+/** Connections to enqueue on. A worker has as many of its own, one of them to listen on. */
+const MAX_CONNECTIONS = 10;

@@ -1,51 +1,28 @@
-import type { Job, JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq';
+import type { Job, JobsOptions, Processor, Queue, WorkerOptions } from 'bullmq';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import { BackendUnavailableError } from '../../errors/named-task-errors.js';
 import { endsWithin, withTimeLimit } from '../../execution/time-limit.js';
 import { BullMqLog } from '../bullmq-log.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
+import type { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
-
-export type TaskQueue = Queue<unknown, unknown>;
-export type TaskJob = Job<unknown, unknown>;
-export type JobWorker = Worker<unknown, unknown>;
-export type JobProcessor = Processor<unknown, unknown>;
-export type JobWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>;
-
-/** A named task as it is handed to BullMQ. */
-export interface NewJob {
-  readonly name: string;
-  readonly data: TaskEnvelope;
-  readonly opts: JobsOptions & { readonly jobId: string };
-}
-
-/** A state of the link; every one but `up` has a reason why it takes no tasks. */
-type LinkState =
-  | { readonly name: 'up'; readonly reason?: undefined }
-  | { readonly name: 'starting' | 'down' | 'closed'; readonly reason: string };
-
-/** Milliseconds between two checks of a server that takes no tasks; each check has a time limit of its own. */
-const CHECK_AGAIN_MS = 100;
-
-/** Milliseconds for the queue to close; a server that is gone never answers. */
-const CLOSE_MS = 500;
 
 /**
  * The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass.
  *
  * The link is in one of four states. It takes tasks only while it is `up`; the others refuse them at once.
  *
- * - `starting` or `down` → `up`: there is a connection, and the server has answered that it can be written to. It is
- *   asked for each new connection and after each failure, until it says so.
- * - `starting` or `up` → `down`: the connection is lost or cannot be made, the server did not confirm tasks, or it
- *   answered that it cannot be written to. The outage lasts until the link is `up`, and is logged once.
+ * - `starting` or `down` → `up`: there is a connection, and a check has shown that the server can be written to. Each
+ *   new connection and each failure begins such a check, which is repeated until it succeeds.
+ * - `starting` or `up` → `down`: the connection is lost or cannot be made, the server did not confirm tasks, or the
+ *   check failed. The outage lasts until the link is `up`, and is logged once.
  * - any state → `closed`: the application has closed. Nothing follows.
  */
 export abstract class QueueServer {
   readonly kind: 'Redis' | 'PostgreSQL';
   readonly log: BullMqLog;
-  /** A new object at each change: a check or a command that began in an older state changes nothing. */
+  /** A new object at each change: the result of a check or a command that began before it is ignored. */
   #state: LinkState = { name: 'starting', reason: 'it has not answered yet' };
   #started: () => void = () => undefined;
   #queue: TaskQueue | undefined;
@@ -56,9 +33,9 @@ export abstract class QueueServer {
   }
 
   /** Creates a worker with connections of its own, which wait for the server as long as it takes. */
-  abstract createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker;
+  abstract createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker;
 
-  /** Returns why the server may lose what it has accepted. Rejects with why it accepts nothing. */
+  /** Finds reasons why the server may lose accepted tasks. Rejects with the reason why it accepts none. */
   abstract findWeaknesses(): Promise<readonly string[]>;
 
   /** Creates BullMQ's queue; its commands fail at once without a connection. */
@@ -67,7 +44,7 @@ export abstract class QueueServer {
   /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
   protected abstract connect(): void;
 
-  /** Rejects with why nothing can be written; each of its steps has a time limit. */
+  /** Rejects with the reason why nothing can be written. Each of its steps has a time limit. */
   protected abstract assertWritable(): Promise<void>;
 
   /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
@@ -76,7 +53,7 @@ export abstract class QueueServer {
   get queue(): TaskQueue {
     if (!this.#queue) {
       this.#queue = this.createQueue();
-      // What the queue reports, the server notices by itself; without a listener it would end the process.
+      // The server notices the same errors by itself. Without a listener they would end the process.
       this.#queue.on('error', () => undefined);
     }
     return this.#queue;
@@ -100,7 +77,7 @@ export abstract class QueueServer {
     await endsWithin(started, this.options.answerTimeoutMs);
   }
 
-  /** Adds all of them in one round trip. When it rejects, nobody knows whether they have arrived, or still will. */
+  /** Adds all jobs in one round trip. If it rejects, the server may have them all the same, or get them later. */
   async add(jobs: readonly NewJob[]): Promise<void> {
     const state = this.#state;
     try {
@@ -114,7 +91,7 @@ export abstract class QueueServer {
     }
   }
 
-  /** Settles as the answer of a server does, but rejects if that takes longer than it may. */
+  /** Settles as the answer of the server does, but rejects after `ms`. */
   answered<T>(answer: Promise<T>, ms = this.options.answerTimeoutMs): Promise<T> {
     return withTimeLimit(answer, ms, () => new Error(`it did not answer in ${ms} ms`));
   }
@@ -147,12 +124,12 @@ export abstract class QueueServer {
     }
   }
 
-  /** To be called when there is no connection any more. */
+  /** To be called when the connection is lost. */
   protected disconnected(reason: string): void {
     this.#enter({ name: 'down', reason });
   }
 
-  /** Sends one job by itself: a pipeline of ioredis takes longer to make than that takes to add. */
+  /** A single job does without a pipeline, which takes ioredis longer than the job itself. */
   async #send(jobs: readonly NewJob[]): Promise<void> {
     const [job] = jobs;
     if (job && jobs.length === 1) await this.queue.add(job.name, job.data, job.opts);
@@ -167,3 +144,26 @@ export abstract class QueueServer {
     this.#started();
   }
 }
+
+export type TaskQueue = Queue<unknown, unknown>;
+export type TaskJob = Job<unknown, unknown>;
+export type JobProcessor = Processor<unknown, unknown>;
+export type JobWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>;
+
+/** A named task as it is handed to BullMQ. */
+export interface NewJob {
+  readonly name: string;
+  readonly data: TaskEnvelope;
+  readonly opts: JobsOptions & { readonly jobId: string };
+}
+
+/** A state of the link; every one but `up` has a reason why it takes no tasks. */
+type LinkState =
+  | { readonly name: 'up'; readonly reason?: undefined }
+  | { readonly name: 'starting' | 'down' | 'closed'; readonly reason: string };
+
+/** Milliseconds between two checks of a server that takes no tasks; each check has a time limit of its own. */
+const CHECK_AGAIN_MS = 100;
+
+/** Milliseconds for the queue to close; a server that is gone never answers. */
+const CLOSE_MS = 500;

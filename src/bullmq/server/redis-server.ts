@@ -4,45 +4,12 @@ import type { RedisAddress, ResolvedBullMqOptions } from '../options/resolve-bul
 import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
-import {
-  QueueServer,
-  type JobProcessor,
-  type TaskQueue,
-  type JobWorker,
-  type JobWorkerOptions,
-} from './queue-server.js';
-
-/** Often enough that a Redis that is back is found in a moment. */
-const reconnecting = {
-  // A timer for each command is a good part of what it costs to send one. Each of our commands has a limit of its own.
-  commandTimeout: undefined,
-  connectTimeout: 2_000,
-  // A client that was disconnected keeps the process from its end for so long.
-  disconnectTimeout: 500,
-  retryStrategy: (times: number) => Math.min(times * 50, 500),
-} satisfies RedisOptions;
-
-/** A command that cannot be answered now fails now: ioredis neither keeps it for later nor sends it twice. */
-const failFast = {
-  ...reconnecting,
-  lazyConnect: true,
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 0,
-  autoResendUnfulfilledCommands: false,
-} satisfies RedisOptions;
-
-/** BullMQ's workers need commands that wait for the server as long as it takes. */
-const waitForServer = {
-  ...reconnecting,
-  lazyConnect: false,
-  enableOfflineQueue: true,
-  maxRetriesPerRequest: null,
-} satisfies RedisOptions;
+import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
 
 export class RedisServer extends QueueServer {
   readonly #client: Redis;
   #workerClient: Redis | undefined;
-  #worker: JobWorker | undefined;
+  #worker: BullMqWorker | undefined;
 
   constructor(
     options: ResolvedBullMqOptions,
@@ -53,11 +20,11 @@ export class RedisServer extends QueueServer {
     this.#reportConnection();
   }
 
-  createWorker(process: JobProcessor, options: JobWorkerOptions): JobWorker {
+  createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
     const { connection, prefix } = this.address;
     this.#workerClient = newClient(connection, waitForServer);
     const settings = { ...options, connection: this.#workerClient, prefix };
-    this.#worker = new BullMqWorker(this.options.queueName, process, settings) as unknown as JobWorker;
+    this.#worker = new BullMqWorker(this.options.queueName, process, settings);
     return this.#worker;
   }
 
@@ -85,25 +52,25 @@ export class RedisServer extends QueueServer {
   }
 
   protected createQueue(): TaskQueue {
-    // BullMQ would connect a client that has not begun to by itself, and give up for good if that fails.
+    // BullMQ connects a client that has not begun to, and gives up for good if that fails.
     this.connect();
     const { prefix } = this.address;
-    // BullMQ's check of the version would be a command whose failure leaves the queue unusable for good.
+    // If BullMQ's check of the version failed, the queue would be unusable for good.
     return new Queue(this.options.queueName, { connection: this.#client, prefix, skipVersionCheck: true });
   }
 
   protected connect(): void {
-    // It goes on trying, and its events tell the outcome.
+    // It keeps trying, and its events report the outcome.
     if (this.#client.status === 'wait') void this.#client.connect().catch(() => undefined);
   }
 
-  /** Writes: a replica, a full memory and a full disk refuse that each in words of their own. */
+  /** Writes a key, which a replica, a full memory and a full disk all refuse. */
   protected async assertWritable(): Promise<void> {
     try {
       const key = `${this.address.prefix}:${this.options.queueName}:is:writable`;
       await this.answered(this.#client.set(key, '', 'PX', 1));
     } catch (error) {
-      // A user who may only do what BullMQ does learns nothing from that.
+      // A user may have permission for BullMQ's own keys and commands only.
       if (!failureReason(error).startsWith('NOPERM')) throw error;
     }
   }
@@ -111,7 +78,7 @@ export class RedisServer extends QueueServer {
   protected disconnect(): Promise<void> {
     this.#client.disconnect();
     this.#workerClient?.disconnect();
-    // The worker's blocking client is BullMQ's own, and still there if its close() came to nothing.
+    // The worker's blocking client belongs to BullMQ, and is still open if the worker's close() did not end.
     void this.#worker
       ?.getBackend()
       .blockingClient?.then((client) => client.status === 'end' || client.disconnect())
@@ -126,7 +93,7 @@ export class RedisServer extends QueueServer {
     this.#client.on('error', (error: Error) => {
       reason = failureReason(error);
     });
-    // A frozen server, or a proxy before a dead one, takes the connection and says nothing.
+    // A frozen server, or a proxy in front of a dead one, accepts the connection and never answers.
     this.#client.on('connect', () => {
       silence = setTimeout(() => {
         reason = `it did not answer in ${answerTimeoutMs} ms`;
@@ -144,12 +111,38 @@ export class RedisServer extends QueueServer {
   }
 }
 
+const reconnecting = {
+  // Each of our commands has a limit of its own, and a second timer is not cheap.
+  commandTimeout: undefined,
+  connectTimeout: 2_000,
+  // A disconnected client keeps the process alive for so long.
+  disconnectTimeout: 500,
+  retryStrategy: (times: number) => Math.min(times * 50, 500),
+} satisfies RedisOptions;
+
+/** A command that cannot be answered now fails now: ioredis neither keeps it for later nor sends it twice. */
+const failFast = {
+  ...reconnecting,
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+} satisfies RedisOptions;
+
+/** BullMQ's workers need commands that wait for the server as long as it takes. */
+const waitForServer = {
+  ...reconnecting,
+  lazyConnect: false,
+  enableOfflineQueue: true,
+  maxRetriesPerRequest: null,
+} satisfies RedisOptions;
+
 function newClient(connection: string | RedisOptions | Redis, overrides: object): Redis {
   if (typeof connection === 'string') return new Redis(connection, overrides);
   return isClient(connection) ? connection.duplicate(overrides) : new Redis({ ...connection, ...overrides });
 }
 
-/** Asks what it can do, because the application may have another copy of ioredis. */
+/** Not `instanceof`, because the application may have another copy of ioredis. */
 function isClient(connection: RedisOptions | Redis): connection is Redis {
   return 'duplicate' in connection && typeof connection.duplicate === 'function';
 }

@@ -1,8 +1,8 @@
-import { ErrorCode, type IQueueBackend, type Job, type JobJson, type JobProgress, Worker } from 'bullmq';
+import { ErrorCode, type Job, type JobJson, Worker } from 'bullmq';
 
-/** BullMQ's worker, which differs for two kinds of jobs: those that are no JSON, and those that lost their lock. */
-export class BullMqWorker<B extends IQueueBackend, C> extends Worker<unknown, unknown, string, B, JobProgress, C> {
-  /** Replaces data that are no JSON: they would come back for ever, each time as an error of the worker. */
+/** BullMQ's worker, with a treatment of its own for jobs that are no JSON and jobs that lost their lock. */
+export class BullMqWorker extends Worker<unknown, unknown> {
+  /** Replaces data that are no JSON. Such a job would otherwise come back for ever. */
   protected override createJob(json: JobJson, jobId: string): Job<unknown, unknown> {
     try {
       return super.createJob(json, jobId);
@@ -11,27 +11,25 @@ export class BullMqWorker<B extends IQueueBackend, C> extends Worker<unknown, un
     }
   }
 
-  /** Names the job in the error: BullMQ calls this last for a job, also if its success was refused, and names none. */
-  protected override async handleFailed(
-    ...args: Parameters<Worker<unknown, unknown, string, B, JobProgress, C>['handleFailed']>
-  ) {
+  /** Adds the job to the error. BullMQ calls this last for a job, also if its success was refused. */
+  protected override async handleFailed(...args: Parameters<Worker<unknown, unknown>['handleFailed']>) {
     try {
       return await super.handleFailed(...args);
     } catch (error) {
-      if (saysLockLost(error)) this.emit('error', new LockLostError(args[1]));
+      if (isLockLost(error)) this.emit('error', new LockLostError(args[1]));
       throw error;
     }
   }
 }
 
-/** A job has ended here, and its lock was no longer this worker's. */
+/** A job ended here after its lock was lost. */
 export class LockLostError extends Error {
   constructor(readonly job: Job<unknown, unknown>) {
     super('A job lost its lock.');
   }
 }
 
-/** The answers for a job that another worker has, or had: Redis misses the lock, PostgreSQL the state. */
+/** The answers of Redis and PostgreSQL for a job that another worker has, or had. */
 const CODES = new Set<unknown>([
   ErrorCode.JobNotExist,
   ErrorCode.JobLockNotExist,
@@ -39,7 +37,7 @@ const CODES = new Set<unknown>([
   ErrorCode.JobLockMismatch,
 ]);
 
-export function saysLockLost(error: unknown): boolean {
+export function isLockLost(error: unknown): boolean {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   return CODES.has(code) || String(message).startsWith('could not renew lock for job');
 }

@@ -1,8 +1,6 @@
 /**
- * Notices that the event loop was blocked, so that no lock was renewed meanwhile.
- *
- * Node's `monitorEventLoopDelay` cannot do this: it calls nobody, and sees a block only a turn of the loop later, when
- * the task that blocked has ended and is no longer known.
+ * Notices that the event loop was blocked, so that no lock was renewed meanwhile. Node's `monitorEventLoopDelay` has no
+ * callback, and sees a block only a turn of the loop later, when the task that caused it is no longer known.
  */
 export class EventLoopWatch {
   readonly #everyMs: number;

@@ -3,17 +3,6 @@ import { describeKind } from '../../errors/describe-value.js';
 import { MAX_TIMER_MS } from '../../options/checks.js';
 import { isTaskName } from '../../named/task-name.js';
 
-/** The content of a job: a task; one of a version that we do not know; or nothing of ours, and why. */
-type JobContent =
-  | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
-  | { readonly kind: 'newer'; readonly name: string }
-  | { readonly kind: 'malformed'; readonly problem: string };
-
-const VERSION = 1;
-/** An id that lines of a log can show. */
-const PRINTABLE_ID = /^[\x20-\x7e]{1,128}$/;
-const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);
-
 /** Reads the data of a job, which anybody who can write to the server may have put there. */
 export function readEnvelope(data: unknown): JobContent {
   if (!isRecord(data)) return malformed(`its data are ${describeKind(data)}`);
@@ -24,6 +13,12 @@ export function readEnvelope(data: unknown): JobContent {
   const problem = problemOf(data);
   return problem === undefined ? { kind: 'task', envelope: data as unknown as TaskEnvelope } : malformed(problem);
 }
+
+/** The content of a job: a task, a task of a later version, or something else. */
+type JobContent =
+  | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
+  | { readonly kind: 'newer'; readonly name: string }
+  | { readonly kind: 'malformed'; readonly problem: string };
 
 function problemOf(data: Record<string, unknown>): string | undefined {
   if (Object.keys(data).some((key) => !MEMBERS.has(key))) return 'it has members that no task has';
@@ -37,12 +32,12 @@ function problemOf(data: Record<string, unknown>): string | undefined {
   if (trace !== undefined && !(isRecord(trace) && Object.values(trace).every((header) => typeof header === 'string'))) {
     return '"context.trace" holds more than headers';
   }
-  // JSON.parse() makes it an ordinary member, and whoever copies the payload makes it a prototype.
-  return hasOwnProto(data) ? 'it has a member "__proto__"' : undefined;
+  // JSON.parse() makes it an ordinary member, and a copy of the payload makes it a prototype.
+  return hasProtoMember(data) ? 'it has a member "__proto__"' : undefined;
 }
 
-function hasOwnProto(data: object): boolean {
-  // A list instead of recursion: what is nested ten thousand deep is still read.
+function hasProtoMember(data: object): boolean {
+  // A list and no recursion, because data may be nested ten thousand levels deep.
   const open: object[] = [data];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (Object.hasOwn(value, '__proto__')) return true;
@@ -59,3 +54,8 @@ function malformed(problem: string): JobContent {
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+const VERSION = 1;
+/** An id that lines of a log can show. */
+const PRINTABLE_ID = /^[\x20-\x7e]{1,128}$/;
+const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);

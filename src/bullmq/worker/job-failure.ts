@@ -1,13 +1,9 @@
 import { RATE_LIMIT_ERROR, UnrecoverableError } from 'bullmq';
 import { errorText } from '../../execution/error-text.js';
 
-/** The part of an error that is kept with each attempt: enough to find it in the log. */
-const MAX_CHARACTERS = 2_048;
-const MAX_LINES = 10;
-
 /**
- * Turns whatever a task threw into an error that BullMQ can store. BullMQ takes some names, and one message, for orders
- * of its own, and leaves a job active for ever whose task threw no error.
+ * Turns whatever a task threw into an error that BullMQ can store. BullMQ gives some names, and one message, a meaning
+ * of its own, and leaves a job active for ever if its task threw no error.
  */
 export function jobFailure(thrown: unknown): Error {
   const { name, message: said, stack } = textsOf(thrown);
@@ -29,8 +25,12 @@ function textsOf(thrown: unknown): { name: string; message: string; stack: strin
   return { name: 'Error', message: text, stack: text };
 }
 
-/** PostgreSQL takes neither a NUL nor half of a pair, which the cut may leave. */
+/** Cuts the text. PostgreSQL takes neither a NUL nor half of a surrogate pair, which the cut may leave. */
 function storable(text: string): string {
   const lines = text.slice(0, MAX_CHARACTERS).split('\n', MAX_LINES);
   return lines.join('\n').replaceAll('\0', '\ufffd').toWellFormed();
 }
+
+/** The part of an error that is kept with each attempt: enough to find it in the log. */
+const MAX_CHARACTERS = 2_048;
+const MAX_LINES = 10;

@@ -2,13 +2,6 @@ import type { BackoffOptions, JobsOptions } from 'bullmq';
 import { backoffMs } from '../../execution/backoff.js';
 import type { ResolvedRetry } from '../../contracts/retry-options.js';
 
-/** A type of backoff that only our workers know, for waits that BullMQ's own two types cannot express. */
-const OWN_TYPE = 'nestjs-background-tasks';
-
-interface OwnBackoff extends BackoffOptions {
-  readonly retry: ResolvedRetry;
-}
-
 /** Turns the `retry` of a task into options of BullMQ. */
 export function retryToBullMq(retry: ResolvedRetry): Pick<JobsOptions, 'attempts' | 'backoff'> {
   const { attempts, delayMs, factor, maxDelayMs, jitter } = retry;
@@ -28,7 +21,14 @@ export function retryToBullMq(retry: ResolvedRetry): Pick<JobsOptions, 'attempts
 /** The strategy of our workers, for each type of backoff that is not BullMQ's own. */
 export function ownBackoff(attemptsMade: number, type: string | undefined, backoff: unknown): number {
   const { retry, delay } = (backoff ?? {}) as Partial<OwnBackoff>;
-  // What another program meant by a type of its own is not known here: its delay is the best guess.
+  // For the type of another program, its delay is the best guess.
   if (type !== OWN_TYPE || !retry) return delay ?? 0;
   return Math.round(backoffMs(attemptsMade, retry));
+}
+
+/** A type of backoff that only our workers know, for waits that BullMQ's own two types cannot express. */
+const OWN_TYPE = 'nestjs-background-tasks';
+
+interface OwnBackoff extends BackoffOptions {
+  readonly retry: ResolvedRetry;
 }

@@ -4,25 +4,18 @@ import type { NamedTaskRunner } from '../../contracts/task-backend.js';
 import { endsWithin } from '../../execution/time-limit.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js';
-import type { JobWorker, JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
-import { LockLostError } from './bullmq-worker.js';
+import type { JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
+import { type BullMqWorker, LockLostError } from './bullmq-worker.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
 import { ownBackoff } from './retry-backoff.js';
 
-/** Milliseconds that a task waits for a worker that knows it, at first and at most. */
-const POSTPONE_MS = 1_000;
-const MAX_POSTPONE_MS = 30_000;
-
-/** Milliseconds to tell the server that a task is left to others: without an answer its lock runs out. */
-const GIVE_BACK_MS = 1_000;
-
 /** Takes jobs from the queue and has them run. */
 export class TaskWorker {
-  readonly #worker: JobWorker;
+  readonly #worker: BullMqWorker;
   readonly #running = new Map<TaskJob, TaskEnvelope>();
-  /** Tasks that run, or whose result is being stored, and that were not reported as lost yet. */
+  /** The tasks whose lost lock has not been reported. */
   readonly #unreported = new WeakMap<TaskJob, TaskEnvelope>();
   readonly #eventLoop: EventLoopWatch;
   #isPaused = false;
@@ -55,8 +48,8 @@ export class TaskWorker {
   }
 
   /**
-   * Closes the worker, by force if BullMQ's close() would not end: it waits for ever for a job that does not end and
-   * for a server that is gone, and cannot be made a forced one later.
+   * Closes the worker, by force if a job still runs or the server is gone. BullMQ's close() would wait for both for
+   * ever, and cannot be forced later.
    */
   async close(): Promise<void> {
     this.#eventLoop.stop();
@@ -76,10 +69,10 @@ export class TaskWorker {
       lockDuration: lockDurationMs,
       stalledInterval: stalledIntervalMs,
       maxStalledCount,
-      // As options of the worker they need not be sent, stored and read with each job.
+      // Options of the worker need not be stored with each job.
       removeOnComplete: keepJobs(removeOnComplete),
       removeOnFail: keepJobs(removeOnFail),
-      // BullMQ's default would find a server that is back only after 15 s.
+      // With BullMQ's default the worker goes on only 15 s after an outage.
       runRetryDelay: 500,
       settings: {
         backoffStrategy: (attemptsMade, type, _error, job) => ownBackoff(attemptsMade, type, job?.opts.backoff),
@@ -89,7 +82,7 @@ export class TaskWorker {
   }
 
   async #process(job: TaskJob, token: string): Promise<void> {
-    // It was being fetched when the drain began.
+    // The drain began while the job was fetched.
     if (this.#isPaused) return this.#leaveToOthers(job, token);
     const content = readEnvelope(job.data);
     if (content.kind === 'malformed') {
@@ -100,7 +93,7 @@ export class TaskWorker {
     if (!this.runner.isKnown(content.envelope.name)) {
       return this.#postpone(job, token, content.envelope.name, 'this one has no handler for it');
     }
-    // All jobs of a schedule are made from one template.
+    // All jobs of a schedule have the same data, and so the same id in it.
     const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
     this.#running.set(job, task);
     this.#unreported.set(job, task);
@@ -116,7 +109,7 @@ export class TaskWorker {
     const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => {
-        // A value that is no JSON does not fail the task, nor does a server that is away.
+        // Neither a value that is no JSON nor a lost connection fails the task.
         void job.updateProgress(value as object).catch(this.#logError);
       },
     });
@@ -129,8 +122,8 @@ export class TaskWorker {
   }
 
   /**
-   * Reports the lock as lost unless the result counts all the same: if the answer to it was lost with the connection,
-   * it was stored, sent again, and refused only then.
+   * Reports the lock as lost unless the result was stored. If the connection broke before the answer, the result was
+   * sent again, and only the second was refused.
    */
   async #resultRefused(job: TaskJob): Promise<void> {
     const { attemptsMade, attemptsStarted } = job;
@@ -139,20 +132,20 @@ export class TaskWorker {
     if (!isRecorded) this.#lockLost(job);
   }
 
-  /** Reports it once, though first the renewal of a lock is refused and then the result. */
+  /** Reports it once: first the renewal of the lock is refused, then the result. */
   #lockLost(job: TaskJob): void {
     const task = this.#unreported.get(job);
     this.#unreported.delete(job);
     if (task) this.server.log.lockLost(task);
   }
 
-  /** Puts it back, in front of the others; it has neither failed nor made an attempt. */
+  /** Puts the job back, in front of the others. This counts neither as a failure nor as an attempt. */
   async #leaveToOthers(job: TaskJob, token: string): Promise<never> {
     await endsWithin(job.moveToWait(token).catch(this.#logError), GIVE_BACK_MS);
     throw new WaitingError();
   }
 
-  /** Puts it back for longer each time, and never drops it; it has neither failed nor made an attempt. */
+  /** Puts the job back, for longer each time. This counts neither as a failure nor as an attempt. */
   async #postpone(job: TaskJob, token: string, name: string, reason: string): Promise<never> {
     this.server.log.unknownTask(name, reason);
     const tries = Math.max(job.attemptsStarted - job.attemptsMade - 1, 0);
@@ -162,9 +155,16 @@ export class TaskWorker {
   }
 }
 
-/** Turns the three forms that a job's option has into the only one that a worker's has. */
+/** Turns an option of a job into the form that a worker takes. */
 function keepJobs(retention: BullMqRetention): KeepJobs {
   if (typeof retention === 'object') return retention;
   if (typeof retention === 'number') return { count: retention };
   return { count: retention ? 0 : -1 };
 }
+
+/** Milliseconds that a task waits for a worker that knows it, at first and at most. */
+const POSTPONE_MS = 1_000;
+const MAX_POSTPONE_MS = 30_000;
+
+/** Milliseconds to give a task back. If that fails, its lock runs out. */
+const GIVE_BACK_MS = 1_000;
