@@ -20,7 +20,7 @@ class SharedThreads {
     return this.#pool.run(...call);
   }
 
-  /** Takes the options of an application. Throws THREAD_OPTIONS_DIFFER. */
+  /** Begins to use the threads for an application. @throws THREAD_OPTIONS_DIFFER */
   acquire(application: object, options: ResolvedWorkerThreadsOptions): void {
     const keys = Object.keys(options) as (keyof ResolvedWorkerThreadsOptions)[];
     const differing = keys.filter((key) => !isDeepStrictEqual(options[key], this.options[key]));

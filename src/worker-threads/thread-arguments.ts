@@ -6,8 +6,9 @@ import { ThreadArgumentsTooLargeError, ThreadValueNotCloneableError } from './th
 /**
  * Serializes the arguments of a call. Structured clone would not tell the size, would turn a Buffer into a Uint8Array
  * and would share shared memory (tests "B37 an argument that cannot go to a thread", "in which a Buffer is a Buffer").
- * Without `copiesViews` the result lacks the bytes of Buffers: enough to check the arguments.
- * Throws THREAD_VALUE_NOT_CLONEABLE or THREAD_ARGUMENTS_TOO_LARGE.
+ * Without `copiesViews` it only checks the arguments: the result lacks the bytes of Buffers.
+ *
+ * @throws THREAD_VALUE_NOT_CLONEABLE, THREAD_ARGUMENTS_TOO_LARGE
  */
 export function serializeArguments(
   name: string,

@@ -3,7 +3,6 @@ import { setMaxListeners } from 'node:events';
 import { Piscina } from 'piscina';
 import { errorText } from '../execution/error-text.js';
 import { unpackError } from './packed-error.js';
-import { readAnswer } from './thread-answer.js';
 import { serializeArguments } from './thread-arguments.js';
 import { ThreadCall } from './thread-call.js';
 import { ThreadCrashedError, ThreadQueueFullError } from './thread-errors.js';
@@ -15,9 +14,9 @@ export class ThreadPool {
   /** The calls without a result. */
   readonly #calls = new Set<ThreadCall>();
   /**
-   * The calls that wait for a thread. Piscina's own queue has no limit for calls with a signal (tests "wait up to the
-   * limit", "where none may wait"), starts no thread for them when one has died ("leaves a thread for the next call"),
-   * and would keep a copy of the arguments of each.
+   * The calls that wait for a thread, with the functions that begin them. Piscina's own queue has no limit for calls
+   * with a signal (tests "wait up to the limit", "where none may wait"), starts no thread for them when one has died
+   * ("leaves a thread for the next call"), and would keep a copy of the arguments of each.
    */
   readonly #waiting = new Map<ThreadCall, () => void>();
   #running = 0;
@@ -46,7 +45,7 @@ export class ThreadPool {
 
   /** Runs an exported function of a module. */
   async run(module: string, name: string, args: readonly unknown[], taskSignal?: AbortSignal): Promise<unknown> {
-    const call = new ThreadCall(name);
+    const call = new ThreadCall(module, name, args);
     const cancel = (): void => call.cancel(taskSignal!.reason);
     if (taskSignal?.aborted) cancel();
     // Test "takes many calls of one task": Node warns about more than ten listeners.
@@ -56,9 +55,9 @@ export class ThreadPool {
     try {
       call.signal.throwIfAborted();
       if (this.#running < this.options.maxRunning) this.#running++;
-      else await this.#waitForThread(call, args);
+      else await this.#waitForThread(call);
       try {
-        return await this.#runInThread(call, module, args);
+        return await this.#runInThread(call);
       } finally {
         this.#releaseThread();
       }
@@ -76,8 +75,8 @@ export class ThreadPool {
     return names;
   }
 
-  async #waitForThread(call: ThreadCall, args: readonly unknown[]): Promise<void> {
-    const { name, signal } = call;
+  async #waitForThread(call: ThreadCall): Promise<void> {
+    const { name, args, signal } = call;
     const { maxPending, maxArgumentBytes } = this.options;
     if (this.#waiting.size >= maxPending) throw new ThreadQueueFullError(name, maxPending);
     serializeArguments(name, args, maxArgumentBytes, false);
@@ -101,11 +100,11 @@ export class ThreadPool {
     begin();
   }
 
-  async #runInThread(call: ThreadCall, module: string, args: readonly unknown[]): Promise<unknown> {
-    const { name, progress, signal } = call;
+  async #runInThread(call: ThreadCall): Promise<unknown> {
+    const { module: href, name, args, progress, signal } = call;
     for (let starts = 1; ; starts++) {
       const copy = serializeArguments(name, args, this.options.maxArgumentBytes);
-      const message: ThreadMessage = { href: module, name, args: copy, progress };
+      const message: ThreadMessage = { href, name, args: copy, progress };
       let answer: Uint8Array;
       try {
         answer = (await this.#piscina.run(message, { signal, transferList: [copy.buffer] })) as Uint8Array;
@@ -115,8 +114,7 @@ export class ThreadPool {
         if (!call.hasBegun && starts < MAX_STARTS) continue;
         throw new ThreadCrashedError(name, describeDeath(error), error);
       }
-      call.confirmAnswer();
-      return readAnswer(answer, name, module);
+      return call.readAnswer(answer);
     }
   }
 
@@ -140,10 +138,10 @@ export class ThreadPool {
   }
 }
 
-/** A thread that dies before it has begun a call has done no harm: the call is made again, this often in all. */
+/** The number of times that a call is made if each thread dies before it has begun the call. */
 const MAX_STARTS = 3;
 
-/** Describes why piscina rejected a call: with the error of the thread, or with its exit code. */
+/** Describes why piscina rejected a call. The error is that of the thread, or tells its exit code. */
 function describeDeath(error: unknown): string {
   const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') return 'it ran out of memory';
@@ -151,7 +149,7 @@ function describeDeath(error: unknown): string {
   return exit ? `it exited with code ${exit[1]}` : 'nobody caught an error in it';
 }
 
-/** Logs an error that a function left behind: its call has ended, so nobody else hears of it. */
+/** Logs an error of something that a function left running. Its call has ended, so no caller gets the error. */
 function logStrayError(message: unknown): void {
   // Functions may send messages of their own to the parent thread.
   if (typeof message !== 'object' || message === null || !(STRAY_ERROR in message)) return;

@@ -18,7 +18,7 @@ const calls = new AsyncLocalStorage();
 let current;
 /** The progress of the last call. @type {Int32Array | undefined} */
 let progress;
-/** Set when an earlier call has left an error behind: the state of the modules can no longer be trusted. */
+/** Whether something that an earlier call left running has failed: the modules may be in any state. */
 let isRetired = false;
 
 /**
@@ -43,7 +43,7 @@ export async function run(message) {
   }
 }
 
-// Tests "B36 what a function leaves running": an error of an earlier call must not strike the call that runs now.
+// Tests "B36 what a function leaves running": an error of an earlier call must not fail the call that runs now.
 process.on('uncaughtException', (/** @type {unknown} */ error) => {
   const owner = calls.getStore() ?? current;
   const packed = packError(error);
@@ -76,7 +76,7 @@ async function perform({ href, name, args }) {
   } catch (error) {
     return { kind: 'not-loaded', error: packError(error) };
   }
-  // Own keys only: "constructor" and others are inherited, and nobody meant to call them.
+  // Own keys only, and not inherited ones such as "constructor".
   const fn = Object.hasOwn(exported, name) ? exported[name] : undefined;
   if (typeof fn !== 'function') {
     const functions = Object.keys(exported).filter((key) => typeof exported[key] === 'function');

@@ -48,7 +48,7 @@ export interface ThreadResourceLimits {
 /** The options after validation: every member has a value, and nothing can change them. */
 export type ResolvedWorkerThreadsOptions = Readonly<Required<WorkerThreadsModuleOptions>>;
 
-/** Checks the options and fills in the defaults. Throws `INVALID_OPTION`. */
+/** Checks the options and fills in the defaults. @throws INVALID_OPTION */
 export function resolveWorkerThreadsOptions(options: WorkerThreadsModuleOptions): ResolvedWorkerThreadsOptions {
   const given = checkAll<WorkerThreadsModuleOptions>('', options, {
     maxRunning: wholeNumber(1),

@@ -49,12 +49,12 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
     this.#options = resolveWorkerThreadsOptions(options);
   }
 
-  /** Not in the constructor: Nest never closes an application that it has not initialised. */
+  /** Takes the threads. Not in the constructor, because an application that is never initialised is never closed. */
   onModuleInit(): void {
     sharedThreads.acquire(this, this.#options);
   }
 
-  /** In the last hook, so that the hooks of other modules can still use threads. */
+  /** Releases the threads in the last hook, so that the hooks of other modules can still use them. */
   async onApplicationShutdown(): Promise<void> {
     const names = await sharedThreads.release(this);
     if (names.length === 0) return;
