@@ -19,7 +19,7 @@ export class BullMqSchedules {
 
   /**
    * Makes a schedule, or replaces the one of that id: each process that starts may call it. The tasks run wherever a
-   * worker of the queue has a handler for them. A payload may have 64 KiB.
+   * worker of the queue has a handler for them. A payload is JSON, as with `enqueue`, of 64 KiB at most.
    *
    * @throws BACKEND_UNAVAILABLE, INVALID_OPTION, INVALID_PAYLOAD
    */
