@@ -18,7 +18,8 @@ export class TaskQueue implements PermitWaiter {
   readonly #waiting: WaitingTasks;
   /** As many as `concurrency` allows, so one most of the time. */
   readonly #runs: TaskRun[] = [];
-  #outcome: TaskOutcome | undefined;
+  /** The outcome of the request, while the queue drains. */
+  outcome: TaskOutcome | undefined;
   /** Set while it drains. */
   #onIdle: (() => void) | undefined;
   /** The number of permits to run that it holds or waits for. */
@@ -56,11 +57,6 @@ export class TaskQueue implements PermitWaiter {
   /** The tasks that run or wait, also those that the backend is being asked to take. */
   get unfinished(): readonly QueuedTask[] {
     return [...this.running, ...this.#waiting.toArray()];
-  }
-
-  /** The outcome of the request, while the queue drains. */
-  get outcome(): TaskOutcome | undefined {
-    return this.#outcome;
   }
 
   /** The running task that this code belongs to; `undefined` for the handler. */
@@ -110,13 +106,13 @@ export class TaskQueue implements PermitWaiter {
     if (this.#hasTaskFailed) return this.#endWaiting([task], 'skipped');
     this.#waiting.markReady(task);
     if (task.idempotencyKey !== undefined) this.#withUnclaimedKey.push(task);
-    if (this.#outcome) this.#claimKeys();
+    if (this.outcome) this.#claimKeys();
     this.#startNext();
   }
 
   /** Runs what waits, and what is added meanwhile, then calls `onIdle`. */
   drain(outcome: TaskOutcome, onIdle: () => void): void {
-    this.#outcome = outcome;
+    this.outcome = outcome;
     this.#onIdle = onIdle;
     this.#endWaiting(unfitTasks(this.waiting, outcome, this.engine.log), 'discarded');
     if (this.#withUnclaimedKey.length > 0) this.#claimKeys();
@@ -129,7 +125,7 @@ export class TaskQueue implements PermitWaiter {
    */
   handOver(): Promise<void> | undefined {
     if (!this.#waiting.hasUnready) return undefined;
-    const due = this.#waiting.toArray().filter((task) => isDue(task, this.#outcome));
+    const due = this.#waiting.toArray().filter((task) => isDue(task, this.outcome));
     if (due.length === 0) return undefined;
     for (const task of due) task.stage = 'handed-over';
     const handingOver = this.engine.handOver(due);
@@ -197,7 +193,7 @@ export class TaskQueue implements PermitWaiter {
   #accept(task: QueuedTask): void {
     this.engine.ledger.accept(task);
     if (this.#hasTaskFailed) this.#endWaiting([task], 'skipped');
-    else if (this.#outcome) this.#endWaiting(unfitTasks([task], this.#outcome, this.engine.log), 'discarded');
+    else if (this.outcome) this.#endWaiting(unfitTasks([task], this.outcome, this.engine.log), 'discarded');
     this.#startNext();
   }
 
@@ -236,7 +232,7 @@ export class TaskQueue implements PermitWaiter {
     this.#isStarting = false;
     if (this.#runPermits > 0 || this.#handOvers > 0 || this.#waiting.ready > 0) return;
     const onIdle = this.#onIdle;
-    this.#onIdle = this.#outcome = undefined;
+    this.#onIdle = this.outcome = undefined;
     onIdle();
   }
 

@@ -27,7 +27,10 @@ export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
   return Object.freeze({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
 }
 
-/** Whether a task can have that name. Members of `Object.prototype` are refused: a backend may look names up in an object. */
+/**
+ * Whether a task can have that name. Members of `Object.prototype` are refused: a backend may look names up in an
+ * object.
+ */
 export function isTaskName(value: unknown): value is string {
   return typeof value === 'string' && /^[a-z0-9][a-z0-9._-]{0,127}$/.test(value) && !(value in Object.prototype);
 }

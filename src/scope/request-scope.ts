@@ -1,4 +1,3 @@
-import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { Disposables } from '../disposal/disposables.js';
 import type { Rank } from '../disposal/disposal-plan.js';
@@ -17,6 +16,7 @@ import { type Caller, captureCallSite } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import type { RequestScopes } from './request-scopes.js';
+import type { ScopeOrigin } from './scope-source.js';
 import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
 
 /** Number of tasks in a row that may each add the next. No real chain is that long. */
@@ -237,16 +237,4 @@ export class RequestScope implements ListMember, TaskOrigin {
     this.scopes.closed(this);
     for (const callback of this.#onClosed ?? []) callback();
   }
-}
-
-/** The request, unit of work or run of a handler that a scope was opened for. */
-export interface ScopeOrigin {
-  /** The value that Nest injects as `REQUEST`. */
-  readonly request: unknown;
-  /** Whether the response can still wait until there are permits for all tasks. */
-  readonly canDelayResponse: boolean;
-  /** Whether the client has left before it had the response. Absent where there is no client. */
-  readonly hasClientLeft?: boolean;
-  /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
-  readonly inherited?: TaskEnvelopeContext;
 }

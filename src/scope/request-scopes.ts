@@ -15,8 +15,8 @@ import { BackgroundTasksRef } from '../tasks/background-tasks-ref.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
-import { RequestScope, type ScopeOrigin } from './request-scope.js';
-import { attachScopeSource, type ScopeSource, scopeSourceOf } from './scope-source.js';
+import { RequestScope } from './request-scope.js';
+import { attachScopeSource, type ScopeSource, scopeSourceOf, type ScopeOrigin } from './scope-source.js';
 
 /** All scopes of the application: opens them, finds them, and knows when none is left. */
 @Injectable()

@@ -1,4 +1,5 @@
 import { type ContextId, ContextIdFactory, type ModuleRef } from '@nestjs/core';
+import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import type { RequestScope } from './request-scope.js';
 
 /** Key under which a request, or a context of the injector, names its scope. */
@@ -32,4 +33,16 @@ export function createContext(request: object, scope: RequestScope, moduleRef: M
   attachScopeSource(contextId, { openScope: () => scope });
   moduleRef.registerRequestByContextId(request, contextId);
   return contextId;
+}
+
+/** The request, unit of work or run of a handler that a scope was opened for. */
+export interface ScopeOrigin {
+  /** The value that Nest injects as `REQUEST`. */
+  readonly request: unknown;
+  /** Whether the response can still wait until there are permits for all tasks. */
+  readonly canDelayResponse: boolean;
+  /** Whether the client has left before it had the response. Absent where there is no client. */
+  readonly hasClientLeft?: boolean;
+  /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
+  readonly inherited?: TaskEnvelopeContext;
 }
