@@ -5,9 +5,12 @@ const slow = [
   // Real servers: Redis and PostgreSQL.
   'test/bullmq/**',
   'test/named/{backends,fallback,outages}.test.ts',
-  // Processes and threads that are killed, frozen and overloaded.
+  // Processes and threads that are killed, frozen and overloaded, and real deadlines.
   'test/faults/**',
-  'test/worker-threads/{bad-functions,shutdown,time-limits}.test.ts',
+  'test/worker-threads/**',
+  'test/shutdown/**',
+  'test/http/{pipelined-orphan,stalled-client}.test.ts',
+  'test/execution/{accounting,accounting-http}.property.test.ts',
   // The packed package, installed elsewhere.
   'test/package/**',
   // The built samples, with their servers and a browser.

@@ -30,7 +30,7 @@ export class Semaphore {
 
   release(permits = 1): void {
     this.#free += permits;
-    this.#grant();
+    if (this.#queue.length > 0) this.#grant();
   }
 
   /** Lifts the limit, so that nobody waits any longer. */
