@@ -9,8 +9,10 @@ const slow = [
   'test/faults/**',
   'test/worker-threads/**',
   'test/shutdown/**',
-  'test/http/{pipelined-orphan,stalled-client}.test.ts',
+  'test/http/{exactly-once,pipelined-orphan,response-before-tasks,stalled-client}.test.ts',
   'test/execution/{accounting,accounting-http}.property.test.ts',
+  // Every way out of a request, on both platforms.
+  'test/disposal/{exit-paths,dependencies,resources-*,what-is-disposed}.test.ts',
   // The packed package, installed elsewhere.
   'test/package/**',
   // The built samples, with their servers and a browser.
@@ -27,7 +29,7 @@ export default defineConfig({
     testTimeout: 15_000,
     hookTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: slow } },
+      { extends: true, test: { name: 'quick', pool: 'threads', include: ['test/**/*.test.ts'], exclude: slow } },
       { extends: true, test: { name: 'slow', include: slow.map((path) => path.replace(/\*\*$/, '**/*.test.ts')) } },
     ],
   },
