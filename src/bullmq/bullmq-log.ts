@@ -41,7 +41,8 @@ export class BullMqLog {
 
   malformedJob(id: string | undefined, problem: string): void {
     this.#logger.error(
-      `Job ${id === undefined ? 'without an id' : printableId(id)} is no task of ours, and is kept as failed: ${problem}.`,
+      `Job ${id === undefined ? 'without an id' : printableId(id)} is no task of ours, and is kept as failed: ` +
+        `${problem}.`,
     );
   }
 
@@ -53,7 +54,8 @@ export class BullMqLog {
 
   cutOff(ids: readonly string[]): void {
     this.#logger.error(
-      `Shutdown left ${ids.length} task(s) running; another worker begins them again: ${ids.map(printableId).join(', ')}.`,
+      `Shutdown left ${ids.length} task(s) running; another worker begins them again: ` +
+        `${ids.map(printableId).join(', ')}.`,
     );
   }
 

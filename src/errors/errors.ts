@@ -191,8 +191,8 @@ export class ResourceCircleError extends BackgroundTasksError {
 
   constructor(circle: readonly string[]) {
     super(
-      `Resource ${circle[0]} depends on itself: ${circle.join(' → ')}. Move what both ends need into a third provider ` +
-        'that neither of them provides.',
+      `Resource ${circle[0]} depends on itself: ${circle.join(' → ')}. Move what both ends need into a third ` +
+        'provider that neither of them provides.',
     );
   }
 }
