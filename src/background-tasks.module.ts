@@ -21,6 +21,7 @@ import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
 import { TaskEngine } from './execution/task-engine.js';
 import { HandlerResources } from './http/handler-resources.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
+import { resourceFactory, resourceFactoryIn } from './http/resource.decorator.js';
 import { NamedTasks } from './named/named-tasks.js';
 import { listenToExceptions } from './nest/exceptions.js';
 import { markSendingHandlers } from './nest/handlers.js';
@@ -28,6 +29,7 @@ import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
 import { supplyInstances } from './nest/instances.js';
 import { afterLazyLoading, closeFirst, type Module as NestModuleRef } from './nest/modules.js';
+import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
 import { group } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
@@ -105,6 +107,7 @@ export class BackgroundTasksModule
     this.scopes.plan.scan();
     const resources = new HandlerResources(this.scopes.plan, this.modules);
     markSendingHandlers(this.modules);
+    bindToModules(resourceFactory, resourceFactoryIn);
     listenToExceptions(onException, onFilter);
     hookAdapter(
       httpAdapter,
@@ -115,12 +118,13 @@ export class BackgroundTasksModule
 
   /** Runs after the same hook of all other modules, because of `closeFirst`. */
   onModuleInit(): void {
-    this.scopes.plan.scan();
-    this.named.checkSettings();
-    afterLazyLoading(this.lazyModules, () => {
+    const read = () => {
       this.scopes.plan.scan();
       this.named.explore();
-    });
+    };
+    // Others may have loaded modules in the same hook.
+    read();
+    afterLazyLoading(this.lazyModules, read);
   }
 
   /** Runs after all others have been initialised, so that handlers find them ready. */

@@ -2,7 +2,7 @@ import type { ContextId, ModulesContainer } from '@nestjs/core';
 import { ResourceCircleError, ResourceReleaseOrderError } from '../errors/errors.js';
 import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/injector.js';
 import { ignoreInstances, type InstanceRecord, onInstanceBegun, supplyInstances } from '../nest/instances.js';
-import { type Acquire, compile, type ResourceRequest } from './compiled-resource.js';
+import { type Acquire, ResourceCompiler, type ResourceRequest } from './compiled-resource.js';
 import { OWN_DEPENDENCIES, type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
 import { isDisposable } from './tracked-instance.js';
 
@@ -19,8 +19,7 @@ export interface Rank {
  */
 export class DisposalPlan {
   readonly #ranks = new Map<InstanceWrapper, Rank>();
-  readonly #resourceRanks = new Map<ResourceDefinition, Rank>();
-  readonly #compiled = new Map<InstanceWrapper, Acquire>();
+  readonly #compiler = new ResourceCompiler((wrapper) => this.#ranks.get(wrapper)!);
   #isScanned = false;
 
   /**
@@ -61,13 +60,9 @@ export class DisposalPlan {
     if (!this.#isScanned) this.scan();
   }
 
-  rankOf(definition: ResourceDefinition): Rank {
-    return this.#resourceRanks.get(definition) ?? { name: definition.name, value: 0 };
-  }
-
   /** Compiles a provider, for code that does not go through the injector. */
   compile(wrapper: InstanceWrapper): Acquire {
-    return compile(wrapper, this.#compiled);
+    return this.#compiler.compile(wrapper);
   }
 
   #rank(wrapper: InstanceWrapper): void {
@@ -77,7 +72,6 @@ export class DisposalPlan {
   }
 
   #supply(definition: ResourceDefinition, wrapper: InstanceWrapper): void {
-    this.#resourceRanks.set(definition, this.#ranks.get(wrapper)!);
     const acquire = this.compile(wrapper);
     supplyInstances(wrapper, (contextId) => acquire(this.requestOf(contextId, definition.name)));
   }

@@ -1,7 +1,6 @@
 import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import type { ContextId } from '@nestjs/core';
-import type { ResourceRequest } from '../disposal/compiled-resource.js';
-import type { ResourceDefinition } from '../disposal/resource-definition.js';
+import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import { UnavailableError } from '../errors/background-tasks-error.js';
 import { OutsideScopeError, ScopeClosedError } from '../errors/errors.js';
 import type { ListMember } from '../execution/unordered-list.js';
@@ -88,8 +87,8 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     return contextIdOf(this.request, this.exchanges.moduleRef);
   }
 
-  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
-    return this.openScope().acquire(definition, dependencies);
+  acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
+    return this.openScope().acquire(resource, dependencies);
   }
 
   openScope(): RequestScope {

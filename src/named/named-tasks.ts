@@ -45,15 +45,13 @@ export class NamedTasks {
   }
 
   /**
-   * Reads the handlers of all modules again, after some were loaded lazily, and has the backend check their settings.
+   * Reads the handlers of all modules again, some of which may have been loaded lazily, and has the backend check the
+   * settings of their definitions.
+   *
+   * @throws DUPLICATE_TASK, INVALID_OPTION
    */
   explore(): void {
     this.#registry.explore(this.modules);
-    this.checkSettings();
-  }
-
-  /** Has the backend check the settings of all definitions. @throws INVALID_OPTION */
-  checkSettings(): void {
     for (const { name, settings } of this.#registry.definitions) this.backend.checkSettings(name, settings);
   }
 

@@ -1,4 +1,4 @@
-import type { InjectionToken, Type } from '@nestjs/common';
+import type { ForwardReference, InjectionToken, Type } from '@nestjs/common';
 import { type ContextId, ContextIdFactory, ModuleRef, type ModulesContainer, REQUEST } from '@nestjs/core';
 import { type Injector, InstanceWrapper, type Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 
@@ -56,7 +56,10 @@ export function requestLookup(modules: ModulesContainer): (contextId: ContextId)
 /** Finds the provider that a class in `module` is injected for a token: the module's own, else an import's export. */
 export function visibleProvider(module: Module, token: InjectionToken): InstanceWrapper | undefined {
   const found = module.providers.get(token) ?? exportedProvider(module.imports, token, new Set());
-  return found?.isAlias ? visibleProvider(found.host!, found.inject![0] as InjectionToken) : found;
+  if (!found?.isAlias) return found;
+  const aliased = found.inject![0] as InjectionToken | ForwardReference<() => InjectionToken>;
+  const isForward = typeof aliased === 'object' && 'forwardRef' in aliased;
+  return visibleProvider(found.host!, isForward ? aliased.forwardRef() : aliased);
 }
 
 /** Resolves a provider in a context, as the injector does for a constructor of the provider's own module. */

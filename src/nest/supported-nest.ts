@@ -1,6 +1,7 @@
 import { ContextIdFactory, LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
-import { Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
+import { ContextUtils, Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
+import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { createRequire } from 'node:module';
 import { UnsupportedNestError } from '../errors/errors.js';
 
@@ -28,6 +29,8 @@ export function assertSupportedNest(): void {
     ...missingMethods(ModuleRef.prototype, 'ModuleRef', ['registerRequestByContextId']),
     ...missingMethods(ContextIdFactory, 'ContextIdFactory', ['getByRequest']),
     ...missingMethods(ExceptionsHandler.prototype, 'ExceptionsHandler', ['next', 'setCustomFilters']),
+    ...missingMethods(RouterExecutionContext.prototype, 'RouterExecutionContext', ['exchangeKeysForValues']),
+    ...missingMethods(ContextUtils.prototype, 'ContextUtils', ['reflectCallbackMetadata', 'reflectPassthrough']),
     ...missingMethods(LazyModuleLoader.prototype, 'LazyModuleLoader', ['load']),
     ...missingMethods(Module.prototype, 'Module', ['getProviderByKey']),
     ...['providers', 'controllers', 'injectables', 'imports', 'exports', 'distance']

@@ -117,7 +117,7 @@ export class RequestScopes {
       get tasks() {
         return scope.tasks;
       },
-      acquire: (definition, dependencies) => scope.acquire(definition, dependencies),
+      acquire: (resource, dependencies) => scope.acquire(resource, dependencies),
     };
   }
 

@@ -1,6 +1,7 @@
 import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { Injector, InstanceWrapper, Module } from '@nestjs/core/internal';
+import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasksModule } from '../../src/index.js';
@@ -28,6 +29,11 @@ describe('a Nest that is made otherwise', () => {
     { owner: ModuleRef, member: 'registerRequestByContextId', named: 'ModuleRef.registerRequestByContextId()' },
     { owner: Injector, member: 'loadCtorMetadata', named: 'Injector.loadCtorMetadata()' },
     { owner: InstanceWrapper, member: 'cloneStaticInstance', named: 'InstanceWrapper.cloneStaticInstance()' },
+    {
+      owner: RouterExecutionContext,
+      member: 'exchangeKeysForValues',
+      named: 'RouterExecutionContext.exchangeKeysForValues()',
+    },
     { owner: ExceptionsHandler, member: 'setCustomFilters', named: 'ExceptionsHandler.setCustomFilters()' },
   ])('stops the start-up where there is no $named, and names it', async ({ owner, member, named }) => {
     const { prototype } = owner as { prototype: object };
