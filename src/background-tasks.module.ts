@@ -23,6 +23,7 @@ import { HandlerResources } from './http/handler-resources.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
 import { resourceFactory, resourceFactoryIn } from './http/resource.decorator.js';
 import { NamedTasks } from './named/named-tasks.js';
+import { onDurableContext } from './nest/durable-controllers.js';
 import { listenToExceptions } from './nest/exceptions.js';
 import { markSendingHandlers } from './nest/handlers.js';
 import { hookAdapter } from './nest/http-adapter.js';
@@ -34,6 +35,7 @@ import { assertSupportedNest } from './nest/supported-nest.js';
 import { group } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
 import { RequestScopes } from './scope/request-scopes.js';
+import { attachSourceOf } from './scope/scope-source.js';
 import { TaskScopes } from './scope/task-scopes.js';
 import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 import { Drain } from './shutdown/drain.js';
@@ -108,6 +110,7 @@ export class BackgroundTasksModule
     const resources = new HandlerResources(this.scopes.plan, this.modules);
     markSendingHandlers(this.modules);
     bindToModules(resourceFactory, resourceFactoryIn);
+    onDurableContext((contextId, request) => attachSourceOf(request, contextId));
     listenToExceptions(onException, onFilter);
     hookAdapter(
       httpAdapter,

@@ -1,7 +1,16 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
-import { ResourceCircleError, ResourceReleaseOrderError } from '../errors/errors.js';
-import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/injector.js';
+import { DurableDependencyError, ResourceCircleError, ResourceReleaseOrderError } from '../errors/errors.js';
+import {
+  dependenciesOf,
+  heldBy,
+  type InstanceWrapper,
+  isConstructed,
+  isDurable,
+  isPerRequest,
+  wrappersOf,
+} from '../nest/injector.js';
 import { ignoreInstances, type InstanceRecord, onInstanceBegun, supplyInstances } from '../nest/instances.js';
+import { BackgroundTasks } from '../tasks/background-tasks.js';
 import { type Acquire, ResourceCompiler, type ResourceRequest } from './compiled-resource.js';
 import { OWN_DEPENDENCIES, type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
 import { isDisposable } from './tracked-instance.js';
@@ -35,7 +44,7 @@ export class DisposalPlan {
   /**
    * Reads the graph. Called at start-up, and again after modules were loaded lazily.
    *
-   * @throws RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE
+   * @throws RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE, DURABLE_DEPENDENCY
    */
   scan(): void {
     this.#isScanned = true;
@@ -44,6 +53,7 @@ export class DisposalPlan {
     const found = wrappers.filter((wrapper) => !wrapper.isAlias && isPerRequest(wrapper));
     const added = found.filter((wrapper) => !this.#ranks.has(wrapper));
     for (const wrapper of found) this.#rank(wrapper);
+    for (const wrapper of wrappers) if (isDurable(wrapper)) assertOutlives([wrapper]);
     for (const wrapper of added) {
       const definition = resourceDefinitionOf(wrapper.metatype);
       if (definition) assertSound(definition, [wrapper]);
@@ -123,6 +133,24 @@ function assertSound(
       throw new ResourceReleaseOrderError(definition.name, other.name);
     assertSound(definition, [...path, dependency], seen);
   }
+}
+
+/** Checks that nothing which a durable provider holds ends with a request. `path` begins with the provider. */
+function assertOutlives(path: readonly InstanceWrapper[], seen = new Set<InstanceWrapper>()): void {
+  for (const held of heldBy(path.at(-1)!)) {
+    const extended = [...path, held];
+    if (endsWithRequest(held)) throw new DurableDependencyError(extended.map(({ name }) => String(name)));
+    if (seen.has(held) || isDurable(held) || !isPerRequest(held)) continue;
+    seen.add(held);
+    assertOutlives(extended, seen);
+  }
+}
+
+function endsWithRequest(wrapper: InstanceWrapper): boolean {
+  if (wrapper.token === BackgroundTasks || resourceDefinitionOf(wrapper.metatype)) return true;
+  // A transient belongs to the durable provider that holds it, and is not disposed of.
+  if (wrapper.isTransient || !isPerRequest(wrapper) || !isConstructed(wrapper)) return false;
+  return isDisposable((wrapper.metatype as { prototype: object }).prototype);
 }
 
 function injectedBy(wrapper: InstanceWrapper): InstanceWrapper[] {

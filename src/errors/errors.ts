@@ -197,6 +197,21 @@ export class ResourceCircleError extends BackgroundTasksError {
   }
 }
 
+/**
+ * `DURABLE_DEPENDENCY`: a durable provider injects, directly or not, what ends with the request that it was built for.
+ */
+export class DurableDependencyError extends BackgroundTasksError {
+  readonly code = 'DURABLE_DEPENDENCY';
+
+  constructor(path: readonly string[]) {
+    super(
+      `Durable provider ${path[0]} outlives the request that it was built for, but injects ${path.at(-1)}, which ends ` +
+        `with that request: ${path.join(' → ')}. In place of BackgroundTasks inject BackgroundTasksRef. Anything else ` +
+        'give to the method that uses it, as an argument. Or leave out durable: true.',
+    );
+  }
+}
+
 /** `DISPOSE_TIMEOUT`: a disposer took longer than `disposeTimeoutMs`. */
 export class DisposeTimeoutError extends BackgroundTasksError {
   readonly code = 'DISPOSE_TIMEOUT';

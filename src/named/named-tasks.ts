@@ -102,9 +102,10 @@ export class NamedTasks {
       const { timeoutMs: _ofTheOther, ...inherited } = origin.inherited;
       return { ...inherited, ...own };
     }
-    const captured = captureContext?.(origin.request);
+    const captured = origin.context === undefined ? captureContext?.(origin.request) : origin.context;
     if (captured === undefined) return own;
-    const what = `What captureContext returned for task "${definition.name}"`;
+    const source = origin.context === undefined ? 'What captureContext returned' : 'The context of TaskScopes.run()';
+    const what = `${source} for task "${definition.name}"`;
     return { ...own, captured: copyPayload(what, captured, maxPayloadBytes) };
   }
 

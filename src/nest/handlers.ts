@@ -19,7 +19,7 @@ export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandle
   const scanner = new MetadataScanner();
   for (const [moduleKey, module] of modules) {
     for (const { instance, name } of module.controllers.values()) {
-      const controller = instance as Controller;
+      const controller: Controller = instance;
       const controllerName = String(name);
       for (const method of scanner.getAllMethodNames(Object.getPrototypeOf(controller) as object)) {
         // Nest knows on which class a decorator has left its mark, also where a mixin has copied the method.

@@ -2,6 +2,7 @@ import { ContextIdFactory, LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { ContextUtils, Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
+import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
 import { createRequire } from 'node:module';
 import { UnsupportedNestError } from '../errors/errors.js';
 
@@ -29,6 +30,7 @@ export function assertSupportedNest(): void {
     ...missingMethods(ModuleRef.prototype, 'ModuleRef', ['registerRequestByContextId']),
     ...missingMethods(ContextIdFactory, 'ContextIdFactory', ['getByRequest']),
     ...missingMethods(ExceptionsHandler.prototype, 'ExceptionsHandler', ['next', 'setCustomFilters']),
+    ...missingMethods(RouterExplorer.prototype, 'RouterExplorer', ['getContextId']),
     ...missingMethods(RouterExecutionContext.prototype, 'RouterExecutionContext', ['exchangeKeysForValues']),
     ...missingMethods(ContextUtils.prototype, 'ContextUtils', ['reflectCallbackMetadata', 'reflectPassthrough']),
     ...missingMethods(LazyModuleLoader.prototype, 'LazyModuleLoader', ['load']),

@@ -137,65 +137,69 @@ describe.each(platforms)('B22 which resource @Resource() sees on $name', (platfo
 });
 
 /** Arrangements of modules, each with a feature module that must see the session of the text 'seen'. */
-const arrangements: readonly { readonly name: string; arrange(feature: ModuleMetadata): DynamicModule }[] = [
-  {
-    name: 'two imports export the token: the first',
-    arrange: (feature) => moduleOf({ ...feature, imports: [exporting('seen'), exporting('second')] }),
-  },
-  {
-    name: 'an import re-exports the token before another exports it',
-    arrange: (feature) => {
-      const inner = exporting('seen');
-      return moduleOf({ ...feature, imports: [moduleOf({ imports: [inner], exports: [inner] }), exporting('second')] });
+const arrangements: readonly { readonly name: string; readonly arrange: (feature: ModuleMetadata) => DynamicModule }[] =
+  [
+    {
+      name: 'two imports export the token: the first',
+      arrange: (feature) => moduleOf({ ...feature, imports: [exporting('seen'), exporting('second')] }),
     },
-  },
-  {
-    name: 'a global module and an import export the token: the import',
-    arrange: (feature) => {
-      const global = { ...exporting('global'), global: true };
-      return moduleOf({ imports: [global, moduleOf({ ...feature, imports: [exporting('seen')] })] });
+    {
+      name: 'an import re-exports the token before another exports it',
+      arrange: (feature) => {
+        const inner = exporting('seen');
+        return moduleOf({
+          ...feature,
+          imports: [moduleOf({ imports: [inner], exports: [inner] }), exporting('second')],
+        });
+      },
     },
-  },
-  {
-    name: 'a global module re-exports a dynamic module',
-    arrange: (feature) => {
-      const inner = exporting('seen');
-      return moduleOf({
-        imports: [{ ...moduleOf({ imports: [inner], exports: [inner] }), global: true }, moduleOf(feature)],
-      });
+    {
+      name: 'a global module and an import export the token: the import',
+      arrange: (feature) => {
+        const global = { ...exporting('global'), global: true };
+        return moduleOf({ imports: [global, moduleOf({ ...feature, imports: [exporting('seen')] })] });
+      },
     },
-  },
-  {
-    name: 'the modules import each other by forwardRef()',
-    arrange: (feature) => {
-      class FeatureModule {}
-      class SessionModule {}
-      Module({ imports: [forwardRef(() => FeatureModule)], providers: [session('seen')], exports: ['session'] })(
-        SessionModule,
-      );
-      Module({ ...feature, imports: [forwardRef(() => SessionModule)] })(FeatureModule);
-      return moduleOf({ imports: [FeatureModule] });
+    {
+      name: 'a global module re-exports a dynamic module',
+      arrange: (feature) => {
+        const inner = exporting('seen');
+        return moduleOf({
+          imports: [{ ...moduleOf({ imports: [inner], exports: [inner] }), global: true }, moduleOf(feature)],
+        });
+      },
     },
-  },
-  {
-    name: 'an import exports an alias of what its own import exports',
-    arrange: (feature) => {
-      const alias = { provide: 'session', useExisting: 'other' };
-      const other = moduleOf({ providers: [session('seen', 'other'), session('hidden')], exports: ['other'] });
-      const aliasing = moduleOf({ imports: [other], providers: [alias], exports: ['session'] });
-      return moduleOf({ ...feature, imports: [aliasing] });
+    {
+      name: 'the modules import each other by forwardRef()',
+      arrange: (feature) => {
+        class FeatureModule {}
+        class SessionModule {}
+        Module({ imports: [forwardRef(() => FeatureModule)], providers: [session('seen')], exports: ['session'] })(
+          SessionModule,
+        );
+        Module({ ...feature, imports: [forwardRef(() => SessionModule)] })(FeatureModule);
+        return moduleOf({ imports: [FeatureModule] });
+      },
     },
-  },
-  {
-    name: 'an alias names an alias by forwardRef()',
-    arrange: (feature) => {
-      const first = { provide: 'session', useExisting: forwardRef(() => 'second') as unknown as string };
-      const second = { provide: 'second', useExisting: 'third' };
-      const providers = [...(feature.providers ?? []), first, second, session('seen', 'third')];
-      return moduleOf({ ...feature, providers });
+    {
+      name: 'an import exports an alias of what its own import exports',
+      arrange: (feature) => {
+        const alias = { provide: 'session', useExisting: 'other' };
+        const other = moduleOf({ providers: [session('seen', 'other'), session('hidden')], exports: ['other'] });
+        const aliasing = moduleOf({ imports: [other], providers: [alias], exports: ['session'] });
+        return moduleOf({ ...feature, imports: [aliasing] });
+      },
     },
-  },
-];
+    {
+      name: 'an alias names an alias by forwardRef()',
+      arrange: (feature) => {
+        const first = { provide: 'session', useExisting: forwardRef(() => 'second') as unknown as string };
+        const second = { provide: 'second', useExisting: 'third' };
+        const providers = [...(feature.providers ?? []), first, second, session('seen', 'third')];
+        return moduleOf({ ...feature, providers });
+      },
+    },
+  ];
 
 describe.each(platforms)('B22 @Resource() and a constructor see the same on $name', (platform) => {
   it.each(arrangements)('where $name', async ({ arrange }) => {

@@ -266,7 +266,7 @@ async function ask(
     ...settings,
     imports: [
       ...imports.map(({ module }) => module),
-      RouterModule.register(imports.map(({ path, module }) => ({ path, module: module.module as Type }))),
+      RouterModule.register(imports.map(({ path, module }) => ({ path, module: module.module }))),
     ],
   });
   const answers = await Promise.all(

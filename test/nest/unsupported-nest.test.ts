@@ -2,6 +2,7 @@ import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { Injector, InstanceWrapper, Module } from '@nestjs/core/internal';
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
+import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasksModule } from '../../src/index.js';
@@ -34,6 +35,7 @@ describe('a Nest that is made otherwise', () => {
       member: 'exchangeKeysForValues',
       named: 'RouterExecutionContext.exchangeKeysForValues()',
     },
+    { owner: RouterExplorer, member: 'getContextId', named: 'RouterExplorer.getContextId()' },
     { owner: ExceptionsHandler, member: 'setCustomFilters', named: 'ExceptionsHandler.setCustomFilters()' },
   ])('stops the start-up where there is no $named, and names it', async ({ owner, member, named }) => {
     const { prototype } = owner as { prototype: object };
