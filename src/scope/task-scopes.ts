@@ -47,11 +47,11 @@ export class TaskScopes {
    *
    * @throws INVALID_OPTION; SHUTTING_DOWN once the application has drained
    */
-  async run<T>(work: (scope: TaskScope) => T | Promise<T>, options?: TaskScopeOptions): Promise<T> {
+  async run<T>(work: (scope: TaskScope) => T | Promise<T>, options: TaskScopeOptions = {}): Promise<T> {
     this.scopes.plan.scanOnce();
     // A unit of work within a task is a part of the task.
     const task = asyncContext.getStore()?.task;
-    const given = options && checkAll<TaskScopeOptions>('TaskScopes.run', options, { context: json }).context;
+    const { context: given } = checkAll<TaskScopeOptions>('TaskScopes.run', options, { context: json });
     const context = given === undefined ? task?.context : given;
     const unit = { context } as MutableTaskScope;
     const scope = this.scopes.create({ canDelayResponse: false, request: unit, context });

@@ -152,13 +152,17 @@ describe('B26 a unit of work of a tenant', () => {
     await expect(running).rejects.toThrow('The context of TaskScopes.run() for task "nesting"');
   });
 
-  it('refuses an option that does not exist', async () => {
+  it.each([
+    { options: { contxt: {} }, named: '"TaskScopes.run.contxt"' },
+    { options: null, named: '"TaskScopes.run"' },
+    { options: 'acme', named: '"TaskScopes.run"' },
+  ])('refuses the options $options', async ({ options, named }) => {
     const { scopes } = await startContext();
 
-    const running = scopes.run(() => timeline.note('work'), { contxt: {} } as object);
+    const running = scopes.run(() => timeline.note('work'), options as object);
 
     await expect(running).rejects.toMatchObject({ code: 'INVALID_OPTION' });
-    await expect(running).rejects.toThrow('"TaskScopes.run.contxt"');
+    await expect(running).rejects.toThrow(named);
     expect(timeline.events).toEqual([]);
   });
 
