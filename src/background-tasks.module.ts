@@ -19,10 +19,12 @@ import {
 } from './background-tasks.module-definition.js';
 import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
 import { TaskEngine } from './execution/task-engine.js';
+import { exchangeOf } from './http/find-exchange.js';
 import { HandlerResources } from './http/handler-resources.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
 import { NamedTasks } from './named/named-tasks.js';
 import { listenToExceptions } from './nest/exceptions.js';
+import { listenToHandlers } from './nest/handler-chain.js';
 import { markSendingHandlers } from './nest/handlers.js';
 import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
@@ -106,6 +108,7 @@ export class BackgroundTasksModule
     const resources = new HandlerResources(this.scopes.plan, this.modules);
     markSendingHandlers(this.modules);
     listenToExceptions(onException, onFilter);
+    listenToHandlers(exchangeOf);
     hookAdapter(
       httpAdapter,
       new HttpExchanges(httpAdapter, this.scopes, resources, this.moduleRef, this.#overriddenTasks()),

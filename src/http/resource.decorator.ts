@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext, type InjectionToken } from '@nestjs/common';
 import { tokenName } from '../disposal/provide-resource.js';
-import { currentExchange } from './http-exchange.js';
+import { currentExchange } from './find-exchange.js';
 
 /**
  * Gives a route handler the resource that `provideResource({ provide: token })` stands for, without making its

@@ -1,5 +1,6 @@
 import { ContextIdFactory, LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
+import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 import { createRequire } from 'node:module';
 import { UnsupportedNestError } from '../errors/errors.js';
@@ -28,6 +29,7 @@ export function assertSupportedNest(): void {
     ...missingMethods(ModuleRef.prototype, 'ModuleRef', ['registerRequestByContextId']),
     ...missingMethods(ContextIdFactory, 'ContextIdFactory', ['getByRequest']),
     ...missingMethods(ExceptionsHandler.prototype, 'ExceptionsHandler', ['next', 'setCustomFilters']),
+    ...missingMethods(InterceptorsConsumer.prototype, 'InterceptorsConsumer', ['intercept']),
     ...missingMethods(LazyModuleLoader.prototype, 'LazyModuleLoader', ['load']),
     ...missingMethods(Module.prototype, 'Module', ['getProviderByKey']),
     ...['providers', 'controllers', 'injectables', 'imports', 'exports', 'distance']
