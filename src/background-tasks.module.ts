@@ -19,12 +19,14 @@ import {
 } from './background-tasks.module-definition.js';
 import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
 import { TaskEngine } from './execution/task-engine.js';
+import { exchangeOf } from './http/find-exchange.js';
 import { HandlerResources } from './http/handler-resources.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
 import { resourceFactory, resourceFactoryIn } from './http/resource.decorator.js';
 import { NamedTasks } from './named/named-tasks.js';
 import { onDurableContext } from './nest/durable-controllers.js';
 import { listenToExceptions } from './nest/exceptions.js';
+import { listenToHandlers } from './nest/handler-chain.js';
 import { markSendingHandlers } from './nest/handlers.js';
 import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
@@ -112,6 +114,7 @@ export class BackgroundTasksModule
     bindToModules(resourceFactory, resourceFactoryIn);
     onDurableContext((contextId, request) => attachSourceOf(request, contextId));
     listenToExceptions(onException, onFilter);
+    listenToHandlers(exchangeOf);
     hookAdapter(
       httpAdapter,
       new HttpExchanges(httpAdapter, this.scopes, resources, this.moduleRef, this.#overriddenTasks()),

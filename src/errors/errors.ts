@@ -65,9 +65,9 @@ export class OutsideScopeError extends BackgroundTasksError {
 
   constructor(what: string) {
     super(
-      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(); in a request that ` +
-        'reaches this code by a way Nest does not know of, bind @UseInterceptors(BackgroundTasksInterceptor) to the ' +
-        'controller.',
+      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(). In a request, let a ` +
+        'constructor inject BackgroundTasksRef (moduleRef.get() is not enough), and read its current tasks before ' +
+        'you wait for an event of another connection.',
     );
   }
 }

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext, type InjectionToken } from '@nestjs/common';
 import { tokenName } from '../disposal/provide-resource.js';
 import { OutsideScopeError } from '../errors/errors.js';
-import { currentExchange } from './http-exchange.js';
+import { currentExchange } from './find-exchange.js';
 
 /**
  * Gives a route handler the resource that `provideResource({ provide: token })` stands for, without making its

@@ -124,12 +124,17 @@ export class RequestScope implements ListMember, TaskOrigin {
     return exiting && this.#waitFor(exiting);
   }
 
+  /** Takes note of what the handler threw. Tasks added from now on know of it. */
+  markFailed(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
   /**
    * Called with what the handler threw, before the filters answer it. Returns what the answer has
    * to wait for, if anything; it resolves with the error to answer.
    */
   fail(error: unknown): Promise<unknown> | undefined {
-    this.#failure ??= { error };
+    this.markFailed(error);
     return this.#disposables?.hasBeforeResponse ? this.#waitFor(this.#failBeforeResponse(error)) : undefined;
   }
 

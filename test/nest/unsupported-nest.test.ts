@@ -1,5 +1,6 @@
 import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
+import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { Injector, InstanceWrapper, Module } from '@nestjs/core/internal';
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
@@ -9,7 +10,7 @@ import { BackgroundTasksModule } from '../../src/index.js';
 import { platforms } from '../support/platforms.js';
 
 describe.each(platforms)('an adapter that is made otherwise on $name', (platform) => {
-  it.each(['reply', 'render', 'redirect', 'createMiddlewareFactory', 'get', 'search'])(
+  it.each(['reply', 'render', 'redirect', 'createMiddlewareFactory', 'setNotFoundHandler', 'get', 'search'])(
     'stops the start-up where it has no %s(), and names it',
     async (method) => {
       const changed = Object.assign(platform.adapter(), { [method]: undefined });
@@ -36,6 +37,7 @@ describe('a Nest that is made otherwise', () => {
       named: 'RouterExecutionContext.exchangeKeysForValues()',
     },
     { owner: RouterExplorer, member: 'getContextId', named: 'RouterExplorer.getContextId()' },
+    { owner: InterceptorsConsumer, member: 'intercept', named: 'InterceptorsConsumer.intercept()' },
     { owner: ExceptionsHandler, member: 'setCustomFilters', named: 'ExceptionsHandler.setCustomFilters()' },
   ])('stops the start-up where there is no $named, and names it', async ({ owner, member, named }) => {
     const { prototype } = owner as { prototype: object };
