@@ -47,11 +47,11 @@ export class TaskScopes {
    *
    * @throws INVALID_OPTION; SHUTTING_DOWN once the application has drained
    */
-  async run<T>(work: (scope: TaskScope) => T | Promise<T>, options: TaskScopeOptions = {}): Promise<T> {
+  async run<T>(work: (scope: TaskScope) => T | Promise<T>, options?: TaskScopeOptions): Promise<T> {
     this.scopes.plan.scanOnce();
     // A unit of work within a task is a part of the task.
     const task = asyncContext.getStore()?.task;
-    const { context: given } = checkAll<TaskScopeOptions>('TaskScopes.run', options, { context: json });
+    const given = options === undefined ? undefined : checkOptions(options).context;
     const context = given === undefined ? task?.context : given;
     const unit = { context } as MutableTaskScope;
     const scope = this.scopes.create({ canDelayResponse: false, request: unit, context });
@@ -78,7 +78,11 @@ export class TaskScopes {
   }
 }
 
-/** Checked where a named task takes it along. */
+/** That it is JSON is checked where a named task takes it along. */
 const json: Check<NonNullable<JsonValue>> = (_option, value) => value as NonNullable<JsonValue>;
+
+function checkOptions(options: TaskScopeOptions): TaskScopeOptions {
+  return checkAll<TaskScopeOptions>('TaskScopes.run', options, { context: json });
+}
 
 type MutableTaskScope = { -readonly [K in keyof TaskScope]: TaskScope[K] };
