@@ -41,6 +41,7 @@ export {
 } from './errors/errors.js';
 export {
   BackendUnavailableError,
+  BatchTooLargeError,
   DuplicateTaskError,
   InvalidPayloadError,
   UnknownTaskError,
