@@ -19,19 +19,25 @@ import {
 } from './background-tasks.module-definition.js';
 import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
 import { TaskEngine } from './execution/task-engine.js';
+import { exchangeOf } from './http/find-exchange.js';
 import { HandlerResources } from './http/handler-resources.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
+import { resourceFactory, resourceFactoryIn } from './http/resource.decorator.js';
 import { NamedTasks } from './named/named-tasks.js';
+import { onDurableContext } from './nest/durable-controllers.js';
 import { listenToExceptions } from './nest/exceptions.js';
+import { listenToHandlers } from './nest/handler-chain.js';
 import { markSendingHandlers } from './nest/handlers.js';
 import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
 import { supplyInstances } from './nest/instances.js';
 import { afterLazyLoading, closeFirst, type Module as NestModuleRef } from './nest/modules.js';
+import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
 import { group } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
 import { RequestScopes } from './scope/request-scopes.js';
+import { attachSourceOf } from './scope/scope-source.js';
 import { TaskScopes } from './scope/task-scopes.js';
 import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 import { Drain } from './shutdown/drain.js';
@@ -105,7 +111,10 @@ export class BackgroundTasksModule
     this.scopes.plan.scan();
     const resources = new HandlerResources(this.scopes.plan, this.modules);
     markSendingHandlers(this.modules);
+    bindToModules(resourceFactory, resourceFactoryIn);
+    onDurableContext((contextId, request) => attachSourceOf(request, contextId));
     listenToExceptions(onException, onFilter);
+    listenToHandlers(exchangeOf);
     hookAdapter(
       httpAdapter,
       new HttpExchanges(httpAdapter, this.scopes, resources, this.moduleRef, this.#overriddenTasks()),
@@ -115,12 +124,13 @@ export class BackgroundTasksModule
 
   /** Runs after the same hook of all other modules, because of `closeFirst`. */
   onModuleInit(): void {
-    this.scopes.plan.scan();
-    this.named.checkSettings();
-    afterLazyLoading(this.lazyModules, () => {
+    const read = () => {
       this.scopes.plan.scan();
       this.named.explore();
-    });
+    };
+    // Others may have loaded modules in the same hook.
+    read();
+    afterLazyLoading(this.lazyModules, read);
   }
 
   /** Runs after all others have been initialised, so that handlers find them ready. */

@@ -23,6 +23,7 @@ export {
 export {
   AlreadyRegisteredError,
   DisposeTimeoutError,
+  DurableDependencyError,
   InvalidOptionError,
   NotAFunctionError,
   OutsideScopeError,
@@ -55,7 +56,7 @@ export { type Handles, TaskHandler, type TaskHandlerClass } from './named/task-h
 export type { EnqueueOptions } from './options/enqueue-options.js';
 export type { BackgroundTasksModuleOptions } from './options/module-options.js';
 export type { TaskOptions } from './options/task-options.js';
-export { type TaskScope, TaskScopes } from './scope/task-scopes.js';
+export { type TaskScope, type TaskScopeOptions, TaskScopes } from './scope/task-scopes.js';
 export { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 export type { BackgroundTask } from './tasks/background-task.js';
 export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';

@@ -18,7 +18,10 @@ export interface TaskContext {
    * Outcome of the request that added the task. A success for a named task that a backend runs, whatever its `runOn`.
    */
   readonly outcome: TaskOutcome;
-  /** For a named task, what the `captureContext` option returned where it was enqueued; else `undefined`. */
+  /**
+   * For a named task, the `context` of the `TaskScopes.run()` that enqueued it, else what the `captureContext` option
+   * returned where it was enqueued; for any other task `undefined`.
+   */
   readonly context: JsonValue | undefined;
   /**
    * Tells the observers, and the backend that carries the task, how far the task has come. The value has the

@@ -20,7 +20,7 @@ export interface TaskEnvelopeContext {
   readonly trace?: Readonly<Record<string, string>>;
   /** Milliseconds that an attempt may take, where `enqueue` was told otherwise than the definition says. */
   readonly timeoutMs?: number;
-  /** Result of the `captureContext` option. */
+  /** Result of the `captureContext` option, or the `context` of `TaskScopes.run()`. */
   readonly captured?: JsonValue;
 }
 

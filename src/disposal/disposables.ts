@@ -5,14 +5,14 @@ import { isThenable } from '../execution/task-result.js';
 import { withTimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
 import { AcquiredResource } from './acquired-resource.js';
+import type { CompiledResource } from './compiled-resource.js';
 import type { Rank } from './disposal-plan.js';
-import type { ResourceDefinition } from './resource-definition.js';
 import { TrackedInstance } from './tracked-instance.js';
 
 /** The resources and instances of one request that have to be given back. */
 export class Disposables {
   #entries: Entry[] = [];
-  #resources: Map<ResourceDefinition, unknown> | undefined;
+  #resources: Map<CompiledResource, unknown> | undefined;
   #context: AsyncResource | undefined;
   #disposing: string | undefined;
   #disposed: Set<object> | undefined;
@@ -34,13 +34,13 @@ export class Disposables {
   }
 
   /** Gives the request's one instance of the resource. The first call runs its factory. */
-  acquire(definition: ResourceDefinition, rank: Rank, dependencies: readonly unknown[]): unknown {
+  acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
     const resources = (this.#resources ??= new Map());
-    if (resources.has(definition)) return resources.get(definition);
-    const resource = new AcquiredResource(definition, rank);
-    const value = resource.acquire(dependencies);
-    resources.set(definition, value);
-    this.#track(resource);
+    if (resources.has(resource)) return resources.get(resource);
+    const acquired = new AcquiredResource(resource.definition, resource.rank);
+    const value = acquired.acquire(dependencies);
+    resources.set(resource, value);
+    this.#track(acquired);
     return value;
   }
 

@@ -1,8 +1,17 @@
 import type { ContextId, ModulesContainer } from '@nestjs/core';
-import { ResourceCircleError, ResourceReleaseOrderError } from '../errors/errors.js';
-import { dependenciesOf, type InstanceWrapper, isConstructed, isPerRequest, wrappersOf } from '../nest/injector.js';
+import { DurableDependencyError, ResourceCircleError, ResourceReleaseOrderError } from '../errors/errors.js';
+import {
+  dependenciesOf,
+  heldBy,
+  type InstanceWrapper,
+  isConstructed,
+  isDurable,
+  isPerRequest,
+  wrappersOf,
+} from '../nest/injector.js';
 import { ignoreInstances, type InstanceRecord, onInstanceBegun, supplyInstances } from '../nest/instances.js';
-import { type Acquire, compile, type ResourceRequest } from './compiled-resource.js';
+import { BackgroundTasks } from '../tasks/background-tasks.js';
+import { type Acquire, ResourceCompiler, type ResourceRequest } from './compiled-resource.js';
 import { OWN_DEPENDENCIES, type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
 import { isDisposable } from './tracked-instance.js';
 
@@ -19,8 +28,7 @@ export interface Rank {
  */
 export class DisposalPlan {
   readonly #ranks = new Map<InstanceWrapper, Rank>();
-  readonly #resourceRanks = new Map<ResourceDefinition, Rank>();
-  readonly #compiled = new Map<InstanceWrapper, Acquire>();
+  readonly #compiler = new ResourceCompiler((wrapper) => this.#ranks.get(wrapper)!);
   #isScanned = false;
 
   /**
@@ -36,7 +44,7 @@ export class DisposalPlan {
   /**
    * Reads the graph. Called at start-up, and again after modules were loaded lazily.
    *
-   * @throws RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE
+   * @throws RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE, DURABLE_DEPENDENCY
    */
   scan(): void {
     this.#isScanned = true;
@@ -45,6 +53,7 @@ export class DisposalPlan {
     const found = wrappers.filter((wrapper) => !wrapper.isAlias && isPerRequest(wrapper));
     const added = found.filter((wrapper) => !this.#ranks.has(wrapper));
     for (const wrapper of found) this.#rank(wrapper);
+    for (const wrapper of wrappers) if (isDurable(wrapper)) assertOutlives([wrapper]);
     for (const wrapper of added) {
       const definition = resourceDefinitionOf(wrapper.metatype);
       if (definition) assertSound(definition, [wrapper]);
@@ -61,13 +70,9 @@ export class DisposalPlan {
     if (!this.#isScanned) this.scan();
   }
 
-  rankOf(definition: ResourceDefinition): Rank {
-    return this.#resourceRanks.get(definition) ?? { name: definition.name, value: 0 };
-  }
-
   /** Compiles a provider, for code that does not go through the injector. */
   compile(wrapper: InstanceWrapper): Acquire {
-    return compile(wrapper, this.#compiled);
+    return this.#compiler.compile(wrapper);
   }
 
   #rank(wrapper: InstanceWrapper): void {
@@ -77,7 +82,6 @@ export class DisposalPlan {
   }
 
   #supply(definition: ResourceDefinition, wrapper: InstanceWrapper): void {
-    this.#resourceRanks.set(definition, this.#ranks.get(wrapper)!);
     const acquire = this.compile(wrapper);
     supplyInstances(wrapper, (contextId) => acquire(this.requestOf(contextId, definition.name)));
   }
@@ -129,6 +133,24 @@ function assertSound(
       throw new ResourceReleaseOrderError(definition.name, other.name);
     assertSound(definition, [...path, dependency], seen);
   }
+}
+
+/** Checks that nothing which a durable provider holds ends with a request. `path` begins with the provider. */
+function assertOutlives(path: readonly InstanceWrapper[], seen = new Set<InstanceWrapper>()): void {
+  for (const held of heldBy(path.at(-1)!)) {
+    const extended = [...path, held];
+    if (endsWithRequest(held)) throw new DurableDependencyError(extended.map(({ name }) => String(name)));
+    if (seen.has(held) || isDurable(held) || !isPerRequest(held)) continue;
+    seen.add(held);
+    assertOutlives(extended, seen);
+  }
+}
+
+function endsWithRequest(wrapper: InstanceWrapper): boolean {
+  if (wrapper.token === BackgroundTasks || resourceDefinitionOf(wrapper.metatype)) return true;
+  // A transient belongs to the durable provider that holds it, and is not disposed of.
+  if (wrapper.isTransient || !isPerRequest(wrapper) || !isConstructed(wrapper)) return false;
+  return isDisposable((wrapper.metatype as { prototype: object }).prototype);
 }
 
 function injectedBy(wrapper: InstanceWrapper): InstanceWrapper[] {

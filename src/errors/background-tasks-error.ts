@@ -39,6 +39,7 @@ export interface BackgroundTasksErrorCodes {
   RESOURCE_YIELDED_TWICE: true;
   RESOURCE_RELEASE_ORDER: true;
   RESOURCE_CIRCLE: true;
+  DURABLE_DEPENDENCY: true;
   DISPOSE_TIMEOUT: true;
   UNKNOWN_TASK: true;
   DUPLICATE_TASK: true;

@@ -65,9 +65,9 @@ export class OutsideScopeError extends BackgroundTasksError {
 
   constructor(what: string) {
     super(
-      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(); in a request that ` +
-        'reaches this code by a way Nest does not know of, bind @UseInterceptors(BackgroundTasksInterceptor) to the ' +
-        'controller.',
+      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(). In a request, let a ` +
+        'constructor inject BackgroundTasksRef (moduleRef.get() is not enough), and read its current tasks before ' +
+        'you wait for an event of another connection.',
     );
   }
 }
@@ -193,6 +193,21 @@ export class ResourceCircleError extends BackgroundTasksError {
     super(
       `Resource ${circle[0]} depends on itself: ${circle.join(' → ')}. Move what both ends need into a third ` +
         'provider that neither of them provides.',
+    );
+  }
+}
+
+/**
+ * `DURABLE_DEPENDENCY`: a durable provider injects, directly or not, what ends with the request that it was built for.
+ */
+export class DurableDependencyError extends BackgroundTasksError {
+  readonly code = 'DURABLE_DEPENDENCY';
+
+  constructor(path: readonly string[]) {
+    super(
+      `Durable provider ${path[0]} outlives the request that it was built for, but injects ${path.at(-1)}, which ends ` +
+        `with that request: ${path.join(' → ')}. In place of BackgroundTasks inject BackgroundTasksRef. Anything else ` +
+        'give to the method that uses it, as an argument. Or leave out durable: true.',
     );
   }
 }

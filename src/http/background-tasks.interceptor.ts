@@ -1,7 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { asyncContext } from '../tasks/async-context.js';
-import { currentExchange } from './http-exchange.js';
+import { currentExchange } from './find-exchange.js';
 
 /**
  * Makes `BackgroundTasksRef.current` work in the routes it is bound to. Only an application that gets the reference

@@ -8,26 +8,27 @@ import { handlersOf } from '../nest/handlers.js';
 import { visibleProvider } from '../nest/injector.js';
 import { resourceFactory } from './resource.decorator.js';
 
-/** The resources that route handlers name with `@Resource()`, compiled at start-up. */
+/** The resources that route handlers name with `@Resource()`, compiled at start-up for each module. */
 export class HandlerResources {
-  readonly #acquire = new Map<unknown, Map<InjectionToken, Acquire>>();
+  readonly #acquire = new Map<string, Map<InjectionToken, Acquire>>();
 
   /** @throws UNKNOWN_RESOURCE */
   constructor(plan: DisposalPlan, modules: ModulesContainer) {
-    for (const { module, controller, method, parameters } of handlersOf(modules)) {
+    for (const { module, moduleKey, controllerName, method, parameters } of handlersOf(modules)) {
       for (const { factory, data } of Object.values(parameters)) {
         if (factory !== resourceFactory) continue;
         const token = data as InjectionToken;
         const wrapper = visibleProvider(module, token);
-        if (!wrapper) throw new UnknownResourceError(tokenName(token), `${controller.name}.${method}()`);
-        const compiled = this.#acquire.get(controller) ?? new Map<InjectionToken, Acquire>();
+        const handler = `${controllerName}.${method}() of ${module.name}`;
+        if (!wrapper) throw new UnknownResourceError(tokenName(token), handler);
+        const compiled = this.#acquire.get(moduleKey) ?? new Map<InjectionToken, Acquire>();
         compiled.set(token, plan.compile(wrapper));
-        this.#acquire.set(controller, compiled);
+        this.#acquire.set(moduleKey, compiled);
       }
     }
   }
 
-  acquire(controller: unknown, token: InjectionToken, request: ResourceRequest): unknown {
-    return this.#acquire.get(controller)!.get(token)!(request);
+  acquire(moduleKey: string, token: InjectionToken, request: ResourceRequest): unknown {
+    return this.#acquire.get(moduleKey)!.get(token)!(request);
   }
 }

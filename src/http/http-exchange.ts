@@ -1,17 +1,18 @@
-import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
+import { type ArgumentsHost, StreamableFile } from '@nestjs/common';
 import type { ContextId } from '@nestjs/core';
-import type { ResourceRequest } from '../disposal/compiled-resource.js';
-import type { ResourceDefinition } from '../disposal/resource-definition.js';
+import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import { UnavailableError } from '../errors/background-tasks-error.js';
-import { OutsideScopeError, ScopeClosedError } from '../errors/errors.js';
+import { ScopeClosedError } from '../errors/errors.js';
 import type { ListMember } from '../execution/unordered-list.js';
 import { forwardError } from '../nest/exceptions.js';
+import { bodyOfFile, type HandlerListener, type StreamedBody } from '../nest/handler-chain.js';
 import { contextIdOf } from '../nest/injector.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import type { RequestScope } from '../scope/request-scope.js';
-import { type ScopeSource, scopeSourceOf, type ScopeOrigin } from '../scope/scope-source.js';
-import type { AsyncContext } from '../tasks/async-context.js';
+import type { ScopeSource, ScopeOrigin } from '../scope/scope-source.js';
+import { asyncContext, type AsyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import { BegunWork } from './begun-work.js';
 import type { HttpExchanges } from './http-exchanges.js';
 import { onResponseOver } from './response-over.js';
 import type { SendSnapshot } from './stalled-responses.js';
@@ -19,15 +20,18 @@ import type { SendSnapshot } from './stalled-responses.js';
 /**
  * One request and its response. It opens the scope of the request, and ends it when its tasks may run.
  *
- * - **untouched**: nothing of ours is in use. The exchange costs one small object. It only notes the routes,
- *   middleware and exception filters that begin.
+ * - **untouched**: nothing of ours is in use. The exchange costs one small object. It only notes what begins: routes,
+ *   handlers, middleware and exception filters.
  * - **open**, from `openScope()` on, which the first use of a task or a resource calls: it waits for two things, in
  *   any order. All that has begun has settled, and the response is over: sent, or its connection closed.
  * - **over**, when both have happened: the scope runs the tasks. Two kinds of client would put that off for ever, and
- *   have a time limit: one that stops reading ({@link StalledResponses}), and one that leaves while a middleware has
- *   neither called `next()` nor answered.
+ *   have a time limit: one that stops reading ({@link StalledResponses}), and one that leaves before a route has begun.
+ *
+ * A handler may go on after its response has left. Until it has settled, its `'before-response'` resources stay open.
  */
-export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, ScopeOrigin, ScopeSource {
+export class HttpExchange
+  implements AsyncContext, HandlerListener, ListMember, ResourceRequest, ScopeOrigin, ScopeSource
+{
   listIndex = -1;
   /** Set by {@link StalledResponses}. Most responses are over before. */
   snapshot: SendSnapshot | undefined;
@@ -40,12 +44,10 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
   /** Dropped when the exchange is over: Nest keeps the request, and so this object, longer than that. */
   #response: RawResponse | undefined;
   #scope: RequestScope | undefined;
-  /** The routes, async middleware and filters that began while the exchange was untouched. */
-  #routes: PromiseLike<unknown>[] | undefined;
-  #unsettledRoutes = 0;
-  #countedRoutes: number | undefined;
-  /** The middleware that has neither called `next()` nor, as far as we know, answered. */
-  #undecidedMiddleware = 0;
+  readonly #begun: BegunWork;
+  /** Whether a route, or an error, has come. Until then a middleware may still pass the request on. */
+  #isRouted = false;
+  #body: StreamedBody | undefined;
   #isResponseOver = false;
   #isAborted = false;
   #abortTimer: NodeJS.Timeout | undefined;
@@ -57,6 +59,7 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     readonly exchanges: HttpExchanges,
   ) {
     this.#response = response;
+    this.#begun = new BegunWork(exchanges.scopes.usesRef);
   }
 
   get task(): undefined {
@@ -88,72 +91,71 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     return contextIdOf(this.request, this.exchanges.moduleRef);
   }
 
-  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
-    return this.openScope().acquire(definition, dependencies);
+  acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
+    return this.openScope().acquire(resource, dependencies);
   }
 
   openScope(): RequestScope {
     return (this.#scope ??= this.#open());
   }
 
-  /** Notes a route, a middleware or an exception filter that has begun. */
-  trackRoute(route: PromiseLike<unknown>): void {
-    if (this.#scope) {
-      this.#waitFor(route);
-      if (!this.isSentByNest) this.#watchClient();
-    } else if (this.#routes) this.#routes.push(route);
-    else this.#routes = [route];
+  /** Whether the handler, or a piece of the body that it returned, is still to come. */
+  get isHandlerRunning(): boolean {
+    return this.#begun.isHandlerRunning || this.#body?.isReading === true;
   }
 
-  /**
-   * Notes a middleware that has begun, and returns the `next` for it to call. Until it does, the route may be still to
-   * come, even if the client has left.
-   */
-  trackMiddleware<A extends unknown[], R>(next: (...args: A) => R): (...args: A) => R {
-    this.#undecidedMiddleware++;
-    let isUndecided = true;
-    return (...args) => {
-      // The route begins within the call.
-      const result = next(...args);
-      if (isUndecided) this.#undecidedMiddleware--;
-      isUndecided = false;
-      this.#endScopeIfOver();
-      return result;
-    };
+  get runInContext(): ((callback: () => void) => void) | undefined {
+    return this.exchanges.scopes.usesRef ? (callback) => asyncContext.run(this, callback) : undefined;
   }
 
-  /** Counts a route until it settles. With BackgroundTasksRef, code may first use this request after it is over. */
-  countUntilSettled(route: PromiseLike<unknown>): void {
-    this.#countedRoutes = (this.#countedRoutes ?? 0) + 1;
-    const settled = () => this.#countedRoutes!--;
-    route.then(settled, settled);
+  /** Calls a route. Until it returns, the route counts as begun. */
+  callRoute(route: () => unknown): unknown {
+    this.#isRouted = true;
+    if (this.#scope && !this.isSentByNest) this.#watchClient();
+    return this.#begun.call(route);
+  }
+
+  callMiddleware(middleware: () => unknown): unknown {
+    return this.#begun.call(middleware);
+  }
+
+  /** Notes an async exception filter that has begun. */
+  trackFilter(filter: PromiseLike<unknown>): void {
+    this.#begun.track(filter);
+  }
+
+  trackHandler(handler: PromiseLike<unknown>): void {
+    this.#begun.trackHandler(handler);
+  }
+
+  trackBody(body: StreamedBody): void {
+    this.#body = body;
   }
 
   /** Called when the handler chain has its result. Returns what the response has to wait for, if anything. */
-  beforeSending(): Promise<void> | undefined {
+  beforeSending(body: unknown): Promise<void> | undefined {
+    if (body instanceof StreamableFile) this.#body ??= bodyOfFile(body);
     if (!this.#scope) return undefined;
     // On Fastify the route settles when the result has arrived: a client that stops reading puts that off for ever.
-    if (!this.#isResponseOver) this.#watchClient();
-    return this.#scope.beforeResponse();
+    this.#watchClient();
+    return this.#begun.isHandlerRunning ? undefined : this.#scope.beforeResponse();
   }
 
   /** Takes an error on its way to the exception filters. `answer` hands it to them, once resources have seen it. */
   fail(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
     this.#failure ??= { error };
+    this.#isRouted = true;
     if (error instanceof UnavailableError && this.#response?.headersSent === false) {
       this.#response.setHeader('Retry-After', error.retryAfterSeconds);
     }
-    const released = this.#scope?.fail(error);
+    this.#scope?.markFailed(error);
+    const released = this.#begun.isHandlerRunning ? undefined : this.#scope?.fail(error);
     if (!released) {
       answer(error);
       return;
     }
     // Nest has returned by then, so an error of the filter goes where Nest's own rejection would go.
-    this.#unsettledRoutes++;
-    void released
-      .then(answer)
-      .catch((filterError: unknown) => forwardError(host, filterError))
-      .finally(() => this.#routeSettled());
+    this.#begun.track(released.then(answer).catch((filterError: unknown) => forwardError(host, filterError)));
   }
 
   /** Called when the client has stopped reading. */
@@ -164,61 +166,66 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
   #open(): RequestScope {
     const { rawRequest, exchanges } = this;
     const response = this.#response!;
-    if (this.#countedRoutes === 0 && (response.writableFinished || response.destroyed)) {
-      throw new ScopeClosedError('BackgroundTasks');
-    }
+    const isDone = this.#begun.hasSettled && !this.isHandlerRunning;
+    if (isDone && (response.writableFinished || response.destroyed)) throw new ScopeClosedError('BackgroundTasks');
     const scope = exchanges.scopes.create(this);
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
-    for (const route of this.#routes ?? []) this.#waitFor(route);
     // The handler may write at any time without going through the adapter.
     if (!this.isSentByNest) this.#watchClient();
-    this.#routes = undefined;
+    this.#begun.watch(() => this.#begunSettled());
     onResponseOver(rawRequest, response, (aborted) => this.#responseOver(aborted));
     return scope;
   }
 
-  #waitFor(route: PromiseLike<unknown>): void {
-    this.#unsettledRoutes++;
-    const settled = () => this.#routeSettled();
-    route.then(settled, settled);
-  }
-
-  #routeSettled(): void {
-    this.#unsettledRoutes--;
-    if (this.#unsettledRoutes > 0) return;
-    if (this.#undecidedMiddleware === 0) this.#releaseLate();
+  #begunSettled(): void {
+    if (!this.#response || !this.#begun.isSettled) return;
+    if (this.#isRouted) this.#releaseLate();
     if (this.#isResponseOver) this.#endScopeIfOver();
     else this.#watchClient();
   }
 
   #watchClient(): void {
-    if (this.#response) this.exchanges.stalledResponses.watch(this);
+    if (this.#response && !this.#isResponseOver) this.exchanges.stalledResponses.watch(this);
   }
 
   #responseOver(aborted: boolean): void {
     this.#isResponseOver = true;
     this.#isAborted = aborted;
     this.exchanges.stalledResponses.forget(this);
+    // Nest does the same, but does not wait.
+    if (aborted && this.#body) this.#begun.track(this.#body.end().catch(() => undefined));
     this.#endScopeIfOver();
   }
 
   #endScopeIfOver(): void {
-    if (!this.#response || !this.#isResponseOver || this.#unsettledRoutes > 0) return;
-    if (this.#isAborted && this.#undecidedMiddleware > 0 && !this.#response.headersSent) {
-      // It may never call next(), as a proxy that waits for its own upstream.
+    if (!this.#response || !this.#isResponseOver || !this.#begun.isSettled) return;
+    if (this.#isAborted && !this.#isRouted && !this.#response.headersSent) {
+      // A middleware may never pass it on, as a proxy that waits for its own upstream.
       const { stalledClientTimeoutMs } = this.exchanges.scopes.engine.options;
-      this.#abortTimer ??= setTimeout(() => this.#endScope(true), stalledClientTimeoutMs).unref();
+      const giveUp = () => {
+        this.#isRouted = true;
+        this.#endScopeIfOver();
+      };
+      this.#abortTimer ??= setTimeout(giveUp, stalledClientTimeoutMs).unref();
       return;
     }
     this.#endScope(this.#isAborted);
   }
 
-  /** Releases the `'before-response'` resources where the bytes have left without us (`@Res()`, `@Sse()`). */
+  /** Releases the `'before-response'` resources where the response has left without us (`@Res()`, `@Sse()`, 408). */
   #releaseLate(): void {
     const scope = this.#scope!;
+    const { log } = this.exchanges.scopes.engine;
+    const failure = this.#failure;
+    if (failure) {
+      void scope.fail(failure.error)?.then((answer) => {
+        if (answer !== failure.error) log.deferredExitFailed(answer);
+      });
+      return;
+    }
     void scope.beforeResponse()?.catch(async (error: unknown) => {
-      this.exchanges.scopes.engine.log.deferredExitFailed(error);
+      log.deferredExitFailed(error);
       await scope.fail(error);
     });
   }
@@ -231,17 +238,4 @@ export class HttpExchange implements AsyncContext, ListMember, ResourceRequest, 
     // A response that was not aborted has sent its headers; asking costs a microsecond on Express.
     this.#scope!.end(!aborted || response.headersSent ? { statusCode: response.statusCode, aborted } : { aborted });
   }
-}
-
-/** Finds the exchange of the request that a handler runs for. @throws OUTSIDE_SCOPE, which names `what` */
-export function currentExchange(context: ExecutionContext, what: string): HttpExchange {
-  const exchange = exchangeOf(context.getArgByIndex(0));
-  if (!exchange) throw new OutsideScopeError(what);
-  return exchange;
-}
-
-/** Finds the exchange of a request, which may be Node's own or the framework's. */
-export function exchangeOf(request: unknown): HttpExchange | undefined {
-  const source = scopeSourceOf(request);
-  return source instanceof HttpExchange ? source : undefined;
 }

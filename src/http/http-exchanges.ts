@@ -7,7 +7,8 @@ import { attachScopeSource } from '../scope/scope-source.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { HandlerResources } from './handler-resources.js';
-import { exchangeOf, HttpExchange } from './http-exchange.js';
+import { exchangeOf } from './find-exchange.js';
+import { HttpExchange } from './http-exchange.js';
 import { StalledResponses } from './stalled-responses.js';
 
 /** Begins an exchange for each request of an application, and passes on to it what the adapter does. */
@@ -27,6 +28,17 @@ export class HttpExchanges implements AdapterHooks {
     this.stalledResponses = new StalledResponses(scopes.engine.options.stalledClientTimeoutMs);
   }
 
+  /** Whether requests must be found through AsyncLocalStorage, from their first event on. */
+  get usesAsyncContext(): boolean {
+    return this.scopes.usesRef;
+  }
+
+  received(request: RawRequest, response: RawResponse): void {
+    const exchange = this.begin(request, response);
+    // Everything that handles this event is code of the request: middleware of app.use(), hooks, error handlers.
+    if (this.scopes.usesRef) asyncContext.enterWith(exchange);
+  }
+
   /** Finds the exchange of a request, or begins it. */
   begin(request: RawRequest, response: RawResponse): HttpExchange {
     const known = exchangeOf(request);
@@ -38,19 +50,13 @@ export class HttpExchanges implements AdapterHooks {
 
   wrapRoute(handler: HttpHandler, isSentByNest: boolean): HttpHandler {
     const { overriddenTasks } = this;
-    const { usesRef } = this.scopes;
-    const call = usesRef ? inAsyncContext(handler) : handler;
+    const call = this.scopes.usesRef ? inAsyncContext(handler) : handler;
     const begin = (request: Framed<RawRequest>, response: Framed<RawResponse>) => this.#beginFramed(request, response);
     const route: HttpHandler = function (request, response, next) {
       const exchange = begin(request, response);
       exchange.isSentByNest = isSentByNest;
       exchange.framedRequest = request;
-      const settled = call.call(this, request, response, next);
-      if (settled instanceof Promise) {
-        exchange.trackRoute(settled);
-        if (usesRef) exchange.countUntilSettled(settled);
-      }
-      return settled;
+      return exchange.callRoute(() => call.call(this, request, response, next));
     };
     if (!overriddenTasks) return route;
     // Only in tests that override BackgroundTasks: the replacement is resolved before the handler runs.
@@ -62,16 +68,12 @@ export class HttpExchanges implements AdapterHooks {
 
   wrapMiddleware(middleware: HttpHandler): HttpHandler {
     const call = this.scopes.usesRef ? inAsyncContext(middleware) : middleware;
-    return (request, response, next) => {
-      const exchange = this.#beginFramed(request, response);
-      const settled = call(request, response, exchange.trackMiddleware(next as (...args: unknown[]) => unknown));
-      if (settled instanceof Promise) exchange.trackRoute(settled);
-      return settled;
-    };
+    return (request, response, next) =>
+      this.#beginFramed(request, response).callMiddleware(() => call(request, response, next));
   }
 
-  beforeSending(request: RawRequest): Promise<void> | undefined {
-    return exchangeOf(request)?.beforeSending();
+  beforeSending(request: RawRequest, body: unknown): Promise<void> | undefined {
+    return exchangeOf(request)?.beforeSending(body);
   }
 
   #beginFramed(request: Framed<RawRequest>, response: Framed<RawResponse>): HttpExchange {
@@ -82,18 +84,22 @@ export class HttpExchanges implements AdapterHooks {
 /** Passes an error that is about to be answered to its exchange. */
 export function onException(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
   const exchange = exchangeOf(host.getArgByIndex(0));
-  if (exchange) exchange.fail(error, host, answer);
-  else answer(error);
+  if (!exchange) return answer(error);
+  const { runInContext } = exchange;
+  // A broken body is noticed in an event of the socket, where the context is another one.
+  exchange.fail(error, host, runInContext ? (answered) => runInContext(() => answer(answered)) : answer);
 }
 
 /** Passes an async exception filter that has begun to its exchange. */
 export function onFilter(filter: Promise<unknown>, host: ArgumentsHost): void {
-  exchangeOf(host.getArgByIndex(0))?.trackRoute(filter);
+  exchangeOf(host.getArgByIndex(0))?.trackFilter(filter);
 }
 
 /** Calls the handler with its exchange in AsyncLocalStorage, where BackgroundTasksRef finds it. */
 function inAsyncContext(handler: HttpHandler): HttpHandler {
   return function (request, response, next) {
-    return asyncContext.run(exchangeOf(request)!, () => handler.call(this, request, response, next));
+    const exchange = exchangeOf(request)!;
+    if (asyncContext.getStore() === exchange) return handler.call(this, request, response, next);
+    return asyncContext.run(exchange, () => handler.call(this, request, response, next));
   };
 }

@@ -1,19 +1,35 @@
 import { createParamDecorator, type ExecutionContext, type InjectionToken } from '@nestjs/common';
 import { tokenName } from '../disposal/provide-resource.js';
-import { currentExchange } from './http-exchange.js';
+import { OutsideScopeError } from '../errors/errors.js';
+import { currentExchange } from './find-exchange.js';
 
 /**
  * Gives a route handler the resource that `provideResource({ provide: token })` stands for, without making its
- * controller request-scoped. It is the instance that constructor injection of the token gives in this request.
+ * controller request-scoped. It is the instance that constructor injection of the token gives in this request, in the
+ * module of the route.
  *
  * @throws UNKNOWN_RESOURCE at start-up, if nothing visible to the controller provides the token
  */
 export const Resource = (token: InjectionToken): ParameterDecorator => decorate(token);
 
-/** Nest keeps the factory with each parameter, which shows at start-up where the decorator is used. */
-export const resourceFactory = (token: InjectionToken, context: ExecutionContext): unknown => {
-  const exchange = currentExchange(context, `@Resource(${tokenName(token)})`);
-  return exchange.exchanges.resources.acquire(context.getClass(), token, exchange);
+/**
+ * Nest keeps the factory with each parameter, which shows at start-up where the decorator is used. In routes
+ * {@link resourceFactoryIn} takes its place, because one controller class may stand in several modules.
+ */
+export const resourceFactory = (token: InjectionToken): never => {
+  throw new OutsideScopeError(nameOf(token));
 };
 
+/** Returns the factory for the routes of one module. */
+export const resourceFactoryIn =
+  (moduleKey: string) =>
+  (token: InjectionToken, context: ExecutionContext): unknown => {
+    const exchange = currentExchange(context, nameOf(token));
+    return exchange.exchanges.resources.acquire(moduleKey, token, exchange);
+  };
+
 const decorate = createParamDecorator(resourceFactory);
+
+function nameOf(token: InjectionToken): string {
+  return `@Resource(${tokenName(token)})`;
+}

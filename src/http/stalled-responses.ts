@@ -31,7 +31,7 @@ export class StalledResponses {
       const { snapshot } = exchange;
       if (!snapshot || !isQueued || sent !== snapshot.sent) {
         exchange.snapshot = { sent, since: now };
-      } else if (now - snapshot.since >= this.timeoutMs) {
+      } else if (now - snapshot.since >= this.timeoutMs && !exchange.isHandlerRunning) {
         this.#watched.delete(exchange);
         exchange.stalled();
       }

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { currentExchange } from './http-exchange.js';
+import { currentExchange } from './find-exchange.js';
 
 /**
  * Gives a route handler the {@link BackgroundTasks} of its request. Unlike constructor injection,

@@ -54,7 +54,12 @@ export class HandlerRunner implements NamedTaskRunner {
         ? handler.instance
         : await resolveInContext(
             handler,
-            createContext(attempt, scope, handler.host!.getProviderByKey(ModuleRef).instance),
+            createContext(
+              attempt,
+              scope,
+              handler.host!.getProviderByKey(ModuleRef).instance,
+              handler.isDependencyTreeDurable(),
+            ),
           );
       await promiseOfResult((instance as TaskHandlerClass<unknown>).run(payload));
     };

@@ -48,15 +48,13 @@ export class NamedTasks {
   }
 
   /**
-   * Reads the handlers of all modules again, after some were loaded lazily, and has the backend check their settings.
+   * Reads the handlers of all modules again, some of which may have been loaded lazily, and has the backend check the
+   * settings of their definitions.
+   *
+   * @throws DUPLICATE_TASK, INVALID_OPTION
    */
   explore(): void {
     this.#registry.explore(this.modules);
-    this.checkSettings();
-  }
-
-  /** Has the backend check the settings of all definitions. @throws INVALID_OPTION */
-  checkSettings(): void {
     for (const { name, settings } of this.#registry.definitions) this.backend.checkSettings(name, settings);
   }
 
@@ -107,9 +105,10 @@ export class NamedTasks {
       const { timeoutMs: _ofTheOther, ...inherited } = origin.inherited;
       return { ...inherited, ...own };
     }
-    const captured = captureContext?.(origin.request);
+    const captured = origin.context === undefined ? captureContext?.(origin.request) : origin.context;
     if (captured === undefined) return own;
-    const what = `What captureContext returned for task "${definition.name}"`;
+    const source = origin.context === undefined ? 'What captureContext returned' : 'The context of TaskScopes.run()';
+    const what = `${source} for task "${definition.name}"`;
     return { ...own, captured: copyPayload(what, captured, maxPayloadBytes) };
   }
 

@@ -20,7 +20,7 @@ export class TaskRegistry {
       const definition = handler.isAlias ? undefined : (handledBy(handler.token) ?? handledBy(handler.metatype));
       if (!definition) continue;
       const other = found.get(definition.name);
-      if (other) throw new DuplicateTaskError(definition.name, [other.handler.name, handler.name].map(String));
+      if (other) throw new DuplicateTaskError(definition.name, [other.handler, handler].map(nameWithModule));
       found.set(definition.name, { definition, handler });
     }
     this.#tasks = found;
@@ -41,6 +41,10 @@ export class TaskRegistry {
     if (!task) throw new UnknownTaskError(name);
     return task;
   }
+}
+
+function nameWithModule({ name, host }: InstanceWrapper): string {
+  return `${String(name)} of ${host!.name}`;
 }
 
 /** A task that this application can run. */

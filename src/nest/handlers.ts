@@ -1,31 +1,32 @@
-import type { Type } from '@nestjs/common';
-import {
-  RESPONSE_PASSTHROUGH_METADATA,
-  ROUTE_ARGS_METADATA,
-  RouteParamtypes,
-  SSE_METADATA,
-} from '@nestjs/common/internal';
+import { type Controller, ROUTE_ARGS_METADATA, RouteParamtypes, SSE_METADATA } from '@nestjs/common/internal';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
-import type { Module } from '@nestjs/core/internal';
+import { ContextUtils, type Module } from '@nestjs/core/internal';
 
 /** A route handler as its controller declares it. */
 export interface DeclaredHandler {
   readonly module: Module;
-  readonly controller: Type;
+  /** The key under which Nest keeps the module. */
+  readonly moduleKey: string;
+  readonly controller: Controller;
+  readonly controllerName: string;
   readonly method: string;
   /** The factory and the argument of each `createParamDecorator` decorator, by the kind and place of the parameter. */
   readonly parameters: Readonly<Record<string, { readonly factory?: unknown; readonly data?: unknown }>>;
 }
 
-/** Finds the methods of all controllers that have decorated parameters. */
+/** Finds the methods of all controllers that have decorated parameters. A class stands in each of its modules. */
 export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandler> {
   const scanner = new MetadataScanner();
-  for (const module of modules.values()) {
-    for (const { metatype } of module.controllers.values()) {
-      const controller = metatype as Type;
-      for (const method of scanner.getAllMethodNames(controller.prototype as object)) {
-        const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method);
-        if (parameters) yield { module, controller, method, parameters: parameters as DeclaredHandler['parameters'] };
+  for (const [moduleKey, module] of modules) {
+    for (const { instance, name } of module.controllers.values()) {
+      const controller: Controller = instance;
+      const controllerName = String(name);
+      for (const method of scanner.getAllMethodNames(Object.getPrototypeOf(controller) as object)) {
+        // Nest knows on which class a decorator has left its mark, also where a mixin has copied the method.
+        const parameters = reflect.reflectCallbackMetadata<unknown>(controller, method, ROUTE_ARGS_METADATA);
+        if (!parameters) continue;
+        const declared = parameters as DeclaredHandler['parameters'];
+        yield { module, moduleKey, controller, controllerName, method, parameters: declared };
       }
     }
   }
@@ -39,8 +40,8 @@ export function markSendingHandlers(modules: ModulesContainer): void {
   const sending = [`${RouteParamtypes.RESPONSE}:`, `${RouteParamtypes.NEXT}:`];
   for (const { controller, method, parameters } of handlersOf(modules)) {
     const takesResponse = Object.keys(parameters).some((key) => sending.some((kind) => key.startsWith(kind)));
-    if (!takesResponse || Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method)) continue;
-    Reflect.defineMetadata(SENDS_ITSELF, true, (controller.prototype as Record<string, object>)[method]!);
+    if (!takesResponse || reflect.reflectPassthrough(controller, method)) continue;
+    Reflect.defineMetadata(SENDS_ITSELF, true, (controller as Record<string, object>)[method]!);
   }
 }
 
@@ -48,5 +49,7 @@ export function markSendingHandlers(modules: ModulesContainer): void {
 export function isSentByNest(routeHandler: object): boolean {
   return !Reflect.getMetadata(SENDS_ITSELF, routeHandler) && !Reflect.getMetadata(SSE_METADATA, routeHandler);
 }
+
+const reflect = new ContextUtils();
 
 const SENDS_ITSELF = 'nestjs-background-tasks:sends-itself';

@@ -8,14 +8,18 @@ import { assertMethods } from './supported-nest.js';
 
 /** Functions that the adapter calls from then on. */
 export interface AdapterHooks {
-  /** Called on Express with every request, before Express has changed it. */
+  /** Whether the exchange of a request has to begin with its first event on Fastify, too. */
+  readonly usesAsyncContext: boolean;
+  /** Called with every request before the framework has it: on Express always, on Fastify if `usesAsyncContext`. */
+  received(request: RawRequest, response: RawResponse): void;
+  /** Begins the exchange of a request, if it has not begun. */
   begin(request: RawRequest, response: RawResponse): unknown;
   /** Returns the function to register in place of a route handler. */
   wrapRoute(handler: HttpHandler, isSentByNest: boolean): HttpHandler;
   /** Returns the function to register in place of a middleware. */
   wrapMiddleware(middleware: HttpHandler): HttpHandler;
   /** Called before the result of a handler is sent. The adapter waits for what it returns. */
-  beforeSending(request: RawRequest): Promise<void> | undefined;
+  beforeSending(request: RawRequest, body: unknown): Promise<void> | undefined;
 }
 
 /** A route handler or a middleware, as the adapter calls it. */
@@ -36,9 +40,15 @@ export type Framed<T> = T & { readonly raw?: T };
  * @throws UNSUPPORTED_NEST
  */
 export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): void {
-  assertMethods(adapter, adapter.constructor.name, [...ROUTE_METHODS, 'createMiddlewareFactory', ...SEND_METHODS]);
+  assertMethods(adapter, adapter.constructor.name, REPLACED_METHODS);
   const isOnExpress = isExpress(adapter);
-  if (isOnExpress) beginEarly(adapter.getHttpServer() as Server, hooks);
+  // On Express also because adding our property to a request is cheapest before Express changes its prototype: after
+  // that, V8 gives each request hidden classes of its own, which takes 3 µs and a kilobyte of memory (Node 20).
+  if (isOnExpress || hooks.usesAsyncContext) {
+    (adapter.getHttpServer() as Server).prependListener('request', (request, response) =>
+      hooks.received(request, response),
+    );
+  }
   const methods = adapter as unknown as Record<string, AdapterMethod>;
   for (const name of ROUTE_METHODS) {
     const register = methods[name]!;
@@ -48,6 +58,16 @@ export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): 
       return register.apply(this, args);
     };
   }
+  // Unknown routes.
+  const setNotFoundHandler = methods.setNotFoundHandler!;
+  methods.setNotFoundHandler = function (handler, ...rest) {
+    return setNotFoundHandler.call(this, wrapRoute(handler as HttpHandler, hooks, isOnExpress), ...rest);
+  };
+  // Broken bodies and errors of middleware.
+  const setErrorHandler = methods.setErrorHandler!;
+  methods.setErrorHandler = function (handler, ...rest) {
+    return setErrorHandler.call(this, wrapErrorHandler(handler as ErrorHandler, hooks, isOnExpress), ...rest);
+  };
   const createMiddlewareFactory = methods.createMiddlewareFactory!;
   methods.createMiddlewareFactory = async function (...args) {
     const mount = (await createMiddlewareFactory.apply(this, args)) as (path: string, to: HttpHandler) => unknown;
@@ -56,7 +76,7 @@ export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): 
   for (const name of SEND_METHODS) {
     const send = methods[name]!;
     methods[name] = function (...args) {
-      const waited = hooks.beforeSending(unframe(args[0] as Framed<RawResponse>, isOnExpress).req);
+      const waited = hooks.beforeSending(unframe(args[0] as Framed<RawResponse>, isOnExpress).req, args[1]);
       return waited ? waited.then(() => send.apply(this, args)) : send.apply(this, args);
     };
   }
@@ -81,13 +101,13 @@ const ROUTE_METHODS = Object.keys(RequestMethod)
 
 const SEND_METHODS = ['reply', 'render', 'redirect'];
 
-/**
- * Adds our property before Express changes the prototype of the request. After that, V8 gives each request hidden
- * classes of its own, and adding a property takes 3 µs and a kilobyte of the old generation (Node 20).
- */
-function beginEarly(server: Server, hooks: AdapterHooks): void {
-  server.prependListener('request', (request, response) => void hooks.begin(request, response));
-}
+const REPLACED_METHODS = [
+  ...ROUTE_METHODS,
+  'setNotFoundHandler',
+  'setErrorHandler',
+  'createMiddlewareFactory',
+  ...SEND_METHODS,
+];
 
 function wrapRoute(handler: HttpHandler, hooks: AdapterHooks, isOnExpress: boolean): HttpHandler {
   const wrapped = hooks.wrapRoute(handler, isSentByNest(handler));
@@ -100,6 +120,16 @@ function wrapRoute(handler: HttpHandler, hooks: AdapterHooks, isOnExpress: boole
   copyRouteTraits(handler, route);
   return route;
 }
+
+/** Express knows an error handler by its four parameters. */
+function wrapErrorHandler(handler: ErrorHandler, hooks: AdapterHooks, isOnExpress: boolean): ErrorHandler {
+  return (error, request, response, next) => {
+    hooks.begin(unframe(request, isOnExpress), unframe(response, isOnExpress));
+    return handler(error, request, response, next);
+  };
+}
+
+type ErrorHandler = (error: unknown, ...request: Parameters<HttpHandler>) => unknown;
 
 /** Gives a wrapped route handler what the adapters read from the original: metadata and the version. */
 function copyRouteTraits(from: object, to: object): void {

@@ -1,4 +1,4 @@
-import type { InjectionToken, Type } from '@nestjs/common';
+import type { ForwardReference, InjectionToken, Type } from '@nestjs/common';
 import { type ContextId, ContextIdFactory, ModuleRef, type ModulesContainer, REQUEST } from '@nestjs/core';
 import { type Injector, InstanceWrapper, type Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 
@@ -20,13 +20,14 @@ export function hasDependents(modules: ModulesContainer, token: Type): boolean {
 
 /** Finds what the constructor, the properties and the enhancers of a wrapper inject. */
 export function dependenciesOf(wrapper: InstanceWrapper): InstanceWrapper[] {
-  const all = [
-    ...(wrapper.getCtorMetadata() ?? []),
-    ...(wrapper.getPropertiesMetadata() ?? []).map((property) => property.wrapper),
-    ...(wrapper.getEnhancersMetadata() ?? []),
-  ];
+  return [...heldBy(wrapper), ...(wrapper.getEnhancersMetadata() ?? [])];
+}
+
+/** Finds what the instances of a wrapper hold: what their constructor and their properties inject. */
+export function heldBy(wrapper: InstanceWrapper): InstanceWrapper[] {
+  const properties = (wrapper.getPropertiesMetadata() ?? []).map((property) => property.wrapper);
   // Entries are missing for optional dependencies that nobody provides.
-  return all.filter((dependency) => dependency instanceof InstanceWrapper);
+  return [...(wrapper.getCtorMetadata() ?? []), ...properties].filter((each) => each instanceof InstanceWrapper);
 }
 
 /** Finds what the `inject` array of a factory names, by position; `undefined` where nobody provides an optional one. */
@@ -38,6 +39,11 @@ export function dependenciesAt(wrapper: InstanceWrapper): readonly (InstanceWrap
 /** Whether the wrapper's instances are built for one request and belong to nobody else. */
 export function isPerRequest(wrapper: InstanceWrapper): boolean {
   return (!wrapper.isDependencyTreeStatic() && !wrapper.isDependencyTreeDurable()) || wrapper.isTransient;
+}
+
+/** Whether the wrapper's instances outlive the request that they are built for. */
+export function isDurable(wrapper: InstanceWrapper): boolean {
+  return !wrapper.isTransient && wrapper.isDependencyTreeDurable();
 }
 
 /** Whether the injector constructs it from a class, so that it owns the instance. */
@@ -56,7 +62,10 @@ export function requestLookup(modules: ModulesContainer): (contextId: ContextId)
 /** Finds the provider that a class in `module` is injected for a token: the module's own, else an import's export. */
 export function visibleProvider(module: Module, token: InjectionToken): InstanceWrapper | undefined {
   const found = module.providers.get(token) ?? exportedProvider(module.imports, token, new Set());
-  return found?.isAlias ? visibleProvider(found.host!, found.inject![0] as InjectionToken) : found;
+  if (!found?.isAlias) return found;
+  const aliased = found.inject![0] as InjectionToken | ForwardReference<() => InjectionToken>;
+  const isForward = typeof aliased === 'object' && 'forwardRef' in aliased;
+  return visibleProvider(found.host!, isForward ? aliased.forwardRef() : aliased);
 }
 
 /** Resolves a provider in a context, as the injector does for a constructor of the provider's own module. */
@@ -78,13 +87,30 @@ export async function resolveDependency(
   return value;
 }
 
-/** Finds the injector's context for an HTTP request; makes one that Nest uses from then on, if there is none. */
+/**
+ * Finds the injector's context for an HTTP request; makes one that Nest uses from then on, if there is none. As in Nest,
+ * a strategy for durable providers is asked, and the request gets its payload.
+ */
 export function contextIdOf(request: object, moduleRef: ModuleRef): ContextId {
-  const contextId = ContextIdFactory.getByRequest(request as never);
+  const contextId: ContextId = ContextIdFactory.getByRequest(request as never);
   if (!(REQUEST_CONTEXT_ID in request)) {
     Object.defineProperty(request, REQUEST_CONTEXT_ID, { value: contextId });
-    moduleRef.registerRequestByContextId(request, contextId);
+    moduleRef.registerRequestByContextId(Object.assign(request, contextId.payload), contextId);
   }
+  return contextId;
+}
+
+/**
+ * Makes the injector's context for what is no HTTP request, in which `unit` is injected as `REQUEST`. It gets the
+ * payload of the strategy, too, but keeps the members that it has. As in Nest, nothing of it is injected into a tree of
+ * durable providers, which outlives it.
+ */
+export function contextIdOfUnit(unit: object, moduleRef: ModuleRef, isTreeDurable: boolean): ContextId {
+  const contextId: ContextId = ContextIdFactory.getByRequest(unit as never);
+  Object.defineProperty(unit, REQUEST_CONTEXT_ID, { value: contextId });
+  const missing = Object.entries(contextId.payload ?? {}).filter(([key]) => !(key in unit));
+  const request: unknown = isTreeDurable ? contextId.payload : Object.assign(unit, Object.fromEntries(missing));
+  moduleRef.registerRequestByContextId(request, contextId);
   return contextId;
 }
 

@@ -1,6 +1,9 @@
 import { ContextIdFactory, LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
-import { Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
+import { ContextUtils, Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
+import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
+import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
+import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { createRequire } from 'node:module';
 import { UnsupportedNestError } from '../errors/errors.js';
 
@@ -28,6 +31,10 @@ export function assertSupportedNest(): void {
     ...missingMethods(ModuleRef.prototype, 'ModuleRef', ['registerRequestByContextId']),
     ...missingMethods(ContextIdFactory, 'ContextIdFactory', ['getByRequest']),
     ...missingMethods(ExceptionsHandler.prototype, 'ExceptionsHandler', ['next', 'setCustomFilters']),
+    ...missingMethods(RouterExplorer.prototype, 'RouterExplorer', ['getContextId']),
+    ...missingMethods(RouterExecutionContext.prototype, 'RouterExecutionContext', ['exchangeKeysForValues']),
+    ...missingMethods(ContextUtils.prototype, 'ContextUtils', ['reflectCallbackMetadata', 'reflectPassthrough']),
+    ...missingMethods(InterceptorsConsumer.prototype, 'InterceptorsConsumer', ['intercept']),
     ...missingMethods(LazyModuleLoader.prototype, 'LazyModuleLoader', ['load']),
     ...missingMethods(Module.prototype, 'Module', ['getProviderByKey']),
     ...['providers', 'controllers', 'injectables', 'imports', 'exports', 'distance']

@@ -1,7 +1,7 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { CompiledResource } from '../disposal/compiled-resource.js';
 import { Disposables } from '../disposal/disposables.js';
 import type { Rank } from '../disposal/disposal-plan.js';
-import type { ResourceDefinition } from '../disposal/resource-definition.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors/errors.js';
 import { findByKey, findByName } from '../execution/dedupe.js';
 import type { QueueLimits } from '../execution/task-engine.js';
@@ -102,9 +102,9 @@ export class RequestScope implements ListMember, TaskOrigin {
     return this.queue.cancel(task);
   }
 
-  acquire(definition: ResourceDefinition, dependencies: readonly unknown[]): unknown {
-    this.#assertNotClosed(`Resource ${definition.name}`);
-    return this.#toDispose.acquire(definition, this.scopes.plan.rankOf(definition), dependencies);
+  acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
+    this.#assertNotClosed(`Resource ${resource.definition.name}`);
+    return this.#toDispose.acquire(resource, dependencies);
   }
 
   trackInstance(record: InstanceRecord, rank: Rank): void {
@@ -124,12 +124,17 @@ export class RequestScope implements ListMember, TaskOrigin {
     return exiting && this.#waitFor(exiting);
   }
 
+  /** Takes note of what the handler threw. Tasks added from now on know of it. */
+  markFailed(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
   /**
    * Called with what the handler threw, before the filters answer it. Returns what the answer has
    * to wait for, if anything; it resolves with the error to answer.
    */
   fail(error: unknown): Promise<unknown> | undefined {
-    this.#failure ??= { error };
+    this.markFailed(error);
     return this.#disposables?.hasBeforeResponse ? this.#waitFor(this.#failBeforeResponse(error)) : undefined;
   }
 

@@ -16,7 +16,7 @@ import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { RequestScope } from './request-scope.js';
-import { attachScopeSource, type ScopeSource, scopeSourceOf, type ScopeOrigin } from './scope-source.js';
+import { attachSourceOf, type ScopeSource, scopeSourceOf, type ScopeOrigin } from './scope-source.js';
 
 /** All scopes of the application: opens them, finds them, and knows when none is left. */
 @Injectable()
@@ -117,16 +117,15 @@ export class RequestScopes {
       get tasks() {
         return scope.tasks;
       },
-      acquire: (definition, dependencies) => scope.acquire(definition, dependencies),
+      acquire: (resource, dependencies) => scope.acquire(resource, dependencies),
     };
   }
 
   #sourceOf(contextId: ContextId): ScopeSource | undefined {
     const known = scopeSourceOf(contextId);
     if (known) return known;
-    const source = scopeSourceOf(this.#requestOf(contextId));
-    if (source) attachScopeSource(contextId, source);
-    return source;
+    attachSourceOf(this.#requestOf(contextId), contextId);
+    return scopeSourceOf(contextId);
   }
 }
 

@@ -1,5 +1,6 @@
-import { type ContextId, ContextIdFactory, type ModuleRef } from '@nestjs/core';
-import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import type { ContextId, ModuleRef } from '@nestjs/core';
+import type { JsonValue, TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import { contextIdOfUnit } from '../nest/injector.js';
 import type { RequestScope } from './request-scope.js';
 
 /** Key under which a request, or a context of the injector, names its scope. */
@@ -23,15 +24,25 @@ export function attachScopeSource(marked: object, source: ScopeSource): void {
   (marked as { [SCOPE_SOURCE]?: ScopeSource })[SCOPE_SOURCE] = source;
 }
 
+/** Marks a context of the injector with the source of its request, if the request is one of ours. */
+export function attachSourceOf(request: unknown, contextId: ContextId): void {
+  const source = scopeSourceOf(request);
+  if (source) attachScopeSource(contextId, source);
+}
+
 /**
  * Makes the injector's context for a unit of work, in which `request` is injected as `REQUEST`. Only units that
  * resolve something need one: Nest keeps contexts in weak tables, which cost the garbage collector more than all
  * the rest of a small unit.
  */
-export function createContext(request: object, scope: RequestScope, moduleRef: ModuleRef): ContextId {
-  const contextId = ContextIdFactory.create();
+export function createContext(
+  request: object,
+  scope: RequestScope,
+  moduleRef: ModuleRef,
+  isTreeDurable = false,
+): ContextId {
+  const contextId = contextIdOfUnit(request, moduleRef, isTreeDurable);
   attachScopeSource(contextId, { openScope: () => scope });
-  moduleRef.registerRequestByContextId(request, contextId);
   return contextId;
 }
 
@@ -43,6 +54,8 @@ export interface ScopeOrigin {
   readonly canDelayResponse: boolean;
   /** Whether the client has left before it had the response. Absent where there is no client. */
   readonly hasClientLeft?: boolean;
+  /** For a unit of work: what it was told to say of itself. The named tasks that it enqueues take it along. */
+  readonly context?: JsonValue | undefined;
   /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
   readonly inherited?: TaskEnvelopeContext;
 }

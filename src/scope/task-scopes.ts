@@ -1,5 +1,7 @@
 import { Injectable, type InjectionToken, Scope, type Type } from '@nestjs/common';
 import { type ContextId, ModuleRef } from '@nestjs/core';
+import type { JsonValue } from '../contracts/task-envelope.js';
+import { type Check, checkAll } from '../options/checks.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { RequestScope } from './request-scope.js';
@@ -9,10 +11,22 @@ import { runUnit } from './unit-of-work.js';
 
 /** Argument of the function given to `TaskScopes.run()`. Injected as `REQUEST` in the unit of work. */
 export interface TaskScope {
+  /** The context that `run()` was given, such as the tenant that the work is for. */
+  readonly context: JsonValue | undefined;
   /** The tasks of this unit of work; they run when the function has ended. */
   readonly tasks: BackgroundTasks;
   /** Resolves a provider of any scope; request-scoped ones live as long as this unit of work. */
   readonly resolve: <T>(token: Type<T> | InjectionToken<T>) => Promise<T>;
+}
+
+/** Options of `TaskScopes.run()`. */
+export interface TaskScopeOptions {
+  /**
+   * Data of the work, such as the tenant that it is for: JSON, as a payload is. A strategy for durable providers finds it
+   * in the scope, and the named tasks that the work enqueues take it along, in place of what `captureContext` returns.
+   * @default the context of the named task that runs the work, if one does.
+   */
+  readonly context?: JsonValue;
 }
 
 /**
@@ -31,17 +45,19 @@ export class TaskScopes {
    * is done. If `work` throws, its resources are thrown that error, its `'failure'` and `'always'`
    * tasks run, and the promise rejects with it.
    *
-   * @throws SHUTTING_DOWN once the application has drained
+   * @throws INVALID_OPTION; SHUTTING_DOWN once the application has drained
    */
-  async run<T>(work: (scope: TaskScope) => T | Promise<T>): Promise<T> {
+  async run<T>(work: (scope: TaskScope) => T | Promise<T>, options: TaskScopeOptions = {}): Promise<T> {
     this.scopes.plan.scanOnce();
-    const unit = {} as MutableTaskScope;
-    const scope = this.scopes.create({ canDelayResponse: false, request: unit });
+    // A unit of work within a task is a part of the task.
+    const task = asyncContext.getStore()?.task;
+    const { context: given } = checkAll<TaskScopeOptions>('TaskScopes.run', options, { context: json });
+    const context = given === undefined ? task?.context : given;
+    const unit = { context } as MutableTaskScope;
+    const scope = this.scopes.create({ canDelayResponse: false, request: unit, context });
     return runUnit(scope, async () => {
       await this.#prepare(unit, scope);
       if (!this.scopes.usesRef) return work(unit);
-      // A unit of work within a task is a part of the task.
-      const task = asyncContext.getStore()?.task;
       return asyncContext.run({ tasks: unit.tasks, task }, work, unit);
     });
   }
@@ -61,5 +77,8 @@ export class TaskScopes {
     unit.tasks = isOverridden ? await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>) : scope.tasks;
   }
 }
+
+/** Checked where a named task takes it along. */
+const json: Check<NonNullable<JsonValue>> = (_option, value) => value as NonNullable<JsonValue>;
 
 type MutableTaskScope = { -readonly [K in keyof TaskScope]: TaskScope[K] };

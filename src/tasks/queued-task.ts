@@ -56,7 +56,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     return (this.#id ??= randomUUID());
   }
 
-  /** The result of `captureContext`, for a named task. */
+  /** The context that a named task takes along. */
   get captured(): JsonValue | undefined {
     return undefined;
   }

@@ -1,4 +1,16 @@
-import { Controller, Get, Global, Module, type Type } from '@nestjs/common';
+import {
+  Controller,
+  type DynamicModule,
+  forwardRef,
+  Get,
+  Global,
+  Inject,
+  Injectable,
+  Module,
+  type ModuleMetadata,
+  Scope,
+  type Type,
+} from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasksModule, provideResource, Resource } from '../../src/index.js';
@@ -124,10 +136,107 @@ describe.each(platforms)('B22 which resource @Resource() sees on $name', (platfo
   });
 });
 
+/** Arrangements of modules, each with a feature module that must see the session of the text 'seen'. */
+const arrangements: readonly { readonly name: string; readonly arrange: (feature: ModuleMetadata) => DynamicModule }[] =
+  [
+    {
+      name: 'two imports export the token: the first',
+      arrange: (feature) => moduleOf({ ...feature, imports: [exporting('seen'), exporting('second')] }),
+    },
+    {
+      name: 'an import re-exports the token before another exports it',
+      arrange: (feature) => {
+        const inner = exporting('seen');
+        return moduleOf({
+          ...feature,
+          imports: [moduleOf({ imports: [inner], exports: [inner] }), exporting('second')],
+        });
+      },
+    },
+    {
+      name: 'a global module and an import export the token: the import',
+      arrange: (feature) => {
+        const global = { ...exporting('global'), global: true };
+        return moduleOf({ imports: [global, moduleOf({ ...feature, imports: [exporting('seen')] })] });
+      },
+    },
+    {
+      name: 'a global module re-exports a dynamic module',
+      arrange: (feature) => {
+        const inner = exporting('seen');
+        return moduleOf({
+          imports: [{ ...moduleOf({ imports: [inner], exports: [inner] }), global: true }, moduleOf(feature)],
+        });
+      },
+    },
+    {
+      name: 'the modules import each other by forwardRef()',
+      arrange: (feature) => {
+        class FeatureModule {}
+        class SessionModule {}
+        Module({ imports: [forwardRef(() => FeatureModule)], providers: [session('seen')], exports: ['session'] })(
+          SessionModule,
+        );
+        Module({ ...feature, imports: [forwardRef(() => SessionModule)] })(FeatureModule);
+        return moduleOf({ imports: [FeatureModule] });
+      },
+    },
+    {
+      name: 'an import exports an alias of what its own import exports',
+      arrange: (feature) => {
+        const alias = { provide: 'session', useExisting: 'other' };
+        const other = moduleOf({ providers: [session('seen', 'other'), session('hidden')], exports: ['other'] });
+        const aliasing = moduleOf({ imports: [other], providers: [alias], exports: ['session'] });
+        return moduleOf({ ...feature, imports: [aliasing] });
+      },
+    },
+    {
+      name: 'an alias names an alias by forwardRef()',
+      arrange: (feature) => {
+        const first = { provide: 'session', useExisting: forwardRef(() => 'second') as unknown as string };
+        const second = { provide: 'second', useExisting: 'third' };
+        const providers = [...(feature.providers ?? []), first, second, session('seen', 'third')];
+        return moduleOf({ ...feature, providers });
+      },
+    },
+  ];
+
+describe.each(platforms)('B22 @Resource() and a constructor see the same on $name', (platform) => {
+  it.each(arrangements)('where $name', async ({ arrange }) => {
+    const root = arrange({ controllers: [WitnessController], providers: [Witness] });
+
+    const answers = await ask(platform, root, '/witness');
+
+    expect(answers).toEqual(['seen, as injected']);
+  });
+
+  it.each(arrangements)('also of an override, where $name', async ({ arrange }) => {
+    const root = arrange({ controllers: [WitnessController], providers: [Witness] });
+    const { app, url } = await startApp(platform, {
+      imports: [root],
+      override: (builder) => builder.overrideProvider('session').useValue('override'),
+    });
+
+    const { body } = await fetchText(`${url}/witness`);
+    await settled(app);
+
+    expect(body).toBe('override, as injected');
+  });
+});
+
+function moduleOf(metadata: ModuleMetadata): DynamicModule {
+  class AnyModule {}
+  return { module: AnyModule, ...metadata };
+}
+
+function exporting(text: string): DynamicModule {
+  return moduleOf({ providers: [session(text)], exports: ['session'] });
+}
+
 /** A resource whose value is the text, or what its module provides as 'source'. */
-function session(text: string | undefined) {
+function session(text: string | undefined, provide = 'session') {
   return provideResource({
-    provide: 'session',
+    provide,
     inject: [{ token: 'source', optional: true as const }],
     async *useFactory(source: unknown) {
       yield text ?? source;
@@ -135,7 +244,7 @@ function session(text: string | undefined) {
   });
 }
 
-async function ask(platform: Platform, root: Type, ...paths: string[]): Promise<string[]> {
+async function ask(platform: Platform, root: Type | DynamicModule, ...paths: string[]): Promise<string[]> {
   const { app, url } = await startApp(platform, { imports: [root] });
   const answers = await Promise.all(paths.map((path) => fetchText(url + path)));
   await settled(app);
@@ -162,5 +271,20 @@ class SecondController {
   @Get()
   get(@Resource('session') seen: unknown) {
     return seen;
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class Witness {
+  constructor(@Inject('session') readonly injected: unknown) {}
+}
+
+@Controller('witness')
+class WitnessController {
+  constructor(private readonly witness: Witness) {}
+
+  @Get()
+  get(@Resource('session') seen: string) {
+    return `${seen}, ${seen === this.witness.injected ? 'as' : 'not as'} injected`;
   }
 }

@@ -107,6 +107,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'Session',
     fix: "Give Session release: 'after-tasks'",
   },
+  DURABLE_DEPENDENCY: {
+    error: new api.DurableDependencyError(['Pool', 'Audit', 'BackgroundTasks']),
+    wrong: 'Durable provider Pool',
+    value: 'Pool → Audit → BackgroundTasks',
+    fix: 'inject BackgroundTasksRef',
+  },
   DISPOSE_TIMEOUT: {
     error: new api.DisposeTimeoutError('Session', 50),
     wrong: 'Session',
@@ -214,7 +220,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(32);
+    expect(codes).toHaveLength(33);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

@@ -115,12 +115,14 @@ describe.each(platforms)('B9 a client that leaves on $name', (platform) => {
   });
 
   it('runs them once when the client leaves in the middle of the body', async () => {
-    const { app, port, timeline } = await start();
+    const { app, port, timeline, gate } = await start();
     const client = await RawClient.connect(port);
 
     client.request('GET /half');
     await client.receive('first half');
     client.destroy();
+    await timeline.until('close');
+    gate.resolve();
     await timeline.until('task aborted');
     await settled(app);
 

@@ -189,7 +189,7 @@ class Pipelined {
   async *iterable(@Tasks() tasks: BackgroundTasks): AsyncGenerator<string> {
     this.#orphan(tasks, '/iterable');
     yield 'first part';
-    await this.gate.promise;
+    yield 'last part';
   }
 
   @Get('error')

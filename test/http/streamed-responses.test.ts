@@ -37,12 +37,14 @@ describe.each(platforms)('B7 streamed responses on $name', (platform) => {
   });
 
   it.each(streams)('runs the task once when the client leaves $kind', async ({ path }) => {
-    const { app, port, timeline } = await start();
+    const { app, port, timeline, gate } = await start();
     const client = await RawClient.connect(port);
 
     client.request(`GET ${path}`);
     await client.receive('first part');
     client.destroy();
+    await timeline.until('close');
+    gate.resolve();
     await timeline.until('task aborted');
     await settled(app);
 

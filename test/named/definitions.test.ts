@@ -147,6 +147,7 @@ describe('the handler of a task', () => {
     class Again {}
     await expect(startContext({ imports: [Again], providers: [PingHandler] })).rejects.toMatchObject({
       code: 'DUPLICATE_TASK',
+      message: expect.stringContaining('PingHandler of Root, PingHandler of Again') as string,
     });
   });
 

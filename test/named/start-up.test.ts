@@ -1,4 +1,5 @@
 import { Injectable, Module } from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import { type BackgroundTask, defineTask, type Handles, TaskHandler, TaskScopes } from '../../src/index.js';
 import { startContext } from '../support/start-context.js';
@@ -44,5 +45,24 @@ describe('B29 enqueue in the start-up hooks of another module', () => {
 
     expect(timeline.events).toEqual(['onModuleInit', 'onApplicationBootstrap']);
     expect(app.get(Cache).handles.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
+  });
+
+  it('finds the handler of a module that was loaded lazily in onModuleInit', async () => {
+    const timeline = new Timeline();
+    @Module({ providers: [WarmHandler, { provide: Timeline, useValue: timeline }] })
+    class LateModule {}
+    @Injectable()
+    class Loader {
+      constructor(private readonly loader: LazyModuleLoader) {}
+
+      async onModuleInit(): Promise<void> {
+        await this.loader.load(() => LateModule);
+      }
+    }
+
+    const { run } = await startContext({ providers: [Loader] });
+    await run((tasks) => tasks.enqueue(Warm, { what: 'late' }));
+
+    expect(timeline.events).toEqual(['late']);
   });
 });

@@ -1,13 +1,16 @@
 import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
+import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { Injector, InstanceWrapper, Module } from '@nestjs/core/internal';
+import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
+import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BackgroundTasksModule } from '../../src/index.js';
 import { platforms } from '../support/platforms.js';
 
 describe.each(platforms)('an adapter that is made otherwise on $name', (platform) => {
-  it.each(['reply', 'render', 'redirect', 'createMiddlewareFactory', 'get', 'search'])(
+  it.each(['reply', 'render', 'redirect', 'createMiddlewareFactory', 'setNotFoundHandler', 'get', 'search'])(
     'stops the start-up where it has no %s(), and names it',
     async (method) => {
       const changed = Object.assign(platform.adapter(), { [method]: undefined });
@@ -28,6 +31,13 @@ describe('a Nest that is made otherwise', () => {
     { owner: ModuleRef, member: 'registerRequestByContextId', named: 'ModuleRef.registerRequestByContextId()' },
     { owner: Injector, member: 'loadCtorMetadata', named: 'Injector.loadCtorMetadata()' },
     { owner: InstanceWrapper, member: 'cloneStaticInstance', named: 'InstanceWrapper.cloneStaticInstance()' },
+    {
+      owner: RouterExecutionContext,
+      member: 'exchangeKeysForValues',
+      named: 'RouterExecutionContext.exchangeKeysForValues()',
+    },
+    { owner: RouterExplorer, member: 'getContextId', named: 'RouterExplorer.getContextId()' },
+    { owner: InterceptorsConsumer, member: 'intercept', named: 'InterceptorsConsumer.intercept()' },
     { owner: ExceptionsHandler, member: 'setCustomFilters', named: 'ExceptionsHandler.setCustomFilters()' },
   ])('stops the start-up where there is no $named, and names it', async ({ owner, member, named }) => {
     const { prototype } = owner as { prototype: object };

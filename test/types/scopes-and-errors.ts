@@ -15,13 +15,16 @@ export async function correct(scopes: TaskScopes, ref: BackgroundTasksRef, host:
   const task = currentTask();
   await fetch('http://127.0.0.1', { signal: task.signal });
   task.progress({ done: task.attempt });
-  return scopes.run(async (scope) => {
-    scope.tasks.addTask(() => undefined);
-    const tasks = await scope.resolve(BackgroundTasks);
-    tasks.addTask(() => undefined);
-    const mailer = await scope.resolve(Mailer);
-    return mailer.address;
-  });
+  return scopes.run(
+    async (scope) => {
+      scope.tasks.addTask(() => undefined);
+      const tasks = await scope.resolve(BackgroundTasks);
+      tasks.addTask(() => undefined);
+      const mailer = await scope.resolve(Mailer);
+      return mailer.address + JSON.stringify(scope.context);
+    },
+    { context: { tenant: 'acme' } },
+  );
 }
 
 export async function wrong(scopes: TaskScopes, ref: BackgroundTasksRef, host: BackgroundTasksHost): Promise<void> {
@@ -31,6 +34,10 @@ export async function wrong(scopes: TaskScopes, ref: BackgroundTasksRef, host: B
   const count: number = await scopes.run(() => 'text');
   // @ts-expect-error -- a mailer has no such member
   await scopes.run(async (scope) => (await scope.resolve(Mailer)).adress);
+  // @ts-expect-error -- a context is JSON, and a date is not
+  await scopes.run(() => 1, { context: { at: new Date() } });
+  // @ts-expect-error -- misspelt
+  await scopes.run(() => 1, { contxt: 'acme' });
   // @ts-expect-error -- milliseconds are a number
   await host.drain({ timeoutMs: '1s' });
   // @ts-expect-error -- there is no such count
