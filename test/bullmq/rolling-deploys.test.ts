@@ -33,7 +33,7 @@ describe.each(servers)('B33 · a rolling deploy on $kind', { timeout: 40_000 }, 
     expect(jobs.filter(({ attemptsMade, stalledCounter }) => attemptsMade !== 1 || stalledCounter !== 0)).toEqual([]);
   });
 
-  it('begins them also if all workers run one task at a time and are busy with tasks that all of them know', async () => {
+  it('begins them also if all workers are busy, one task at a time, with tasks that all of them know', async () => {
     const { web, queueName, old } = await fleet({ old: 3, concurrency: 1, takesMs: 20 });
     const runner = await newWorker(queueName, { concurrency: 1, takesMs: 20 });
     const load = busyWith(web);
@@ -87,7 +87,7 @@ describe.each(servers)('B33 · a rolling deploy on $kind', { timeout: 40_000 }, 
     expect(idsOf(old[0]!)).toEqual(known.map(({ envelope }) => envelope.id));
   });
 
-  it('keeps tasks that nobody knows without work for the server, and begins them when the new version comes', async () => {
+  it('keeps tasks that nobody knows without work for the server until the new version comes', async () => {
     const { web, queueName } = await fleet({ old: 3 });
     const tasks = Array.from({ length: 30 }, () => enqueued('new', { settings: { attempts: 1 } }));
     await web.backend.accept(tasks);

@@ -131,8 +131,8 @@ function inSchema(connectionString: string): pg.ClientConfig {
 }
 
 /**
- * Makes the job active that was added first, of those that are delayed until one of the moments, as BullMQ does with the
- * first of the queue. A limit on the tasks that begin has counted it when the other worker took it.
+ * Makes the job active that was added first, of those that are delayed until one of the moments, as BullMQ does with
+ * the first of the queue. A limit on the tasks that begin has counted it when the other worker took it.
  */
 const CLAIM = `
   WITH claimed AS (
@@ -148,8 +148,8 @@ const CLAIM = `
   SELECT id, publish_event($1, 'active', jsonb_build_object('jobId', id, 'prev', 'delayed')) FROM claimed`;
 
 /**
- * Removes jobs that have ended before a moment, as BullMQ does with those that are too old. Locks them in the same order
- * in all processes, because two batches may have the same keys.
+ * Removes jobs that ended before a moment, as BullMQ does with those that are too old. Locks them in the same order in
+ * all processes, because two batches may have the same keys.
  */
 const FREE_KEYS = `
   WITH aged AS (

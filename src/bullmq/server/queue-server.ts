@@ -92,8 +92,8 @@ export abstract class QueueServer {
   }
 
   /**
-   * Adds all jobs, in one round trip unless they are many. If it rejects, the server may have them or a part of them all
-   * the same, or get them later. That is an outage unless the server has confirmed other jobs meanwhile.
+   * Adds all jobs, in one round trip unless they are many. If it rejects, the server may have them or a part of them
+   * all the same, or get them later. That is an outage unless the server has confirmed other jobs meanwhile.
    */
   async add(jobs: readonly NewJob[]): Promise<void> {
     const state = this.#state;

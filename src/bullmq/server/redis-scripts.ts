@@ -1,8 +1,8 @@
 /**
  * Removes jobs that ended before a moment, as BullMQ does with those that are too old.
  *
- * KEYS: the sets of completed and of failed jobs, the beginning of the keys of jobs. ARGV: for each job its id and the
- * two moments; 0 for none.
+ * KEYS: the sets of completed and of failed jobs, the beginning of the keys of jobs. ARGV: for each job its id and
+ * the two moments; 0 for none.
  */
 export const FREE_KEYS = `
   local function free(set, id, before)
@@ -19,11 +19,11 @@ export const FREE_KEYS = `
   end`;
 
 /**
- * Makes the job active that was added first, of those that are delayed until one of the moments, as BullMQ does with the
- * first of the queue. A limit on the tasks that begin has counted it when the other worker took it.
+ * Makes the job active that was added first, of those that are delayed until one of the moments, as BullMQ does with
+ * the first of the queue. A limit on the tasks that begin has counted it when the other worker took it.
  *
  * KEYS: the set of delayed jobs, the list of active ones, the settings of the queue, its events, the beginning of the
- * keys of jobs. ARGV: the token and the milliseconds of the lock, the time, then the moments. Returns the id of the job.
+ * keys of jobs. ARGV: the token and the milliseconds of the lock, the time, then the moments. Returns the job's id.
  */
 export const CLAIM = `
   if redis.call('HEXISTS', KEYS[3], 'paused') == 1 then return end

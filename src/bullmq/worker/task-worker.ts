@@ -152,8 +152,8 @@ export class TaskWorker {
   }
 
   /**
-   * Leaves the job where workers look that know it, and no other does. In the queue it would come back to this one. This
-   * counts neither as a failure nor as an attempt.
+   * Leaves the job where workers look that know it, and no other does. In the queue it would come back to this one.
+   * This counts neither as a failure nor as an attempt.
    */
   async #putAside(job: TaskJob, token: string, { name, version }: TaskKind, reason: string): Promise<never> {
     this.server.log.unknownTask(name, reason);
