@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const slow = [
   // Real servers: Redis and PostgreSQL.
   'test/bullmq/**',
-  'test/named/{backends,durable-providers,fallback,outages}.test.ts',
+  'test/named/{backends,durable-providers,fallback,large-batches,outages}.test.ts',
   // Processes and threads that are killed, frozen and overloaded, and real deadlines.
   'test/faults/**',
   'test/worker-threads/**',

@@ -42,6 +42,7 @@ export {
 } from './errors/errors.js';
 export {
   BackendUnavailableError,
+  BatchTooLargeError,
   DuplicateTaskError,
   InvalidPayloadError,
   UnknownTaskError,

@@ -8,6 +8,7 @@ import {
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { checkAll } from '../options/checks.js';
 import { checkBullMqSettings } from './options/bullmq-task-settings.js';
+import { checkBatchSize } from './server/batch-size.js';
 import { failureReason } from './server/failure-reason.js';
 import { newJob } from './server/new-job.js';
 import { QueueServer, type TaskQueue } from './server/queue-server.js';
@@ -51,12 +52,17 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     if (!this.server.options.fallback) this.server.assertAvailable('A task');
   }
 
+  override checkBatch(batch: readonly EnqueuedTask[]): void {
+    if (!this.#runsHere) checkBatchSize(describeBatch(batch), batch);
+  }
+
   override async accept(batch: readonly EnqueuedTask[]): Promise<void> {
     if (batch.length === 0) return;
-    if (this.unavailableBecause !== undefined && this.server.options.fallback) {
+    if (this.#runsHere) {
       for (const task of batch) task.runHere();
       return;
     }
+    this.checkBatch(batch);
     const what = describeBatch(batch);
     this.server.assertAvailable(what);
     const jobs = batch.map((task) => newJob(task, this.server.options));
@@ -68,6 +74,10 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
         fix: 'It may still run. Try again with the same idempotency key, which makes the retry the same job.',
       });
     }
+  }
+
+  get #runsHere(): boolean {
+    return this.unavailableBecause !== undefined && this.server.options.fallback !== undefined;
   }
 
   override start(runner: NamedTaskRunner): void {

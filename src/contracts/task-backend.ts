@@ -11,9 +11,17 @@ export abstract class TaskBackend {
    * Takes a batch. If that takes time, returns a promise, which resolves once all of it is stored safely.
    * Called before the response is sent; an error is answered instead.
    *
-   * @throws BACKEND_UNAVAILABLE, if it cannot confirm that it has all of them
+   * @throws BACKEND_UNAVAILABLE, if it cannot confirm that it has all of them, BATCH_TOO_LARGE
    */
   abstract accept(batch: readonly EnqueuedTask[]): Promise<void> | void;
+
+  /**
+   * Called before the `'before-response'` resources of a request commit: refuses a batch that `accept()` would never
+   * take, so that they roll back. Takes every batch unless overridden.
+   *
+   * @throws BATCH_TOO_LARGE
+   */
+  checkBatch(_batch: readonly EnqueuedTask[]): void {}
 
   /**
    * Checks the settings of a definition, when the application starts, and of a call of `enqueue`. `path` is what
@@ -52,8 +60,8 @@ export interface EnqueuedTask {
 
 /** Runs named tasks for a backend. */
 export interface NamedTaskRunner {
-  /** Whether this version of the application has a handler for that name. */
-  isKnown(name: string): boolean;
+  /** The names that this version of the application has handlers for. */
+  readonly names: ReadonlySet<string>;
   /**
    * Runs the handler once, as a unit of work with providers, tasks and disposal of its own. A failure of the task is
    * in the result. Observes the time limit and the shutdown; further attempts are the backend's.

@@ -45,6 +45,7 @@ export interface BackgroundTasksErrorCodes {
   DUPLICATE_TASK: true;
   INVALID_PAYLOAD: true;
   BACKEND_UNAVAILABLE: true;
+  BATCH_TOO_LARGE: true;
 }
 
 export type BackgroundTasksErrorCode = keyof BackgroundTasksErrorCodes;

@@ -57,6 +57,22 @@ export class BackendUnavailableError extends UnavailableError {
   }
 }
 
+/**
+ * `BATCH_TOO_LARGE`: what one request or unit of work enqueued is more than the backend takes at a time. None of it
+ * was handed over. Answered with 500, because trying again cannot help.
+ */
+export class BatchTooLargeError extends BackgroundTasksError {
+  readonly code = 'BATCH_TOO_LARGE';
+
+  /** `what` it is, as in "5001 tasks", and the `limit`, as in "5000 tasks". */
+  constructor(what: string, limit: string) {
+    super(
+      `${what} cannot be handed over: the limit is ${limit} at a time. Enqueue tasks that load their data ` +
+        'themselves, or call TaskScopes.run() for each part.',
+    );
+  }
+}
+
 interface Details {
   readonly cause?: unknown;
   readonly fix?: string;

@@ -18,6 +18,8 @@ export class TaskEngine {
   readonly limitsOfJobs: QueueLimits;
   /** Set by NamedTasks. */
   handOver: HandOver = () => undefined;
+  /** Set by NamedTasks: throws if the backend would never take these together. */
+  checkHandOver: (tasks: readonly QueuedTask[]) => void = () => undefined;
   /**
    * Set when the signals abort, shortly before the shutdown deadline. A task that fails later may have been
    * interrupted by that.

@@ -3,7 +3,7 @@ import type { TerminalTaskState } from '../contracts/task-report.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import { isDue, unfitTasks } from './run-condition.js';
+import { unfitTasks } from './run-condition.js';
 import type { PermitWaiter } from './semaphore.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { QueueLimits, TaskEngine } from './task-engine.js';
@@ -43,6 +43,11 @@ export class TaskQueue implements PermitWaiter {
   /** The waiting tasks, without those that are being handed over. */
   get waiting(): readonly QueuedTask[] {
     return this.#waiting.toArray().filter(({ stage }) => stage !== 'handed-over');
+  }
+
+  /** The named tasks that are to be handed over now. */
+  get due(): readonly QueuedTask[] {
+    return this.#waiting.due(this.outcome);
   }
 
   get running(): QueuedTask[] {
@@ -124,15 +129,11 @@ export class TaskQueue implements PermitWaiter {
    * anything. It rejects, once those tasks have failed, with what the backend threw.
    */
   handOver(): Promise<void> | undefined {
-    if (!this.#waiting.hasUnready) return undefined;
-    const due = this.#waiting.toArray().filter((task) => isDue(task, this.outcome));
+    const { due } = this;
     if (due.length === 0) return undefined;
     for (const task of due) task.stage = 'handed-over';
     const handingOver = this.engine.handOver(due);
-    if (!handingOver) {
-      this.#endHandedOver(due);
-      return undefined;
-    }
+    if (!handingOver) return this.#endHandedOver(due);
     this.#handOvers++;
     return handingOver
       .then(
@@ -213,7 +214,7 @@ export class TaskQueue implements PermitWaiter {
   }
 
   /** Ends the tasks that the backend does not have run here. */
-  #endHandedOver(tasks: readonly QueuedTask[], state: TerminalTaskState = 'enqueued', error?: unknown): void {
+  #endHandedOver(tasks: readonly QueuedTask[], state: TerminalTaskState = 'enqueued', error?: unknown): undefined {
     const taken = tasks.filter(({ stage }) => stage === 'handed-over');
     this.#endWaiting(taken, state, error);
   }

@@ -1,4 +1,6 @@
+import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
+import { isDue } from './run-condition.js';
 import type { Semaphore } from './semaphore.js';
 
 /**
@@ -31,6 +33,11 @@ export class WaitingTasks {
   /** Whether tasks wait without a permit. */
   get needPermits(): boolean {
     return this.#withoutPermit > 0;
+  }
+
+  /** The named tasks that are to be handed over now, at this outcome. */
+  due(outcome: TaskOutcome | undefined): readonly QueuedTask[] {
+    return this.hasUnready ? this.toArray().filter((task) => isDue(task, outcome)) : NONE;
   }
 
   toArray(): QueuedTask[] {
@@ -117,3 +124,5 @@ export class WaitingTasks {
     }
   }
 }
+
+const NONE: readonly QueuedTask[] = [];

@@ -20,8 +20,8 @@ export class HandlerRunner implements NamedTaskRunner {
     private readonly registry: TaskRegistry,
   ) {}
 
-  isKnown(name: string): boolean {
-    return this.registry.has(name);
+  get names(): ReadonlySet<string> {
+    return this.registry.names;
   }
 
   /** Runs a job as a task in the queue of all jobs: its limits, counts and reports are those of any task. */

@@ -32,6 +32,9 @@ export class NamedTasks {
     this.#runner = new HandlerRunner(scopes, this.#registry);
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
     scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
+    scopes.engine.checkHandOver = (tasks) => {
+      if (tasks.length > 0) this.backend.checkBatch(tasks as readonly NamedTask[]);
+    };
     // In the constructor, because other modules may enqueue in onModuleInit().
     this.#registry.explore(modules);
   }

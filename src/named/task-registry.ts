@@ -7,6 +7,7 @@ import { handledBy } from './task-handler.decorator.js';
 /** The handlers of the application by the names of their tasks: the only way from a name to code. */
 export class TaskRegistry {
   #tasks: ReadonlyMap<string, RegisteredTask> = new Map();
+  #names: ReadonlySet<string> = new Set();
 
   /**
    * Reads them from the providers of all modules. Called at start-up, and again when modules were loaded lazily.
@@ -23,14 +24,15 @@ export class TaskRegistry {
       found.set(definition.name, { definition, handler });
     }
     this.#tasks = found;
+    this.#names = new Set(found.keys());
   }
 
   get definitions(): TaskDefinition[] {
     return [...this.#tasks.values()].map(({ definition }) => definition);
   }
 
-  has(name: string): boolean {
-    return this.#tasks.has(name);
+  get names(): ReadonlySet<string> {
+    return this.#names;
   }
 
   /** @throws UNKNOWN_TASK */

@@ -197,6 +197,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   async #exitBeforeResponse(needsPermits: boolean): Promise<void> {
+    if (!this.origin.hasClientLeft) this.scopes.engine.checkHandOver(this.queue.due);
     await this.#disposables?.exitBeforeResponse(this.#outcome);
     if (needsPermits) await this.queue.acquirePermits();
     // Last: another process must not run a task before the data of the request is committed.

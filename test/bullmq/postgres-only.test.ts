@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { enqueued, startDurable, untilReady } from '../support/durable.js';
+import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { preparePostgres } from '../support/postgres.js';
 import { useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
@@ -26,5 +26,31 @@ describe('B32 · on PostgreSQL', () => {
 
     expect(ended.length).toBeGreaterThan(0);
     expect(durable.logs.errors).toEqual([]);
+  });
+});
+
+describe('B33 · on PostgreSQL', () => {
+  const server = useServer(preparePostgres);
+
+  it('a task that a worker does not know and cannot put aside is neither lost nor counted as an attempt', async () => {
+    const worker = { lockDurationMs: 200, stalledIntervalMs: 100 };
+    const durable = await startDurable({ server: server(), runner: new RecordedRunner().handle('old'), worker });
+    await untilReady(durable);
+    const client = new pg.Client({ connectionString: server().url });
+    await client.connect();
+    onTestFinished(() => client.end());
+    await client.query(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+      CREATE TRIGGER refuse BEFORE UPDATE ON bullmq.job FOR EACH ROW
+        WHEN (NEW.state = 'delayed') EXECUTE FUNCTION refuse()`);
+    const task = enqueued('new', { settings: { attempts: 1 } });
+
+    await durable.backend.accept([task]);
+    await until('it was refused', () => durable.logs.errors.some((line) => line.includes('not now')));
+    await client.query('DROP TRIGGER refuse ON bullmq.job');
+    await until('it is put aside', async () => (await durable.backend.queue.getDelayedCount()) === 1);
+
+    const job = await durable.backend.queue.getJob(`t${task.envelope.id}`);
+    expect(job!.attemptsMade).toBe(0);
   });
 });

@@ -155,6 +155,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'Redis does not answer',
     fix: 'Try again later',
   },
+  BATCH_TOO_LARGE: {
+    error: new api.BatchTooLargeError('5001 tasks ("send-invoice")', '5000 tasks'),
+    wrong: 'the limit is 5000 tasks at a time',
+    value: '5001 tasks ("send-invoice")',
+    fix: 'call TaskScopes.run() for each part',
+  },
   THREAD_CRASHED: {
     error: new api.ThreadCrashedError('resize', 'it ran out of memory', new Error('heap')),
     wrong: '"resize"',
@@ -214,7 +220,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(32);
+    expect(codes).toHaveLength(33);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

@@ -283,8 +283,8 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
     it('begins and stops with the application', async () => {
       const backend = new MemoryBackend();
       const { app } = await start(platform, backend);
-      expect(backend.runner!.isKnown('mail')).toBe(true);
-      expect(backend.runner!.isKnown('constructor')).toBe(false);
+      expect(backend.runner!.names.has('mail')).toBe(true);
+      expect(backend.runner!.names.has('constructor')).toBe(false);
       await app.close();
       expect(backend.hasStopped).toBe(true);
     });

@@ -29,6 +29,8 @@ type Handler = (envelope: TaskEnvelope, attempt: NamedTaskAttempt) => Handled | 
 /** Runs the handlers of a test, and knows what it ran. */
 export class RecordedRunner implements NamedTaskRunner {
   readonly runs: { readonly envelope: TaskEnvelope; readonly attempt: number }[] = [];
+  /** The moments at which they began, by the clock. */
+  readonly beganAt: number[] = [];
   readonly #handlers = new Map<string, Handler>();
   readonly #timeline = new Timeline();
 
@@ -37,13 +39,14 @@ export class RecordedRunner implements NamedTaskRunner {
     return this;
   }
 
-  isKnown(name: string): boolean {
-    return this.#handlers.has(name);
+  get names(): ReadonlySet<string> {
+    return new Set(this.#handlers.keys());
   }
 
   async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
     const startedAt = performance.now();
     this.runs.push({ envelope, attempt: attempt.number });
+    this.beganAt.push(Date.now());
     this.#timeline.note('run');
     const { id, name } = envelope;
     const report = (rest: Pick<TaskReport, 'state'> & Partial<TaskReport>): TaskReport => ({

@@ -59,7 +59,8 @@ export interface CommonOptions {
   readonly backoff?: BullMqBackoff;
   /**
    * The time for which the worker of this module keeps succeeded tasks: `age` in seconds, `count` of the latest.
-   * @default { age: 3600, count: 1000 }. `false` fills the server, 1.4 KB each; `true` forgets their keys at once.
+   * @default { age: 3600, count: 1000 }. `false` fills the server, 1.4 KB each; `true` forgets their keys at once. A
+   * process that enqueues takes an idempotency key as free `age` seconds after its task has ended.
    */
   readonly removeOnComplete?: BullMqRetention;
   /** The same for failed tasks. @default { age: 604800, count: 10000 }. `true` leaves nothing to examine. */

@@ -34,9 +34,12 @@ export interface BullMqTaskSettings {
   readonly backoff?: BullMqBackoff;
   /** Whether it runs before tasks that wait already. @default false. Under load, those may then wait for ever. */
   readonly lifo?: boolean;
-  /** The time for which the job and its key are kept after success. @default as the worker's module says. */
+  /**
+   * The longest time for which the job and its key are kept after success. @default as the module says. When this task
+   * ends, BullMQ applies it to all tasks of the queue that have succeeded: a short one frees the keys of others.
+   */
   readonly removeOnComplete?: BullMqRetention;
-  /** The same after it has failed for good. @default as the worker's module says. */
+  /** The same after it has failed for good. @default as the module says. */
   readonly removeOnFail?: BullMqRetention;
   /** BullMQ's deduplication: another job of the `id` is dropped while the first exists, or for `ttl` milliseconds. */
   readonly deduplication?: NonNullable<JobsOptions['deduplication']>;

@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { ResolvedRetry } from '../../contracts/retry-options.js';
 import type { EnqueuedTask } from '../../contracts/task-backend.js';
-import type { BullMqTaskSettings } from '../options/bullmq-task-settings.js';
+import type { BullMqRetention, BullMqTaskSettings } from '../options/bullmq-task-settings.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { retryToBullMq } from '../worker/retry-backoff.js';
-import type { NewJob } from './queue-server.js';
+import type { HeldKey, NewJob } from './queue-server.js';
 
 /** Makes the job of a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope } = task;
+  const jobId = jobIdOf(task);
   return {
     name: envelope.name,
     data: envelope,
-    opts: { ...jobOptions(task.retry, task.settings.bullmq, options), jobId: jobIdOf(task) },
+    opts: { ...jobOptions(task.retry, task.settings.bullmq, options), jobId },
+    ...(task.idempotencyKey !== undefined && { key: heldKey(jobId, { ...options, ...task.settings.bullmq }) }),
   };
 }
 
@@ -23,6 +25,22 @@ export function jobOptions(
   { attempts, backoff }: ResolvedBullMqOptions,
 ) {
   return { attempts, backoff, ...(retry && retryToBullMq(retry)), ...settings };
+}
+
+/**
+ * Tells when an ended job no longer holds its key. BullMQ removes aged jobs too, but only when another job ends: in a
+ * quiet queue the key would be taken for good.
+ */
+function heldKey(jobId: string, { removeOnComplete, removeOnFail }: BullMqTaskSettings): HeldKey | undefined {
+  const [succeededBefore, failedBefore] = [momentOf(removeOnComplete), momentOf(removeOnFail)];
+  if (succeededBefore === undefined && failedBefore === undefined) return undefined;
+  return { jobId, succeededBefore, failedBefore };
+}
+
+/** The moment before which a job must have ended to be too old; `undefined` where age does not matter. */
+function momentOf(retention: BullMqRetention | undefined): number | undefined {
+  const age = typeof retention === 'object' && 'age' in retention ? retention.age : undefined;
+  return age === undefined ? undefined : Date.now() - age * 1_000;
 }
 
 /** Hashes the key, because BullMQ refuses colons and numbers, and with the name, because two tasks may share a key. */

@@ -1,4 +1,4 @@
-import { assertSchemaCompatibility, createPostgresBackend, Queue, runMigrations } from 'bullmq';
+import { assertSchemaCompatibility, createPostgresBackend, type PgPool, Queue, runMigrations } from 'bullmq';
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { endsWithin } from '../../execution/time-limit.js';
@@ -6,13 +6,16 @@ import type { PostgresAddress, ResolvedBullMqOptions } from '../options/resolve-
 import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { poolForBullMq } from './pool-for-bullmq.js';
-import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
+import { type HeldKey, type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
 
 export class PostgresServer extends QueueServer {
+  /** One statement takes all of them or none, on a connection of its own. */
+  protected readonly jobsPerRoundTrip = Infinity;
   readonly #config: pg.PoolConfig;
   readonly #sockets = new Set<Socket>();
   readonly #pools: pg.Pool[] = [];
   readonly #pool: pg.Pool;
+  #workerPool: PgPool | undefined;
 
   constructor(
     options: ResolvedBullMqOptions,
@@ -36,14 +39,30 @@ export class PostgresServer extends QueueServer {
   }
 
   createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
-    const connection = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
-    const settings = { ...options, connection: connection as never };
+    this.#workerPool = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
+    const settings = { ...options, connection: this.#workerPool as never };
     return new BullMqWorker(this.options.queueName, process, settings, createPostgresBackend as never);
   }
 
   async findWeaknesses(): Promise<readonly string[]> {
     await assertReadWrite(this.#pool);
     return [];
+  }
+
+  async claim(moments: readonly number[], token: string, lockDurationMs: number): Promise<string | undefined> {
+    const now = Date.now();
+    const parameters = [this.options.queueName, moments, token, now, now + lockDurationMs];
+    const { rows } = await this.#workerPool!.query<{ id: string }>(CLAIM, parameters);
+    return rows[0]?.id;
+  }
+
+  protected async freeKeys(keys: readonly HeldKey[]): Promise<void> {
+    await this.#pool.query(FREE_KEYS, [
+      this.options.queueName,
+      keys.map(({ jobId }) => jobId),
+      keys.map(({ succeededBefore }) => succeededBefore),
+      keys.map(({ failedBefore }) => failedBefore),
+    ]);
   }
 
   protected createQueue(): TaskQueue {
@@ -110,6 +129,36 @@ function inSchema(connectionString: string): pg.ClientConfig {
   url.searchParams.set('options', `${given} ${options}`);
   return { connectionString: url.href };
 }
+
+/**
+ * Makes the job active that was added first, of those that are delayed until one of the moments, as BullMQ does with
+ * the first of the queue. A limit on the tasks that begin has counted it when the other worker took it.
+ */
+const CLAIM = `
+  WITH claimed AS (
+    UPDATE job SET state = 'active', lock_token = $3, processed_at_ms = $4, locked_until_ms = $5,
+      attempts_started = attempts_started + 1, process_at_ms = NULL, delay_ms = 0
+    WHERE queue = $1 AND id = (
+      SELECT id FROM job WHERE queue = $1 AND state = 'delayed' AND process_at_ms = ANY ($2::bigint[])
+        AND NOT EXISTS (SELECT FROM meta WHERE queue = $1 AND field = 'paused' AND value = '1')
+      ORDER BY added_at_ms, abs(seq) LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+  )
+  SELECT id, publish_event($1, 'active', jsonb_build_object('jobId', id, 'prev', 'delayed')) FROM claimed`;
+
+/**
+ * Removes jobs that ended before a moment, as BullMQ does with those that are too old. Locks them in the same order in
+ * all processes, because two batches may have the same keys.
+ */
+const FREE_KEYS = `
+  WITH aged AS (
+    SELECT job.id FROM job JOIN unnest($2::text[], $3::bigint[], $4::bigint[]) AS held (id, succeeded, failed)
+      ON job.queue = $1 AND job.id = held.id
+      AND (state = 'completed' AND finished_at_ms <= succeeded OR state = 'failed' AND finished_at_ms <= held.failed)
+    ORDER BY job.id FOR UPDATE OF job
+  )
+  DELETE FROM job USING aged WHERE job.queue = $1 AND job.id = aged.id`;
 
 /** Milliseconds to disconnect properly. Then the connections are cut. */
 const DISCONNECT_MS = 500;

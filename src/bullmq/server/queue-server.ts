@@ -26,6 +26,8 @@ export abstract class QueueServer {
   #state: LinkState = { name: 'starting', reason: 'it has not answered yet' };
   #started: () => void = () => undefined;
   #queue: TaskQueue | undefined;
+  /** The moment of the last confirmation of jobs. */
+  #confirmedAt = -Infinity;
 
   constructor(readonly options: ResolvedBullMqOptions) {
     this.kind = options.server.kind;
@@ -37,6 +39,18 @@ export abstract class QueueServer {
 
   /** Finds reasons why the server may lose accepted tasks. Rejects with the reason why it accepts none. */
   abstract findWeaknesses(): Promise<readonly string[]>;
+
+  /**
+   * Makes the job active that was added first, of those that were put aside until one of the moments. Resolves with its
+   * id, if there was one. In the queue another worker that does not know it might take it.
+   */
+  abstract claim(moments: readonly number[], token: string, lockDurationMs: number): Promise<string | undefined>;
+
+  /** Removes those of the jobs that have ended and no longer hold their key. */
+  protected abstract freeKeys(keys: readonly HeldKey[]): Promise<void>;
+
+  /** The most jobs that go in one round trip. Other commands go between two of them. */
+  protected abstract readonly jobsPerRoundTrip: number;
 
   /** Creates BullMQ's queue; its commands fail at once without a connection. */
   protected abstract createQueue(): TaskQueue;
@@ -77,14 +91,24 @@ export abstract class QueueServer {
     await endsWithin(started, this.options.answerTimeoutMs);
   }
 
-  /** Adds all jobs in one round trip. If it rejects, the server may have them all the same, or get them later. */
+  /**
+   * Adds all jobs, in one round trip unless they are many. If it rejects, the server may have them or a part of them
+   * all the same, or get them later. That is an outage unless the server has confirmed other jobs meanwhile.
+   */
   async add(jobs: readonly NewJob[]): Promise<void> {
     const state = this.#state;
+    const from = performance.now();
+    const { answerTimeoutMs } = this.options;
     try {
-      await this.answered(this.#send(jobs));
+      for (let first = 0; first < jobs.length; first += this.jobsPerRoundTrip) {
+        const part = jobs.slice(first, first + this.jobsPerRoundTrip);
+        const leftMs = from + answerTimeoutMs - performance.now();
+        await withTimeLimit(this.#send(part), leftMs, () => new Error(`it did not answer in ${answerTimeoutMs} ms`));
+        this.#confirmedAt = performance.now();
+      }
     } catch (error) {
       if (state === this.#state) {
-        this.#enter({ name: 'down', reason: failureReason(error) });
+        if (this.#confirmedAt < from) this.#enter({ name: 'down', reason: failureReason(error) });
         void this.check();
       }
       throw error;
@@ -131,6 +155,8 @@ export abstract class QueueServer {
 
   /** A single job does without a pipeline, which takes ioredis longer than the job itself. */
   async #send(jobs: readonly NewJob[]): Promise<void> {
+    const keys = jobs.flatMap(({ key }) => key ?? []);
+    if (keys.length > 0) await this.freeKeys(keys);
     const [job] = jobs;
     if (job && jobs.length === 1) await this.queue.add(job.name, job.data, job.opts);
     else await this.queue.addBulk([...jobs]);
@@ -155,6 +181,15 @@ export interface NewJob {
   readonly name: string;
   readonly data: TaskEnvelope;
   readonly opts: JobsOptions & { readonly jobId: string };
+  /** Its idempotency key, if it has one that comes free by itself. */
+  readonly key?: HeldKey | undefined;
+}
+
+/** A key of the job that ended before one of these moments: it is free then. */
+export interface HeldKey {
+  readonly jobId: string;
+  readonly succeededBefore: number | undefined;
+  readonly failedBefore: number | undefined;
 }
 
 /** A state of the link; every one but `up` has a reason why it takes no tasks. */

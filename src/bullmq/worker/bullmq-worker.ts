@@ -1,7 +1,14 @@
 import { ErrorCode, type Job, type JobJson, Worker } from 'bullmq';
 
-/** BullMQ's worker, with a treatment of its own for jobs that are no JSON and jobs that lost their lock. */
+/**
+ * BullMQ's worker, with a treatment of its own for jobs that are no JSON, jobs that lost their lock, and jobs that
+ * another worker put aside because it did not know them.
+ */
 export class BullMqWorker extends Worker<unknown, unknown> {
+  /** Claims one job that another worker put aside and that this one knows. Resolves with its id, if there was one. */
+  claimPutAside: (token: string) => Promise<string | undefined> = () => Promise.resolve(undefined);
+  #looksAgainAt = 0;
+
   /** Replaces data that are no JSON. Such a job would otherwise come back for ever. */
   protected override createJob(json: JobJson, jobId: string): Job<unknown, unknown> {
     try {
@@ -11,16 +18,76 @@ export class BullMqWorker extends Worker<unknown, unknown> {
     }
   }
 
+  /** Takes what was put aside first: it was in front of the queue already. */
+  protected override async moveToActive(...args: Parameters<Worker<unknown, unknown>['moveToActive']>) {
+    const [token] = args;
+    const id = this.#isLookDue ? await this.#look(token) : undefined;
+    if (id === undefined) return super.moveToActive(...args);
+    return this.nextJobFromJobData(await this.backend.getJobData(id), id, token);
+  }
+
+  /** Wakes an idle worker for its next look. */
+  protected override getBlockTimeout(blockUntil: number): number {
+    const untilLook = (this.#looksAgainAt - performance.now()) / 1_000;
+    return Math.min(super.getBlockTimeout(blockUntil), Math.max(untilLook, this.minimumBlockTimeout));
+  }
+
+  protected override handleCompleted(...args: Parameters<Worker<unknown, unknown>['handleCompleted']>) {
+    const [result, job, token, fetchNext, span] = args;
+    const end = (fetches: () => boolean) => super.handleCompleted(result, job, token, fetches, span);
+    return this.#endAndFetch(end, token, fetchNext);
+  }
+
   /** Adds the job to the error. BullMQ calls this last for a job, also if its success was refused. */
   protected override async handleFailed(...args: Parameters<Worker<unknown, unknown>['handleFailed']>) {
+    const [failure, job, token, fetchNext, span] = args;
+    const end = (fetches: () => boolean) => super.handleFailed(failure, job, token, fetches, span);
     try {
-      return await super.handleFailed(...args);
+      return await this.#endAndFetch(end, token, fetchNext);
     } catch (error) {
-      if (isLockLost(error)) this.emit('error', new LockLostError(args[1]));
+      if (isLockLost(error)) this.emit('error', new LockLostError(job));
       throw error;
     }
   }
+
+  /** Fetches by {@link moveToActive} when a look is due. BullMQ fetches the next job with the end of the one before. */
+  async #endAndFetch(
+    end: (fetches: () => boolean) => Promise<FetchedJob>,
+    token: string,
+    fetchNext = () => true,
+  ): Promise<FetchedJob> {
+    if (!this.#isLookDue) return end(fetchNext);
+    const none = await end(() => false);
+    if (!fetchNext() || this.paused || this.closing) return none;
+    return this.moveToActive(token).catch((error: unknown) => {
+      // BullMQ would take it for a failure of the end.
+      this.emit('error', error as Error);
+      return none;
+    });
+  }
+
+  async #look(token: string): Promise<string | undefined> {
+    this.#looksAgainAt = performance.now() + LOOK_AGAIN_MS;
+    try {
+      const id = await this.claimPutAside(token);
+      // There may be more.
+      if (id !== undefined) this.#looksAgainAt = 0;
+      return id;
+    } catch (error) {
+      this.emit('error', error as Error);
+      return undefined;
+    }
+  }
+
+  get #isLookDue(): boolean {
+    return performance.now() >= this.#looksAgainAt;
+  }
 }
+
+type FetchedJob = Awaited<ReturnType<Worker<unknown, unknown>['moveToActive']>>;
+
+/** Milliseconds after a look that found nothing. A task that no other worker knows waits for so long. */
+const LOOK_AGAIN_MS = 3_000;
 
 /** A job ended here after its lock was lost. */
 export class LockLostError extends Error {

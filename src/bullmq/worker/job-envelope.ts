@@ -9,7 +9,7 @@ export function readEnvelope(data: unknown): JobContent {
   const { v, name } = data;
   if (!Number.isSafeInteger(v) || (v as number) < VERSION) return malformed('"v" is no version');
   if (!isTaskName(name)) return malformed('"name" is no name of a task');
-  if ((v as number) > VERSION) return { kind: 'newer', name };
+  if ((v as number) > VERSION) return { kind: 'newer', name, version: v as number };
   const problem = problemOf(data);
   return problem === undefined ? { kind: 'task', envelope: data as unknown as TaskEnvelope } : malformed(problem);
 }
@@ -17,7 +17,7 @@ export function readEnvelope(data: unknown): JobContent {
 /** The content of a job: a task, a task of a later version, or something else. */
 type JobContent =
   | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
-  | { readonly kind: 'newer'; readonly name: string }
+  | { readonly kind: 'newer'; readonly name: string; readonly version: number }
   | { readonly kind: 'malformed'; readonly problem: string };
 
 function problemOf(data: Record<string, unknown>): string | undefined {
@@ -55,7 +55,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const VERSION = 1;
+/** The version of an envelope that this worker reads. */
+export const VERSION = 1;
 /** An id that lines of a log can show. */
 const PRINTABLE_ID = /^[\x20-\x7e]{1,128}$/;
 const MEMBERS = new Set(['v', 'name', 'id', 'payload', 'context']);

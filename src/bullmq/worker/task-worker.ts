@@ -7,8 +7,9 @@ import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js
 import type { JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
 import { type BullMqWorker, LockLostError } from './bullmq-worker.js';
 import { EventLoopWatch } from './event-loop-watch.js';
-import { readEnvelope } from './job-envelope.js';
+import { readEnvelope, VERSION } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
+import { putAsideUntil } from './put-aside.js';
 import { ownBackoff } from './retry-backoff.js';
 
 /** Takes jobs from the queue and has them run. */
@@ -27,6 +28,10 @@ export class TaskWorker {
   ) {
     const { log } = server;
     this.#worker = server.createWorker((job, token) => this.#process(job, token!), this.#settings());
+    this.#worker.claimPutAside = (token) => {
+      const moments = [...runner.names].map((name) => putAsideUntil(name, VERSION));
+      return server.claim(moments, token, options.lockDurationMs);
+    };
     // Without a listener an error would end the process.
     this.#worker.on('error', (error) => {
       if (error instanceof LockLostError) void this.#resultRefused(error.job);
@@ -89,9 +94,10 @@ export class TaskWorker {
       this.server.log.malformedJob(job.id, content.problem);
       throw new UnrecoverableError(`This job is no task: ${content.problem}.`);
     }
-    if (content.kind === 'newer') return this.#postpone(job, token, content.name, 'it is of a later version');
-    if (!this.runner.isKnown(content.envelope.name)) {
-      return this.#postpone(job, token, content.envelope.name, 'this one has no handler for it');
+    if (content.kind === 'newer') return this.#putAside(job, token, content, 'it is of a later version');
+    const { name, v: version } = content.envelope;
+    if (!this.runner.names.has(name)) {
+      return this.#putAside(job, token, { name, version }, 'this one has no handler for it');
     }
     // All jobs of a schedule have the same data, and so the same id in it.
     const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
@@ -145,14 +151,20 @@ export class TaskWorker {
     throw new WaitingError();
   }
 
-  /** Puts the job back, for longer each time. This counts neither as a failure nor as an attempt. */
-  async #postpone(job: TaskJob, token: string, name: string, reason: string): Promise<never> {
+  /**
+   * Leaves the job where workers look that know it, and no other does. In the queue it would come back to this one.
+   * This counts neither as a failure nor as an attempt.
+   */
+  async #putAside(job: TaskJob, token: string, { name, version }: TaskKind, reason: string): Promise<never> {
     this.server.log.unknownTask(name, reason);
-    const tries = Math.max(job.attemptsStarted - job.attemptsMade - 1, 0);
-    const delayMs = Math.min(POSTPONE_MS * 2 ** tries, MAX_POSTPONE_MS);
-    await job.moveToDelayed(Date.now() + delayMs, token);
+    await endsWithin(job.moveToDelayed(putAsideUntil(name, version), token).catch(this.#logError), GIVE_BACK_MS);
     throw new DelayedError();
   }
+}
+
+interface TaskKind {
+  readonly name: string;
+  readonly version: number;
 }
 
 /** Turns an option of a job into the form that a worker takes. */
@@ -161,10 +173,6 @@ function keepJobs(retention: BullMqRetention): KeepJobs {
   if (typeof retention === 'number') return { count: retention };
   return { count: retention ? 0 : -1 };
 }
-
-/** Milliseconds that a task waits for a worker that knows it, at first and at most. */
-const POSTPONE_MS = 1_000;
-const MAX_POSTPONE_MS = 30_000;
 
 /** Milliseconds to give a task back. If that fails, its lock runs out. */
 const GIVE_BACK_MS = 1_000;
