@@ -30,6 +30,7 @@ export {
   OutsideTaskError,
   QueueFullError,
   ResourceCircleError,
+  ResourceReleasedEarlyError,
   ResourceReleaseOrderError,
   ResourceYieldedNothingError,
   ResourceYieldedTwiceError,

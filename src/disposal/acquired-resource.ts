@@ -25,6 +25,12 @@ export class AcquiredResource {
     return this.#construction;
   }
 
+  /** Whether this object is its value. A string or a number is nobody's: equal ones cannot be told apart. */
+  is(value: unknown): boolean {
+    const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+    return isObject && value === this.#value;
+  }
+
   /**
    * Runs the factory up to its `yield`. Returns the value, or a promise of it. The promise rejects with
    * RESOURCE_YIELDED_NOTHING or with what the factory threw.

@@ -1,9 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import { DisposeTimeoutError } from '../errors/errors.js';
+import { DisposeTimeoutError, ResourceReleasedEarlyError } from '../errors/errors.js';
 import { isThenable } from '../execution/task-result.js';
 import { withTimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
+import type { TaskCall } from '../tasks/task-call.js';
 import { AcquiredResource } from './acquired-resource.js';
 import type { CompiledResource } from './compiled-resource.js';
 import type { Rank } from './disposal-plan.js';
@@ -13,6 +14,8 @@ import { TrackedInstance } from './tracked-instance.js';
 export class Disposables {
   #entries: Entry[] = [];
   #resources: Map<CompiledResource, unknown> | undefined;
+  /** Every `'before-response'` resource of the request, also those that have been released. */
+  #early: AcquiredResource[] | undefined;
   #context: AsyncResource | undefined;
   #disposing: string | undefined;
   #disposed: Set<object> | undefined;
@@ -41,7 +44,16 @@ export class Disposables {
     const value = acquired.acquire(dependencies);
     resources.set(resource, value);
     this.#track(acquired);
+    if (isBeforeResponse(acquired)) (this.#early ??= []).push(acquired);
     return value;
+  }
+
+  /** Throws RESOURCE_RELEASED_EARLY if a task would use a `'before-response'` resource of this request. */
+  assertLastsFor(task: string, { fn, target, args }: TaskCall): void {
+    if (!this.#early) return;
+    const values = [target ?? fn, ...args];
+    const early = this.#early.find((resource) => values.some((value) => resource.is(value)));
+    if (early) throw new ResourceReleasedEarlyError(task, early.rank.name);
   }
 
   get hasBeforeResponse(): boolean {

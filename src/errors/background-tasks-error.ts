@@ -38,6 +38,7 @@ export interface BackgroundTasksErrorCodes {
   RESOURCE_YIELDED_NOTHING: true;
   RESOURCE_YIELDED_TWICE: true;
   RESOURCE_RELEASE_ORDER: true;
+  RESOURCE_RELEASED_EARLY: true;
   RESOURCE_CIRCLE: true;
   DURABLE_DEPENDENCY: true;
   DISPOSE_TIMEOUT: true;

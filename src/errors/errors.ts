@@ -185,6 +185,18 @@ export class ResourceReleaseOrderError extends BackgroundTasksError {
   }
 }
 
+/** `RESOURCE_RELEASED_EARLY`: a task was given a `'before-response'` resource, which is gone when the task runs. */
+export class ResourceReleasedEarlyError extends BackgroundTasksError {
+  readonly code = 'RESOURCE_RELEASED_EARLY';
+
+  constructor(task: string, resource: string) {
+    super(
+      `Task "${task}" was given resource ${resource}, which is released 'before-response', so before the task runs. ` +
+        "Give the task what it needs from the resource, such as an id, or give the resource release: 'after-tasks'.",
+    );
+  }
+}
+
 /** `RESOURCE_CIRCLE`: a resource depends on itself, directly or through what it depends on. */
 export class ResourceCircleError extends BackgroundTasksError {
   readonly code = 'RESOURCE_CIRCLE';

@@ -71,6 +71,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   add(call: TaskCall, options: CheckedTaskOptions, caller: Caller): QueuedTask {
     const name = options.name ?? call.name;
     this.#assertTakes(name);
+    this.#disposables?.assertLastsFor(name, call);
     const kept = options.dedupe === 'keep-first' ? findByName(this.queue, name) : undefined;
     return kept ?? this.#admit(new QueuedTask(call, options, this, this.#stackTrace(caller)));
   }

@@ -15,14 +15,14 @@ export abstract class BackgroundTasks {
   /**
    * Runs `fn(...args)` after the response. Arguments are passed by reference, as they are then.
    *
-   * @throws NOT_A_FUNCTION, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG; for a `threadTask()` also
+   * @throws NOT_A_FUNCTION, RESOURCE_RELEASED_EARLY, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG; for a `threadTask()` also
    * THREAD_VALUE_NOT_CLONEABLE, THREAD_ARGUMENTS_TOO_LARGE
    */
   abstract addTask<A extends unknown[]>(fn: (...args: A) => unknown, ...args: NoInfer<A>): BackgroundTask;
   /**
    * Runs `target.method(...args)` after the response, with `this` kept.
    *
-   * @throws UNKNOWN_METHOD, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
+   * @throws UNKNOWN_METHOD, RESOURCE_RELEASED_EARLY, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
    */
   abstract addTask<T extends object, K extends MethodName<T>>(
     target: TaskTarget<T>,

@@ -107,6 +107,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'Session',
     fix: "Give Session release: 'after-tasks'",
   },
+  RESOURCE_RELEASED_EARLY: {
+    error: new api.ResourceReleasedEarlyError('save', 'Transaction'),
+    wrong: 'Task "save"',
+    value: 'resource Transaction',
+    fix: "give the resource release: 'after-tasks'",
+  },
   DURABLE_DEPENDENCY: {
     error: new api.DurableDependencyError(['Pool', 'Audit', 'BackgroundTasks']),
     wrong: 'Durable provider Pool',
@@ -220,7 +226,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(33);
+    expect(codes).toHaveLength(34);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));
