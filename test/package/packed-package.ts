@@ -32,7 +32,7 @@ const COMPANIONS = [
   'typescript',
 ];
 
-/** Packs what is built, and installs it without a network. */
+/** Packs what is built, and installs it. A clean `npm ci` keeps no package lists in the cache, so npm may ask for one. */
 export async function packPackage(): Promise<PackedPackage> {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-background-tasks-'));
   const consumer = join(folder, 'consumer');
@@ -44,7 +44,7 @@ export async function packPackage(): Promise<PackedPackage> {
   await npm(
     consumer,
     'install',
-    '--offline',
+    '--prefer-offline',
     '--ignore-scripts',
     '--legacy-peer-deps',
     '--no-audit',
