@@ -17,7 +17,8 @@ import {
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
 } from './background-tasks.module-definition.js';
-import { AlreadyRegisteredError, OutsideScopeError } from './errors/errors.js';
+import { OutsideScopeError } from './errors/errors.js';
+import { AlreadyRegisteredError, NotRegisteredError } from './errors/set-up-errors.js';
 import { TaskEngine } from './execution/task-engine.js';
 import { exchangeOf } from './http/find-exchange.js';
 import { HandlerResources } from './http/handler-resources.js';
@@ -31,6 +32,7 @@ import { markSendingHandlers } from './nest/handlers.js';
 import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
 import { supplyInstances } from './nest/instances.js';
+import { explainMissing } from './nest/missing-providers.js';
 import { afterLazyLoading, closeFirst, type Module as NestModuleRef } from './nest/modules.js';
 import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
@@ -44,6 +46,7 @@ import { Drain } from './shutdown/drain.js';
 import { HttpConnections } from './shutdown/http-connections.js';
 import { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
+import { REGISTRATION } from './tasks/registration.js';
 
 /**
  * Runs background tasks after the response, then disposes of what the request created. Import
@@ -153,6 +156,11 @@ export class BackgroundTasksModule
     return (request) => resolveInContext(wrapper, contextIdOf(request, this.moduleRef)) as Promise<BackgroundTasks>;
   }
 }
+
+explainMissing(
+  MODULE_OPTIONS_TOKEN,
+  ({ cause }) => new NotRegisteredError('BackgroundTasksModule is imported without forRoot()', REGISTRATION, { cause }),
+);
 
 /** Marks our own provider, which a test may override. The injector is given the instances and never calls it. */
 function suppliedTasks(): never {

@@ -21,7 +21,6 @@ export {
   type BackgroundTasksErrorCodes,
 } from './errors/background-tasks-error.js';
 export {
-  AlreadyRegisteredError,
   DisposeTimeoutError,
   DurableDependencyError,
   InvalidOptionError,
@@ -39,7 +38,6 @@ export {
   TaskChainTooLongError,
   UnknownMethodError,
   UnknownResourceError,
-  UnsupportedNestError,
 } from './errors/errors.js';
 export {
   BackendUnavailableError,
@@ -48,6 +46,12 @@ export {
   InvalidPayloadError,
   UnknownTaskError,
 } from './errors/named-task-errors.js';
+export {
+  AlreadyRegisteredError,
+  MissingPackageError,
+  NotRegisteredError,
+  UnsupportedNestError,
+} from './errors/set-up-errors.js';
 export type { TaskStats } from './execution/task-ledger.js';
 export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
 export { Resource } from './http/resource.decorator.js';

@@ -1,6 +1,9 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { NotRegisteredError } from '../errors/set-up-errors.js';
+import { explainMissing, isProvided } from '../nest/missing-providers.js';
 import { group } from '../options/checks.js';
 import { TaskBackend } from '../contracts/task-backend.js';
+import { needsModule } from '../tasks/registration.js';
 import { BullMqBackend, BullMqTaskBackend } from './bullmq.backend.js';
 import {
   type BullMqModuleAsyncOptions,
@@ -66,3 +69,26 @@ export class BullMqBackgroundTasksModule
     await this.backend.close();
   }
 }
+
+const NAME = BullMqBackgroundTasksModule.name;
+const REGISTRATION = `${NAME}.forRoot({ connection: 'redis://localhost:6379' })`;
+
+explainMissing(
+  MODULE_OPTIONS_TOKEN,
+  ({ cause }) => new NotRegisteredError(`${NAME} is imported without forRoot()`, REGISTRATION, { cause }),
+);
+
+for (const token of [BullMqBackend, BullMqHealth, BullMqSchedules]) {
+  explainMissing(token, ({ dependent, modules, cause }) => {
+    // It is registered, and not global: the error of Nest names the module that has to import it.
+    if (isProvided(modules, token)) return undefined;
+    return new NotRegisteredError(`${dependent} injects ${token.name}, but ${NAME} is not registered`, REGISTRATION, {
+      cause,
+    });
+  });
+}
+
+// A queue that nothing uses, and a worker that never starts.
+needsModule((modules) =>
+  [...modules.values()].some(({ metatype }) => metatype === BullMqBackgroundTasksModule) ? NAME : undefined,
+);

@@ -24,8 +24,10 @@ export abstract class UnavailableError extends BackgroundTasksError {
 /** The permanent codes of the errors that this package throws. The other entry points add theirs. */
 export interface BackgroundTasksErrorCodes {
   INVALID_OPTION: true;
+  NOT_REGISTERED: true;
   ALREADY_REGISTERED: true;
   UNSUPPORTED_NEST: true;
+  MISSING_PACKAGE: true;
   NOT_A_FUNCTION: true;
   UNKNOWN_METHOD: true;
   OUTSIDE_SCOPE: true;

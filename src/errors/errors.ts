@@ -10,30 +10,6 @@ export class InvalidOptionError extends BackgroundTasksError {
   }
 }
 
-/** `ALREADY_REGISTERED`: `forRoot()` or `forRootAsync()` was imported more than once in one application. */
-export class AlreadyRegisteredError extends BackgroundTasksError {
-  readonly code = 'ALREADY_REGISTERED';
-
-  constructor(registrations: number) {
-    super(
-      `BackgroundTasksModule is registered ${registrations} times. Import BackgroundTasksModule.forRoot() once, in ` +
-        'the root module: it is global, so feature modules inject BackgroundTasks without importing anything.',
-    );
-  }
-}
-
-/** `UNSUPPORTED_NEST`: the installed Nest lacks something this package relies on. */
-export class UnsupportedNestError extends BackgroundTasksError {
-  readonly code = 'UNSUPPORTED_NEST';
-
-  constructor(version: string, missing: readonly string[]) {
-    super(
-      `@nestjs/core ${version} lacks ${missing.join(', ')}, which nestjs-background-tasks relies on. ` +
-        'Install a version of @nestjs/core that the peerDependencies of nestjs-background-tasks name.',
-    );
-  }
-}
-
 /** `NOT_A_FUNCTION`: `addTask` was given something that cannot be called. */
 export class NotAFunctionError extends BackgroundTasksError {
   readonly code = 'NOT_A_FUNCTION';

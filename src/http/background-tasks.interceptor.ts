@@ -1,6 +1,8 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import { wrappersOf } from '../nest/injector.js';
 import { asyncContext } from '../tasks/async-context.js';
+import { needsModule } from '../tasks/registration.js';
 import { currentExchange } from './find-exchange.js';
 
 /**
@@ -16,3 +18,8 @@ export class BackgroundTasksInterceptor implements NestInterceptor {
     return asyncContext.run(exchange, () => next.handle());
   }
 }
+
+needsModule((modules) => {
+  const found = [...wrappersOf(modules)].find(({ metatype }) => metatype === BackgroundTasksInterceptor);
+  return found && `BackgroundTasksInterceptor in ${found.host!.name}`;
+});

@@ -2,13 +2,15 @@ import { createParamDecorator, type ExecutionContext, type InjectionToken } from
 import { tokenName } from '../disposal/provide-resource.js';
 import { OutsideScopeError } from '../errors/errors.js';
 import { currentExchange } from './find-exchange.js';
+import { needsModuleInHandlers } from './handlers-need-module.js';
 
 /**
  * Gives a route handler the resource that `provideResource({ provide: token })` stands for, without making its
  * controller request-scoped. It is the instance that constructor injection of the token gives in this request, in the
  * module of the route.
  *
- * @throws UNKNOWN_RESOURCE at start-up, if nothing visible to the controller provides the token
+ * @throws UNKNOWN_RESOURCE at start-up, if nothing visible to the controller provides the token; NOT_REGISTERED, without
+ * `BackgroundTasksModule`
  */
 export const Resource = (token: InjectionToken): ParameterDecorator => decorate(token);
 
@@ -29,6 +31,8 @@ export const resourceFactoryIn =
   };
 
 const decorate = createParamDecorator(resourceFactory);
+
+needsModuleInHandlers(resourceFactory, (token) => nameOf(token as InjectionToken));
 
 function nameOf(token: InjectionToken): string {
   return `@Resource(${tokenName(token)})`;

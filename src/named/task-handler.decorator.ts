@@ -1,4 +1,6 @@
 import type { Type } from '@nestjs/common';
+import { wrappersOf } from '../nest/injector.js';
+import { needsModule } from '../tasks/registration.js';
 import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 
 const HANDLED = Symbol('nestjs-background-tasks:handled');
@@ -7,7 +9,7 @@ const HANDLED = Symbol('nestjs-background-tasks:handled');
  * Makes a provider the handler of a definition. For each run its request-scoped providers and
  * resources are built anew and disposed afterwards; `REQUEST` in them is the `TaskContext`.
  *
- * @throws INVALID_OPTION for what is no definition
+ * @throws INVALID_OPTION for what is no definition; at start-up NOT_REGISTERED without `BackgroundTasksModule`
  */
 export function TaskHandler<Input, Output>(definition: TaskDefinition<Input, Output>) {
   assertDefinition(definition);
@@ -36,3 +38,10 @@ export interface TaskHandlerClass<Payload> {
  */
 export type Handles<Definition> =
   Definition extends TaskDefinition<infer _Input, infer Output> ? TaskHandlerClass<Output> : never;
+
+needsModule((modules) => {
+  for (const { token, metatype, name, host } of wrappersOf(modules)) {
+    if (handledBy(token) ?? handledBy(metatype)) return `@TaskHandler() ${String(name)} of ${host!.name}`;
+  }
+  return undefined;
+});

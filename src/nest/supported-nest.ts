@@ -1,11 +1,11 @@
-import { ContextIdFactory, LazyModuleLoader, ModuleRef } from '@nestjs/core';
+import { ContextIdFactory, LazyModuleLoader, ModuleRef, NestApplicationContext } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { ContextUtils, Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { createRequire } from 'node:module';
-import { UnsupportedNestError } from '../errors/errors.js';
+import { UnsupportedNestError } from '../errors/set-up-errors.js';
 
 /**
  * Checks everything that this room uses of Nest and that Nest does not promise. The methods of the HTTP adapter are
@@ -27,7 +27,8 @@ export function assertSupportedNest(): void {
       'isDependencyTreeStatic',
       'isDependencyTreeDurable',
     ]),
-    ...missingMethods(Injector.prototype, 'Injector', ['loadCtorMetadata']),
+    ...missingMethods(Injector.prototype, 'Injector', ['loadCtorMetadata', 'lookupComponentInParentModules']),
+    ...missingMethods(NestApplicationContext.prototype, 'NestApplicationContext', ['callInitHook']),
     ...missingMethods(ModuleRef.prototype, 'ModuleRef', ['registerRequestByContextId']),
     ...missingMethods(ContextIdFactory, 'ContextIdFactory', ['getByRequest']),
     ...missingMethods(ExceptionsHandler.prototype, 'ExceptionsHandler', ['next', 'setCustomFilters']),

@@ -4,6 +4,7 @@ import type { JsonValue } from '../contracts/task-envelope.js';
 import { type Check, checkAll } from '../options/checks.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
+import { providedByModule } from '../tasks/registration.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
 import { attachScopeSource, createContext } from './scope-source.js';
@@ -77,6 +78,8 @@ export class TaskScopes {
     unit.tasks = isOverridden ? await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>) : scope.tasks;
   }
 }
+
+providedByModule(TaskScopes);
 
 /** That it is JSON is checked where a named task takes it along. */
 const json: Check<NonNullable<JsonValue>> = (_option, value) => value as NonNullable<JsonValue>;

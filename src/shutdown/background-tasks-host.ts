@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { TaskStats } from '../execution/task-ledger.js';
 import { milliseconds } from '../options/checks.js';
 import { RequestScopes } from '../scope/request-scopes.js';
+import { providedByModule } from '../tasks/registration.js';
 import { Drain } from './drain.js';
 
 /** Counts the background tasks of the application, and brings them to an end at shutdown. */
@@ -43,3 +44,5 @@ export class BackgroundTasksHost {
     return this.#drain.begin(timeoutMs);
   }
 }
+
+providedByModule(BackgroundTasksHost);

@@ -6,6 +6,8 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import { NotRegisteredError } from '../errors/set-up-errors.js';
+import { explainMissing } from '../nest/missing-providers.js';
 import { group } from '../options/checks.js';
 import { sharedThreads } from './shared-threads.js';
 import {
@@ -62,3 +64,8 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
     new Logger('WorkerThreads').warn(`Shutdown stopped ${names.length} thread function(s): ${list}.`);
   }
 }
+
+explainMissing(MODULE_OPTIONS_TOKEN, ({ cause }) => {
+  const problem = 'WorkerThreadsModule is imported without forRoot()';
+  return new NotRegisteredError(problem, 'WorkerThreadsModule.forRoot()', { cause });
+});

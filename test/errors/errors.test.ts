@@ -17,6 +17,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: '-1',
     fix: 'Give a whole number',
   },
+  NOT_REGISTERED: {
+    error: new api.NotRegisteredError('Mailer of AppModule injects BackgroundTasks', 'BackgroundTasksModule.forRoot()'),
+    wrong: 'injects BackgroundTasks',
+    value: 'Mailer of AppModule',
+    fix: 'imports: [BackgroundTasksModule.forRoot()]',
+  },
   ALREADY_REGISTERED: {
     error: new api.AlreadyRegisteredError(2),
     wrong: 'BackgroundTasksModule',
@@ -28,6 +34,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     wrong: 'InstanceWrapper.a(), InstanceWrapper.b()',
     value: '11.0.0',
     fix: 'Install a version',
+  },
+  MISSING_PACKAGE: {
+    error: new api.MissingPackageError('BullMQ on Redis', 'ioredis', ['bullmq', 'ioredis'], new Error('not found')),
+    wrong: 'not installed',
+    value: 'ioredis',
+    fix: 'npm i bullmq ioredis',
   },
   NOT_A_FUNCTION: {
     error: new api.NotAFunctionError(undefined),
@@ -226,7 +238,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(34);
+    expect(codes).toHaveLength(36);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

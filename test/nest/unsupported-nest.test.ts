@@ -1,4 +1,4 @@
-import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
+import { LazyModuleLoader, ModuleRef, NestApplicationContext } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { Injector, InstanceWrapper, Module } from '@nestjs/core/internal';
@@ -30,6 +30,7 @@ describe('a Nest that is made otherwise', () => {
     { owner: Module, member: 'distance', named: 'Module.distance' },
     { owner: ModuleRef, member: 'registerRequestByContextId', named: 'ModuleRef.registerRequestByContextId()' },
     { owner: Injector, member: 'loadCtorMetadata', named: 'Injector.loadCtorMetadata()' },
+    { owner: NestApplicationContext, member: 'callInitHook', named: 'NestApplicationContext.callInitHook()' },
     { owner: InstanceWrapper, member: 'cloneStaticInstance', named: 'InstanceWrapper.cloneStaticInstance()' },
     {
       owner: RouterExecutionContext,

@@ -1,0 +1,39 @@
+import type { ModulesContainer } from '@nestjs/core';
+import { NotRegisteredError } from '../errors/set-up-errors.js';
+import { beforeInit } from '../nest/before-init.js';
+import { explainMissing, isProvided } from '../nest/missing-providers.js';
+import { BackgroundTasks } from './background-tasks.js';
+import { BackgroundTasksRef } from './background-tasks-ref.js';
+
+/** Whether the application imports `BackgroundTasksModule.forRoot()`, or provides its own `BackgroundTasks`. */
+export function isRegistered(modules: ModulesContainer): boolean {
+  return isProvided(modules, BackgroundTasks);
+}
+
+/** Explains, at start-up, why Nest finds no provider for a token of BackgroundTasksModule. */
+export function providedByModule(token: { readonly name: string }): void {
+  explainMissing(token as never, ({ dependent, modules, cause }) => {
+    // It is registered, and not global: the error of Nest names the module that has to import it.
+    if (isProvided(modules, token as never)) return undefined;
+    const problem = `${dependent} injects ${token.name}, but BackgroundTasksModule is not registered`;
+    return new NotRegisteredError(problem, REGISTRATION, { cause });
+  });
+}
+
+/**
+ * Stops an application at start-up that has something for which it needs BackgroundTasksModule, and no such module.
+ * `find` names the first of them.
+ */
+export function needsModule(find: (modules: ModulesContainer) => string | undefined): void {
+  beforeInit((modules) => {
+    const found = isRegistered(modules) ? undefined : find(modules);
+    if (found === undefined) return;
+    throw new NotRegisteredError(`${found} needs BackgroundTasksModule, which is not registered`, REGISTRATION);
+  });
+}
+
+/** The import that everything needs. */
+export const REGISTRATION = 'BackgroundTasksModule.forRoot()';
+
+providedByModule(BackgroundTasks);
+providedByModule(BackgroundTasksRef);
