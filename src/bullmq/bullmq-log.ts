@@ -2,7 +2,6 @@ import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { errorText } from '../execution/error-text.js';
 import { withoutPasswords } from './server/failure-reason.js';
-import { isLockLost } from './worker/bullmq-worker.js';
 
 /** The log lines of this entry point. They show names and ids, and never a payload. */
 export class BullMqLog {
@@ -73,9 +72,8 @@ export class BullMqLog {
     );
   }
 
-  /** Logs an error unless it is the last one again, or {@link outageBegan} or {@link lockLost} reports it. */
+  /** Logs an error unless it is the last one again, or {@link outageBegan} reports it. */
   workerError(error: unknown): void {
-    if (isLockLost(error)) return;
     const text = withoutPasswords(errorText(error));
     if (this.#outageSince !== undefined || isLostConnection(error) || text === this.#lastWorkerError) return;
     this.#lastWorkerError = text;

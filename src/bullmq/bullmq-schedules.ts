@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { getNextMillis, type RepeatOptions } from 'bullmq';
+import type { RepeatOptions } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
@@ -33,7 +33,7 @@ export class BullMqSchedules {
     nonEmptyString('scheduleId', scheduleId);
     const { name, options } = definition;
     const sent = payloadToSend(definition, payload, MAX_PAYLOAD_BYTES);
-    checkRepeat(repeat);
+    await checkRepeat(repeat);
     const { bullmq } = definition.settings;
     const own = {
       ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)),
@@ -67,7 +67,7 @@ export class BullMqSchedules {
 export type BullMqRepeat = Omit<RepeatOptions, 'key' | 'prevMillis' | 'jobId' | 'count'>;
 
 /** Checks the times now: BullMQ refuses them only while the server is available, as if the server had failed. */
-function checkRepeat(repeat: BullMqRepeat): void {
+async function checkRepeat(repeat: BullMqRepeat): Promise<void> {
   const { pattern, every } = repeat;
   if ((pattern === undefined) === (every === undefined)) {
     throw new InvalidOptionError('repeat', repeat, 'Give either { pattern } or { every }.');
@@ -76,6 +76,7 @@ function checkRepeat(repeat: BullMqRepeat): void {
     wholeNumber(1)('repeat.every', every);
     return;
   }
+  const { getNextMillis } = await import('bullmq');
   try {
     getNextMillis(Date.now(), repeat);
   } catch (error) {

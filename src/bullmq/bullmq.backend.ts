@@ -12,7 +12,7 @@ import { checkBatchSize } from './server/batch-size.js';
 import { failureReason } from './server/failure-reason.js';
 import { newJob } from './server/new-job.js';
 import { QueueServer, type TaskQueue } from './server/queue-server.js';
-import { TaskWorker } from './worker/task-worker.js';
+import type { TaskWorker } from './worker/task-worker.js';
 
 /** The queue of named tasks. */
 export abstract class BullMqBackend {
@@ -80,9 +80,12 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     return this.unavailableBecause !== undefined && this.server.options.fallback !== undefined;
   }
 
-  override start(runner: NamedTaskRunner): void {
+  override async start(runner: NamedTaskRunner): Promise<void> {
     const { worker } = this.server.options;
-    if (worker !== false && !this.#isPaused) this.#worker = new TaskWorker(this.server, runner, worker);
+    if (worker === false) return;
+    // Not a static import, because it needs BullMQ: without it the error is to come from openServer().
+    const { TaskWorker } = await import('./worker/task-worker.js');
+    if (!this.#isPaused) this.#worker = new TaskWorker(this.server, runner, worker);
   }
 
   override pause(): void {

@@ -1,5 +1,8 @@
-import { context, propagation } from '@opentelemetry/api';
+import { createRequire } from 'node:module';
 import type { TracePropagation } from '../contracts/trace-propagation.js';
+import { missingPackage } from '../errors/missing-package.js';
+
+const { context, propagation } = loadApi();
 
 /**
  * A value for the `tracePropagation` option: a named task on a backend becomes part of the trace in which it was
@@ -17,3 +20,12 @@ export const openTelemetryPropagation: TracePropagation = {
   },
   extract: (headers, work) => context.with(propagation.extract(context.active(), headers), work),
 };
+
+/** Not imported, so that a program that imports ours gets MISSING_PACKAGE, and not an error of Node in a file of ours. */
+function loadApi(): typeof import('@opentelemetry/api') {
+  try {
+    return createRequire(import.meta.url)('@opentelemetry/api') as typeof import('@opentelemetry/api');
+  } catch (error) {
+    return missingPackage('"nestjs-background-tasks/opentelemetry"', ['@opentelemetry/api'])(error);
+  }
+}

@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { setMaxListeners } from 'node:events';
-import { Piscina } from 'piscina';
+import { createRequire } from 'node:module';
+import type { Piscina } from 'piscina';
+import { missingPackage } from '../errors/missing-package.js';
 import { errorText } from '../execution/error-text.js';
 import { unpackError } from './packed-error.js';
 import { serializeArguments } from './thread-arguments.js';
@@ -25,7 +27,7 @@ export class ThreadPool {
   readonly #piscina: Piscina;
 
   constructor(private readonly options: ResolvedWorkerThreadsOptions) {
-    this.#piscina = new Piscina({
+    this.#piscina = new piscina.Piscina({
       filename: new URL('./thread.js', import.meta.url).href,
       name: 'run',
       minThreads: 0,
@@ -137,6 +139,17 @@ export class ThreadPool {
     }
   }
 }
+
+/** Not imported, so that a program that imports ours gets MISSING_PACKAGE, and not an error of Node in a file of ours. */
+function loadPiscina(): typeof import('piscina') {
+  try {
+    return createRequire(import.meta.url)('piscina') as typeof import('piscina');
+  } catch (error) {
+    return missingPackage('"nestjs-background-tasks/worker-threads"', ['piscina'])(error);
+  }
+}
+
+const piscina = loadPiscina();
 
 /** The number of times that a call is made if each thread dies before it has begun the call. */
 const MAX_STARTS = 3;

@@ -26,7 +26,7 @@ const rooms = [
 const sideRooms = new Map([
   ['backend', 'named'],
   ['bullmq', 'named'],
-  ['opentelemetry', 'contracts'],
+  ['opentelemetry', 'errors'],
   ['testing', 'named'],
   ['worker-threads', 'execution'],
 ]);
@@ -122,11 +122,12 @@ describe('the walker itself', () => {
       import a from './a.js'; import type { B } from './b.js'; import { type C } from './c.js'; import './d.js';
       export * from './e.js'; export type { F } from './f.js'; import { type X, Y } from './y.js';
       const g = await import('./g.js'); type H = import('./h.js').H; // import './not.js'
+      const i = createRequire(import.meta.url)('./i.js');
     `;
     const found = importsOf('x.ts', text);
 
     expect(found.map(({ name }) => name)).toEqual(
-      ['a', 'b', 'c', 'd', 'e', 'f', 'y', 'g', 'h'].map((n) => `./${n}.js`),
+      ['a', 'b', 'c', 'd', 'e', 'f', 'y', 'g', 'h', 'i'].map((n) => `./${n}.js`),
     );
     expect(found.filter(({ isTypeOnly }) => isTypeOnly).map(({ name }) => name[2])).toEqual(['b', 'c', 'f', 'h']);
   });

@@ -50,7 +50,10 @@ export function readSourceGraph(root: string): SourceGraph {
   return { files, inside, outside, broken };
 }
 
-/** Every module a file names: `import`, `import type`, `export … from`, `import()` and `import('…')` types. */
+/**
+ * Every module a file names: `import`, `import type`, `export … from`, `import()`, `createRequire()()` and `import('…')`
+ * types.
+ */
 export function importsOf(path: string, text: string): { name: string; isTypeOnly: boolean }[] {
   const found: { name: string; isTypeOnly: boolean }[] = [];
   const visit = (node: ts.Node): void => {
@@ -76,9 +79,17 @@ function leavesNothing(node: ts.Node): boolean {
 
 function moduleNameOf(node: ts.Node): ts.Node | undefined {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
-  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) return node.arguments[0];
+  if (ts.isCallExpression(node) && isLoader(node.expression)) return node.arguments[0];
   if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return node.argument.literal;
   return undefined;
+}
+
+/** Whether it is `import`, or what `createRequire()` returns. */
+function isLoader(callee: ts.Expression): boolean {
+  if (callee.kind === ts.SyntaxKind.ImportKeyword) return true;
+  return (
+    ts.isCallExpression(callee) && ts.isIdentifier(callee.expression) && callee.expression.text === 'createRequire'
+  );
 }
 
 /** The circles in a graph, each as its members from one back to itself. Empty if there is none. */

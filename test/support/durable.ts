@@ -17,6 +17,8 @@ import type {
   NamedTaskResult,
   NamedTaskRunner,
 } from '../../src/contracts/task-backend.js';
+import { BackgroundTasks } from '../../src/index.js';
+import { RecordingBackgroundTasks } from '../../src/testing/index.js';
 import { RecordedLogs } from './recorded-logs.js';
 import type { TestServer } from './test-server.js';
 import { Timeline } from './timeline.js';
@@ -101,13 +103,15 @@ export async function startDurable({
     worker,
     ...options,
   } as BullMqOptions);
-  @Module({ imports: [bullMq, ...imports] })
+  // In place of BackgroundTasksModule, which would start the backend with the handlers of this application.
+  const tasks = { provide: BackgroundTasks, useValue: new RecordingBackgroundTasks() };
+  @Module({ imports: [bullMq, ...imports], providers: [tasks] })
   class AppModule {}
   const logs = new RecordedLogs();
   const app = await NestFactory.createApplicationContext(AppModule, { logger: logs, abortOnError: false });
   onTestFinished(() => app.close());
   const backend = app.get(BullMqTaskBackend);
-  if (runner) backend.start(runner);
+  if (runner) await backend.start(runner);
   return { app, backend, logs, queueName };
 }
 

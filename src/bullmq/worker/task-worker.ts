@@ -5,7 +5,7 @@ import { endsWithin } from '../../execution/time-limit.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js';
 import type { JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
-import { type BullMqWorker, LockLostError } from './bullmq-worker.js';
+import { type BullMqWorker, isLockLost, LockLostError } from './bullmq-worker.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope, VERSION } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
@@ -35,7 +35,7 @@ export class TaskWorker {
     // Without a listener an error would end the process.
     this.#worker.on('error', (error) => {
       if (error instanceof LockLostError) void this.#resultRefused(error.job);
-      else log.workerError(error);
+      else this.#logError(error);
     });
     this.#worker.on('lockRenewalFailed', (ids) => {
       for (const job of this.#running.keys()) if (ids.includes(job.id!)) this.#lockLost(job);
@@ -64,7 +64,10 @@ export class TaskWorker {
     await endsWithin(this.#worker.close(isForced).catch(this.#logError), this.options.closeTimeoutMs);
   }
 
-  readonly #logError = (error: unknown): void => this.server.log.workerError(error);
+  /** Logs an error of the worker. A lost lock is reported with its task. */
+  readonly #logError = (error: unknown): void => {
+    if (!isLockLost(error)) this.server.log.workerError(error);
+  };
 
   #settings(): JobWorkerOptions {
     const { concurrency, lockDurationMs, stalledIntervalMs, maxStalledCount, limiter } = this.options;
