@@ -164,7 +164,7 @@ explainMissing(
 
 /** Marks our own provider, which a test may override. The injector is given the instances and never calls it. */
 function suppliedTasks(): never {
-  throw new OutsideScopeError('BackgroundTasks');
+  throw new OutsideScopeError('BackgroundTasks', 'injector');
 }
 
 function isOurs(tasks: InstanceWrapper): boolean {

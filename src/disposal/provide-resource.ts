@@ -40,7 +40,7 @@ export function provideResource(provider: object): FactoryProvider<Promise<unkno
   const definition: ResourceDefinition = { name: tokenName(provide), release, create, dispose };
   // Nest calls this only before `init()` and outside a unit of work. Otherwise DisposalPlan supplies the instances.
   const refuse = (): never => {
-    throw new OutsideScopeError(`Resource ${definition.name}`);
+    throw new OutsideScopeError(`Resource ${definition.name}`, 'injector');
   };
   return {
     provide,

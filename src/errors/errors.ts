@@ -39,14 +39,24 @@ export class UnknownMethodError extends BackgroundTasksError {
 export class OutsideScopeError extends BackgroundTasksError {
   readonly code = 'OUTSIDE_SCOPE';
 
-  constructor(what: string) {
-    super(
-      `${what} was used outside any request. Wrap work that is no request in TaskScopes.run(). In a request, let a ` +
-        'constructor inject BackgroundTasksRef (moduleRef.get() is not enough), and read its current tasks before ' +
-        'you wait for an event of another connection.',
-    );
+  /** `way` is the way by which `what` was to be reached, which decides what mends it. */
+  constructor(what: string, way: keyof typeof WAYS_IN) {
+    super(`${what} was used outside any request. ${WAYS_IN[way]}`);
   }
 }
+
+/** The fix for each way to tasks and resources. */
+const WAYS_IN = {
+  reference:
+    'Wrap work that is no request in TaskScopes.run(). In a request, let a class that is built at start-up inject ' +
+    'BackgroundTasksRef (moduleRef.get() is not enough), and read its current tasks before you wait for an event of ' +
+    'another connection.',
+  injector:
+    'For work that is no request, call TaskScopes.run() and resolve the class with the resolve() of its scope. In a ' +
+    'request, inject the class, or call moduleRef.resolve() with a context id for which ' +
+    'moduleRef.registerRequestByContextId() was given the request.',
+  handler: 'Only handlers of HTTP requests are given it. In any other handler wrap the work in TaskScopes.run().',
+} as const;
 
 /** `OUTSIDE_TASK`: `currentTask()` was called by code that no task is running. */
 export class OutsideTaskError extends BackgroundTasksError {
@@ -79,7 +89,7 @@ export class ShuttingDownError extends UnavailableError {
   constructor(what: string) {
     super(
       `${what} was refused: the application is shutting down. Start no new work once ` +
-        'BackgroundTasksHost.isDraining is true.',
+        'BackgroundTasksHost.isDraining is true; in a shutdown hook, call the function itself.',
     );
   }
 }
@@ -88,10 +98,15 @@ export class ShuttingDownError extends UnavailableError {
 export class QueueFullError extends UnavailableError {
   readonly code = 'QUEUE_FULL';
 
-  constructor(name: string, maxPending: number) {
+  /** `canWait` says whether `overflow: 'wait'` would have held the response, in place of this error. */
+  constructor(name: string, maxPending: number, canWait = false) {
+    const wait = canWait
+      ? "set overflow: 'wait' to hold responses until there is room (which cannot help a request that adds more than " +
+        'maxPending alone), '
+      : '';
     super(
       `Task "${name}" was refused: ${maxPending} tasks are waiting already. Raise maxPending if memory allows, ` +
-        "set overflow: 'wait' to hold responses until there is room, or move the work to a queue.",
+        `${wait}or enqueue named tasks on a backend, which do not wait here.`,
     );
   }
 }

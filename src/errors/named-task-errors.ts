@@ -4,10 +4,14 @@ import { BackgroundTasksError, UnavailableError } from './background-tasks-error
 export class UnknownTaskError extends BackgroundTasksError {
   readonly code = 'UNKNOWN_TASK';
 
-  constructor(name: string) {
+  /** `hasNamesake` says whether there is a handler for another definition of that name. */
+  constructor(name: string, hasNamesake = false) {
     super(
-      `No handler for task "${name}". Add a class with @TaskHandler() for its definition to the providers of a ` +
-        'module, in processes that only enqueue it as well.',
+      hasNamesake
+        ? `No handler for this definition of task "${name}": the handler of that name is for another one. Enqueue the ` +
+            'definition that @TaskHandler() names, or give this one a name and a handler of its own.'
+        : `No handler for task "${name}". Add a class with @TaskHandler() for its definition to the providers of a ` +
+            'module, in processes that only enqueue it as well.',
     );
   }
 }

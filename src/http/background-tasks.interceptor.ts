@@ -3,7 +3,7 @@ import type { Observable } from 'rxjs';
 import { wrappersOf } from '../nest/injector.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { needsModule } from '../tasks/registration.js';
-import { currentExchange } from './find-exchange.js';
+import { exchangeOf } from './find-exchange.js';
 
 /**
  * Makes `BackgroundTasksRef.current` work in the routes it is bound to. Only an application that gets the reference
@@ -12,7 +12,9 @@ import { currentExchange } from './find-exchange.js';
 @Injectable()
 export class BackgroundTasksInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const exchange = currentExchange(context, 'BackgroundTasksInterceptor');
+    const exchange = exchangeOf(context.getArgByIndex(0));
+    // A message, if it is bound globally in an application that also serves those.
+    if (!exchange) return next.handle();
     // Opened now, so that a task is refused that is added after the request is over.
     exchange.openScope();
     return asyncContext.run(exchange, () => next.handle());

@@ -6,7 +6,7 @@ import { HttpExchange } from './http-exchange.js';
 /** Finds the exchange of the request that a handler runs for. @throws OUTSIDE_SCOPE, which names `what` */
 export function currentExchange(context: ExecutionContext, what: string): HttpExchange {
   const exchange = exchangeOf(context.getArgByIndex(0));
-  if (!exchange) throw new OutsideScopeError(what);
+  if (!exchange) throw new OutsideScopeError(what, 'handler');
   return exchange;
 }
 

@@ -19,7 +19,7 @@ export const Resource = (token: InjectionToken): ParameterDecorator => decorate(
  * {@link resourceFactoryIn} takes its place, because one controller class may stand in several modules.
  */
 export const resourceFactory = (token: InjectionToken): never => {
-  throw new OutsideScopeError(nameOf(token));
+  throw new OutsideScopeError(nameOf(token), 'handler');
 };
 
 /** Returns the factory for the routes of one module. */

@@ -77,7 +77,7 @@ export class NamedTasks {
     const { definition, options, idempotencyKey, settings, stackTrace } = call;
     const { name } = definition;
     // Another definition of the same name may have another schema.
-    if (this.#registry.get(name).definition !== definition) throw new UnknownTaskError(name);
+    if (this.#registry.get(name).definition !== definition) throw new UnknownTaskError(name, true);
     const payload = payloadToSend(definition, call.payload, this.scopes.engine.options.maxPayloadBytes);
     this.backend.checkSettings('enqueue', settings);
     this.backend.assertReady();

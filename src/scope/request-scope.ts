@@ -179,9 +179,10 @@ export class RequestScope implements ListMember, TaskOrigin {
       this.queue.replace(replaced, task);
       return task;
     }
-    const mayLackPermit = overflow === 'wait' && this.#phase === 'open' && this.origin.canDelayResponse;
-    if (this.queue.add(task, mayLackPermit)) return task;
-    throw new QueueFullError(name, maxPending);
+    const waits = overflow === 'wait';
+    const canHold = this.#phase === 'open' && this.origin.canDelayResponse;
+    if (this.queue.add(task, waits && canHold)) return task;
+    throw new QueueFullError(name, maxPending, !waits && canHold);
   }
 
   #stackTrace(caller: Caller): Error | undefined {

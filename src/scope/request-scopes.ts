@@ -63,7 +63,7 @@ export class RequestScopes {
   /** Finds the scope that the injector builds something for. */
   ofContext(contextId: ContextId, what: string): RequestScope {
     const source = this.#sourceOf(contextId);
-    if (!source) throw new OutsideScopeError(what);
+    if (!source) throw new OutsideScopeError(what, 'injector');
     return source.openScope();
   }
 
@@ -87,7 +87,7 @@ export class RequestScopes {
 
   /** Jobs have no tasks of their own: those that a handler adds belong to the scope of its run. */
   get tasks(): BackgroundTasks {
-    throw new OutsideScopeError('BackgroundTasks');
+    throw new OutsideScopeError('BackgroundTasks', 'injector');
   }
 
   /** Called by a scope that has closed, and when the last job has ended. */

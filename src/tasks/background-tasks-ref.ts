@@ -14,7 +14,7 @@ export class BackgroundTasksRef {
    */
   get current(): BackgroundTasks {
     const current = asyncContext.getStore();
-    if (!current) throw new OutsideScopeError('BackgroundTasksRef.current');
+    if (!current) throw new OutsideScopeError('BackgroundTasksRef.current', 'reference');
     return current.tasks;
   }
 }

@@ -54,7 +54,7 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     fix: 'Check the spelling',
   },
   OUTSIDE_SCOPE: {
-    error: new api.OutsideScopeError('@Tasks()'),
+    error: new api.OutsideScopeError('@Tasks()', 'handler'),
     wrong: 'outside any request',
     value: '@Tasks()',
     fix: 'TaskScopes.run()',

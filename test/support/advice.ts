@@ -1,0 +1,62 @@
+import { Controller, Get, Req } from '@nestjs/common';
+import { expect } from 'vitest';
+import {
+  type BackgroundTasks,
+  type BackgroundTasksError,
+  type BackgroundTasksErrorCode,
+  Tasks,
+} from '../../src/index.js';
+import { settled } from '../../src/testing/index.js';
+import { type AppSettings, type Platform, type RunningApp, startApp } from './platforms.js';
+
+/** The fix that the message of an error names, and what shows that it works. */
+export interface Advice<Where = void> {
+  readonly code: BackgroundTasksErrorCode;
+  /** A part of the message. */
+  readonly fix: string;
+  /** Does the same twice: as it fails, and with the fix. Rejects with the error. */
+  readonly apply: (isFixed: boolean, where: Where) => unknown;
+}
+
+/** Meets the error, reads the fix in its message, applies it, and meets no error. */
+export async function followAdvice<Where>({ code, fix, apply }: Advice<Where>, where: Where): Promise<void> {
+  const met = await failureOf(() => apply(false, where));
+  expect(met).toMatchObject({ code });
+  expect((met as BackgroundTasksError).message).toContain(fix);
+
+  expect(await failureOf(() => apply(true, where))).toBeUndefined();
+}
+
+/** Has the handler of a request do some work, and waits for its tasks. Rejects with what the work threw. */
+export async function inHandler(
+  platform: Platform,
+  work: (tasks: BackgroundTasks, running: RunningApp, request: object) => unknown,
+  settings: AppSettings = {},
+): Promise<RunningApp> {
+  let failure: unknown;
+  let running: RunningApp;
+  @Controller('work')
+  class WorkController {
+    @Get()
+    async handle(@Tasks() tasks: BackgroundTasks, @Req() request: object) {
+      failure = await failureOf(() => work(tasks, running, request));
+      return 'done';
+    }
+  }
+  running = await startApp(platform, { ...settings, controllers: [WorkController, ...(settings.controllers ?? [])] });
+  const { status } = await fetch(`${running.url}/work`);
+  await settled(running.app);
+  if (failure !== undefined) throw failure as Error;
+  expect(status).toBe(200);
+  return running;
+}
+
+/** What the work throws, at once or later; `undefined` if nothing. */
+export async function failureOf(work: () => unknown): Promise<unknown> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
