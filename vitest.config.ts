@@ -8,6 +8,7 @@ const slow = [
   // Processes and threads that are killed, frozen and overloaded, and real deadlines.
   'test/faults/**',
   'test/worker-threads/**',
+  'test/errors/advice-{durable,threads}.test.ts',
   'test/shutdown/**',
   'test/http/{exactly-once,pipelined-orphan,response-before-tasks,stalled-client}.test.ts',
   'test/execution/{accounting,accounting-http}.property.test.ts',

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as rootEntry from '../../src/index.js';
 import * as testingEntry from '../../src/testing/index.js';
 import * as threadsEntry from '../../src/worker-threads/index.js';
 import { BackgroundTasksError, type BackgroundTasksErrorCode } from '../../src/index.js';
+import { declaredCodes } from '../support/error-codes.js';
 
 /** Every error leaves by the entry point of the room that throws it. */
 const api = { ...rootEntry, ...testingEntry, ...threadsEntry };
@@ -283,11 +282,4 @@ interface Example {
   readonly wrong: string;
   readonly value: string;
   readonly fix: string;
-}
-
-/** The codes as the source declares them: a type leaves nothing behind to look at. */
-function declaredCodes(): string[] {
-  const files = ['errors/background-tasks-error.ts', 'testing/testing-errors.ts', 'worker-threads/thread-errors.ts'];
-  const source = files.map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8')).join('\n');
-  return [...source.matchAll(/^ +([A-Z_]+): true;$/gm)].map((match) => match[1]!);
 }

@@ -18,13 +18,23 @@ export interface Advice<Where = void> {
   readonly apply: (isFixed: boolean, where: Where) => unknown;
 }
 
-/** Meets the error, reads the fix in its message, applies it, and meets no error. */
-export async function followAdvice<Where>({ code, fix, apply }: Advice<Where>, where: Where): Promise<void> {
-  const met = await failureOf(() => apply(false, where));
-  expect(met).toMatchObject({ code });
-  expect((met as BackgroundTasksError).message).toContain(fix);
+/** Meets the error, looks for the fix in its message, applies it, and tells what failed then. */
+export async function follow<Where>({ fix, apply }: Advice<Where>, where: Where): Promise<Followed> {
+  const { code, message = '' } = ((await failureOf(() => apply(false, where))) ?? {}) as Partial<BackgroundTasksError>;
+  return { code, fix: message.includes(fix) ? fix : message, failure: await failureOf(() => apply(true, where)) };
+}
 
-  expect(await failureOf(() => apply(true, where))).toBeUndefined();
+/** What {@link follow} resolves with if the advice is right. */
+export function works({ code, fix }: Pick<Advice, 'code' | 'fix'>): Followed {
+  return { code, fix, failure: undefined };
+}
+
+interface Followed {
+  readonly code: string | undefined;
+  /** The fix, or the message if it does not name it. */
+  readonly fix: string;
+  /** What was thrown with the fix applied. */
+  readonly failure: unknown;
 }
 
 /** Has the handler of a request do some work, and waits for its tasks. Rejects with what the work threw. */
@@ -34,16 +44,20 @@ export async function inHandler(
   settings: AppSettings = {},
 ): Promise<RunningApp> {
   let failure: unknown;
-  let running: RunningApp;
+  const started: { running?: RunningApp } = {};
   @Controller('work')
   class WorkController {
     @Get()
     async handle(@Tasks() tasks: BackgroundTasks, @Req() request: object) {
-      failure = await failureOf(() => work(tasks, running, request));
+      failure = await failureOf(() => work(tasks, started.running!, request));
       return 'done';
     }
   }
-  running = await startApp(platform, { ...settings, controllers: [WorkController, ...(settings.controllers ?? [])] });
+  const running = await startApp(platform, {
+    ...settings,
+    controllers: [WorkController, ...(settings.controllers ?? [])],
+  });
+  started.running = running;
   const { status } = await fetch(`${running.url}/work`);
   await settled(running.app);
   if (failure !== undefined) throw failure as Error;

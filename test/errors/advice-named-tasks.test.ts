@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { type BackgroundTasks, defineTask, TaskHandler } from '../../src/index.js';
+import { z } from 'zod';
+import { type Advice, follow, inHandler, works } from '../support/advice.js';
+import { MemoryBackend } from '../support/memory-backend.js';
+import { type Platform, platforms } from '../support/platforms.js';
+
+const Report = defineTask<unknown>({ name: 'report' });
+const ran: unknown[] = [];
+@TaskHandler(Report)
+class ReportHandler {
+  run(payload: unknown) {
+    ran.push(payload);
+  }
+}
+
+const Invoice = defineTask({ name: 'invoice', schema: z.object({ orderId: z.string() }) });
+@TaskHandler(Invoice)
+class InvoiceHandler {
+  run() {}
+}
+
+const advice: readonly Advice<Platform>[] = [
+  {
+    code: 'UNKNOWN_TASK',
+    fix: 'Add a class with @TaskHandler() for its definition to the providers of a module',
+    apply: (isFixed, platform) =>
+      inHandler(platform, (tasks) => tasks.enqueue(Report, 'monthly'), { providers: isFixed ? [ReportHandler] : [] }),
+  },
+  {
+    code: 'UNKNOWN_TASK',
+    fix: 'in processes that only enqueue it as well',
+    apply: async (isFixed, platform) => {
+      const backend = new MemoryBackend();
+      const providers = isFixed ? [ReportHandler] : [];
+      await inHandler(platform, (tasks) => tasks.enqueue(Report, 'monthly'), { providers, options: { backend } });
+      expect(backend.names).toEqual([['report']]);
+    },
+  },
+  {
+    code: 'UNKNOWN_TASK',
+    fix: 'Enqueue the definition that @TaskHandler() names',
+    apply: (isFixed, platform) => {
+      const copy = defineTask<unknown>({ name: 'report' });
+      const providers = [ReportHandler];
+      return inHandler(platform, (tasks) => tasks.enqueue(isFixed ? Report : copy, 'monthly'), { providers });
+    },
+  },
+  {
+    code: 'UNKNOWN_TASK',
+    fix: 'give this one a name and a handler of its own',
+    apply: (isFixed, platform) => {
+      const other = defineTask<unknown>({ name: isFixed ? 'yearly-report' : 'report' });
+      @TaskHandler(other)
+      class OtherHandler {
+        run() {}
+      }
+      const providers = isFixed ? [ReportHandler, OtherHandler] : [ReportHandler];
+      return inHandler(platform, (tasks) => tasks.enqueue(other, 'monthly'), { providers });
+    },
+  },
+  ...payloads([
+    { fix: '$.at is an instance of Date', wrong: { at: new Date(0) }, right: { at: new Date(0).toISOString() } },
+    { fix: 'and maxPayloadBytes is 65536', wrong: 'x'.repeat(70_000), right: { path: 'reports/1.csv' } },
+  ]),
+  {
+    code: 'INVALID_PAYLOAD',
+    fix: '$.orderId is not what the schema of the task asks for',
+    apply: (isFixed, platform) => {
+      const orderId = (isFixed ? 'A-1' : 1) as string;
+      return inHandler(platform, (tasks) => tasks.enqueue(Invoice, { orderId }), { providers: [InvoiceHandler] });
+    },
+  },
+  {
+    code: 'BACKEND_UNAVAILABLE',
+    fix: 'Try again later, with the same idempotency key.',
+    apply: async (isFixed, platform) => {
+      const backend = new MemoryBackend();
+      const enqueue = (tasks: BackgroundTasks) => tasks.enqueue(Report, 'monthly', { idempotencyKey: 'order-1' });
+      const settings = { providers: [ReportHandler], options: { backend } };
+      backend.isReady = false;
+      const first = inHandler(platform, enqueue, settings);
+      if (!isFixed) {
+        await first;
+        return;
+      }
+      await expect(first).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+      backend.isReady = true;
+      await inHandler(platform, enqueue, settings);
+      expect(backend.batches.flat().map(({ idempotencyKey }) => idempotencyKey)).toEqual(['order-1']);
+    },
+  },
+];
+
+describe.each(platforms)('what an error about a named task advises works on $name:', (platform) => {
+  it.each(advice)('$code: $fix', async (one) => {
+    expect(await follow(one, platform)).toEqual(works(one));
+  });
+});
+
+/** A payload is refused with its path and the reason, which say what to give in its place. */
+function payloads(rows: readonly { fix: string; wrong: unknown; right: unknown }[]): Advice<Platform>[] {
+  return rows.map(({ fix, wrong, right }) => ({
+    code: 'INVALID_PAYLOAD',
+    fix,
+    apply: async (isFixed, platform) => {
+      const payload = isFixed ? right : wrong;
+      await inHandler(platform, (tasks) => tasks.enqueue(Report, payload), { providers: [ReportHandler] });
+      expect(ran.at(-1)).toEqual(payload);
+    },
+  }));
+}
