@@ -4,10 +4,18 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { TaskScopes } from '../../src/index.js';
-import { threadTask, type WorkerThreadsModuleOptions } from '../../src/worker-threads/index.js';
+import { defineTask, TaskHandler, TaskScopes } from '../../src/index.js';
+import { threadTask, WorkerThreadsModule, type WorkerThreadsModuleOptions } from '../../src/worker-threads/index.js';
 import { type Advice, follow, works } from '../support/advice.js';
+import { MemoryBackend } from '../support/memory-backend.js';
+import { startContext } from '../support/start-context.js';
 import { inThread, nextThread, startThreads } from '../support/threads.js';
+
+const Resize = defineTask<string>({ name: 'resize' });
+@TaskHandler(Resize)
+class ResizeHandler {
+  run() {}
+}
 
 const advice: readonly Advice[] = [
   {
@@ -61,6 +69,27 @@ const advice: readonly Advice[] = [
         expect(first.status).toBe('fulfilled');
         if (second.status === 'rejected') throw second.reason as Error;
       }),
+  },
+  {
+    code: 'THREAD_QUEUE_FULL',
+    fix: 'or move the work to other machines',
+    apply: async (isFixed) => {
+      const backend = new MemoryBackend();
+      const { app, scopes } = await startContext({
+        imports: [WorkerThreadsModule.forRoot({ maxRunning: 1, maxPending: 0 })],
+        providers: [ResizeHandler],
+        options: { backend },
+      });
+      try {
+        const busy = inThread('busy')(20);
+        if (isFixed) await scopes.run(({ tasks }) => void tasks.enqueue(Resize, 'A-1'));
+        else await inThread('busy')(0).finally(() => busy);
+        await busy;
+        expect(backend.names).toEqual([['resize']]);
+      } finally {
+        await app.close();
+      }
+    },
   },
   {
     code: 'THREAD_VALUE_NOT_CLONEABLE',
