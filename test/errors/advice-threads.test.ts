@@ -83,7 +83,7 @@ const advice: readonly Advice[] = [
       try {
         const busy = inThread('busy')(20);
         if (isFixed) await scopes.run(({ tasks }) => void tasks.enqueue(Resize, 'A-1'));
-        else await inThread('busy')(0).finally(() => busy);
+        else await Promise.all([inThread('busy')(0), busy]);
         await busy;
         expect(backend.names).toEqual([['resize']]);
       } finally {
