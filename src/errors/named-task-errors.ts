@@ -8,8 +8,8 @@ export class UnknownTaskError extends BackgroundTasksError {
   constructor(name: string, hasNamesake = false) {
     super(
       hasNamesake
-        ? `No handler for this definition of task "${name}": the handler of that name is for another one. Enqueue the ` +
-            'definition that @TaskHandler() names, or give this one a name and a handler of its own.'
+        ? `No handler for this definition of task "${name}": the handler of that name is for another one. Enqueue ` +
+            'the definition that @TaskHandler() names, or give this one a name and a handler of its own.'
         : `No handler for task "${name}". Add a class with @TaskHandler() for its definition to the providers of a ` +
             'module, in processes that only enqueue it as well.',
     );

@@ -9,8 +9,8 @@ import { needsModuleInHandlers } from './handlers-need-module.js';
  * controller request-scoped. It is the instance that constructor injection of the token gives in this request, in the
  * module of the route.
  *
- * @throws UNKNOWN_RESOURCE at start-up, if nothing visible to the controller provides the token; NOT_REGISTERED, without
- * `BackgroundTasksModule`
+ * @throws UNKNOWN_RESOURCE at start-up, if nothing visible to the controller provides the token; NOT_REGISTERED,
+ * without `BackgroundTasksModule`
  */
 export const Resource = (token: InjectionToken): ParameterDecorator => decorate(token);
 

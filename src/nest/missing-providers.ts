@@ -3,8 +3,8 @@ import type { ModulesContainer, NestContainer } from '@nestjs/core';
 import { Injector } from '@nestjs/core/internal';
 
 /**
- * Replaces the error of Nest where something injects the token and nothing provides it, by what `explain` returns. It is
- * called where the token is declared: without our modules nothing of this package is built that could look for it.
+ * Replaces the error of Nest where something injects the token and nothing provides it, by what `explain` returns.
+ * Called where the token is declared: without our modules nothing of this package is built that could look for it.
  */
 export function explainMissing(token: InjectionToken, explain: (missing: MissingProvider) => Error | undefined): void {
   explanations.set(token, explain);

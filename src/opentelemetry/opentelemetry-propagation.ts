@@ -21,7 +21,7 @@ export const openTelemetryPropagation: TracePropagation = {
   extract: (headers, work) => context.with(propagation.extract(context.active(), headers), work),
 };
 
-/** Not imported, so that a program that imports ours gets MISSING_PACKAGE, and not an error of Node in a file of ours. */
+/** Not imported, so that a program without the package gets MISSING_PACKAGE, and not an error of Node in our file. */
 function loadApi(): typeof import('@opentelemetry/api') {
   try {
     return createRequire(import.meta.url)('@opentelemetry/api') as typeof import('@opentelemetry/api');

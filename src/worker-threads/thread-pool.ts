@@ -140,7 +140,7 @@ export class ThreadPool {
   }
 }
 
-/** Not imported, so that a program that imports ours gets MISSING_PACKAGE, and not an error of Node in a file of ours. */
+/** Not imported, so that a program without the package gets MISSING_PACKAGE, and not an error of Node in our file. */
 function loadPiscina(): typeof import('piscina') {
   try {
     return createRequire(import.meta.url)('piscina') as typeof import('piscina');

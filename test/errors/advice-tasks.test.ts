@@ -165,7 +165,7 @@ const advice: readonly Advice<Platform>[] = [
   },
   {
     code: 'OUTSIDE_SCOPE',
-    fix: 'call moduleRef.resolve() with a context id for which moduleRef.registerRequestByContextId() was given the request',
+    fix: 'with a context id for which moduleRef.registerRequestByContextId() was given the request',
     apply: async (isFixed, platform) => {
       const { app } = await inHandler(
         platform,

@@ -51,8 +51,8 @@ export function readSourceGraph(root: string): SourceGraph {
 }
 
 /**
- * Every module a file names: `import`, `import type`, `export … from`, `import()`, `createRequire()()` and `import('…')`
- * types.
+ * Every module a file names: `import`, `import type`, `export … from`, `import()`, `createRequire()()` and
+ * `import('…')` types.
  */
 export function importsOf(path: string, text: string): { name: string; isTypeOnly: boolean }[] {
   const found: { name: string; isTypeOnly: boolean }[] = [];
