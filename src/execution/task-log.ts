@@ -21,14 +21,41 @@ export class TaskLog {
     this.#write('warn', `${reason}: discarded ${names(tasks)}.`);
   }
 
-  abandoned(tasks: readonly QueuedTask[], disposing: readonly string[], timeoutMs: number): void {
+  /** Warns of an application that a signal would end at once. */
+  missingShutdownHooks(task: string): void {
+    this.#write(
+      'warn',
+      `Task "${task}" would be lost if the process received SIGTERM now: nobody listens to that signal. Call ` +
+        'app.enableShutdownHooks() before app.listen(). Ignore this if something else calls app.close() at shutdown.',
+    );
+  }
+
+  /** Says what the shutdown waits for, where it does not end at once. */
+  shutdownWaits({ tasks, connections, units, disposing }: Unfinished, timeoutMs: number): void {
+    const parts = [
+      tasks.length > 0 && `${counted(tasks.length, 'task')} (${countedNames(tasks)})`,
+      connections > 0 && counted(connections, 'connection'),
+      units > 0 && counted(units, 'unit of work', 'units of work'),
+      disposing.length > 0 && `the disposal of ${disposing.join(', ')}`,
+    ];
+    const waitsFor = new Intl.ListFormat('en').format(parts.filter((part) => part !== false)) || 'requests to end';
+    this.#write('log', `Shutting down: waiting for ${waitsFor}, up to ${seconds(timeoutMs)}.`);
+  }
+
+  /** Says how a shutdown that has said what it waits for has ended. */
+  shutdownFinished(tookMs: number): void {
+    this.#write('log', `Shutting down: everything has ended after ${seconds(tookMs)}.`);
+  }
+
+  /** @param how what ended the wait, such as "took 25000 ms" */
+  abandoned(how: string, tasks: readonly QueuedTask[], disposing: readonly string[]): void {
     const list = tasks.map((task) => {
       const age = task.state === 'running' ? `, running for ${Math.round(performance.now() - task.startedAt)} ms` : '';
       return `"${task.name}" (id ${task.id}${age})`;
     });
     const left = tasks.length > 0 ? [`abandoned ${tasks.length} task(s): ${list.join(', ')}`] : [];
     if (disposing.length > 0) left.push(`did not wait for the disposal of ${disposing.join(', ')}`);
-    this.#write('error', `Shutdown took ${timeoutMs} ms: ${left.join('; ')}.`);
+    this.#write('error', `Shutdown ${how}: ${left.join('; ')}.`);
   }
 
   disposalFailed(errors: readonly unknown[]): void {
@@ -55,7 +82,7 @@ export class TaskLog {
   }
 
   /** A logger that throws would leave the queue half way through a change of state, so what it throws is dropped. */
-  #write(level: 'error' | 'warn', line: string): void {
+  #write(level: 'error' | 'warn' | 'log', line: string): void {
     try {
       this.#logger[level](line);
     } catch {}
@@ -64,4 +91,34 @@ export class TaskLog {
 
 function names(tasks: readonly QueuedTask[]): string {
   return tasks.map((task) => `"${task.name}"`).join(', ');
+}
+
+/** Work that a shutdown waits for. */
+export interface Unfinished {
+  readonly tasks: readonly QueuedTask[];
+  /** Number of connections with a request. */
+  readonly connections: number;
+  /** Number of functions given to `TaskScopes.run()` that have not ended. */
+  readonly units: number;
+  /** The names of the resources and instances that are being disposed of. */
+  readonly disposing: readonly string[];
+}
+
+/** Number of names in one log line. */
+const MAX_NAMES = 10;
+
+/** Lists the names of the tasks with their numbers, such as "sendMail ×3, audit". */
+function countedNames(tasks: readonly QueuedTask[]): string {
+  const counts = new Map<string, number>();
+  for (const { name } of tasks) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const listed = [...counts].map(([name, count]) => (count === 1 ? name : `${name} ×${count}`));
+  return [...listed.slice(0, MAX_NAMES), ...(listed.length > MAX_NAMES ? ['…'] : [])].join(', ');
+}
+
+function counted(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`;
+}
+
+function seconds(ms: number): string {
+  return `${Number((ms / 1_000).toFixed(1))} s`;
 }

@@ -16,7 +16,7 @@ import { type Caller, captureCallSite } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import type { RequestScopes } from './request-scopes.js';
-import type { ScopeOrigin } from './scope-source.js';
+import { isUnitOfWork, type ScopeOrigin } from './scope-source.js';
 import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
 
 /** Number of tasks in a row that may each add the next. No real chain is that long. */
@@ -53,6 +53,11 @@ export class RequestScope implements ListMember, TaskOrigin {
 
   get tasks(): BackgroundTasks {
     return (this.#tasks ??= new ScopedBackgroundTasks(this));
+  }
+
+  /** Whether the function given to `TaskScopes.run()` still runs. */
+  get isUnitRunning(): boolean {
+    return this.#phase === 'open' && isUnitOfWork(this.origin);
   }
 
   get hasFailed(): boolean {
@@ -227,10 +232,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   #dispose(): void {
-    if (!this.#disposables || this.#disposables.isEmpty) {
-      this.#close();
-      return;
-    }
+    if (!this.#disposables || this.#disposables.isEmpty) return this.#close();
     void this.#disposables.disposeAll(this.#outcome).then((errors) => {
       if (errors.length > 0) this.scopes.engine.log.disposalFailed(errors);
       this.#drain();

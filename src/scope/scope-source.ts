@@ -59,3 +59,8 @@ export interface ScopeOrigin {
   /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
   readonly inherited?: TaskEnvelopeContext;
 }
+
+/** Whether it is a function given to `TaskScopes.run()`: no request, and no run of a handler. */
+export function isUnitOfWork({ hasClientLeft, inherited }: ScopeOrigin): boolean {
+  return hasClientLeft === undefined && inherited === undefined;
+}
