@@ -18,7 +18,7 @@ export class TaskLog {
   }
 
   discarded(tasks: readonly QueuedTask[], reason: string): void {
-    this.#write('warn', `${reason}: discarded ${names(tasks)}.`);
+    this.#write('warn', `Discarded ${names(tasks)}: ${reason}.`);
   }
 
   /** Warns of an application that a signal would end at once. */
@@ -58,17 +58,20 @@ export class TaskLog {
     this.#write('error', `Shutdown ${how}: ${left.join('; ')}.`);
   }
 
-  disposalFailed(errors: readonly unknown[]): void {
+  /** @param failures the disposers of one request, unit of work or run of a handler */
+  disposalFailed(failures: readonly DisposalFailure[], { description }: Described): void {
+    const errors = failures.map(({ error }) => error);
     const error = errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors.length} disposers failed`);
-    const all = errors.length === 1 ? '' : errors.map((each) => `\n- ${errorText(each)}`).join('');
-    this.#write('error', `Disposal failed: ${errorText(error)}${all}`);
+    const all =
+      errors.length === 1 ? '' : failures.map((each) => `\n- ${each.name}: ${errorText(each.error)}`).join('');
+    const disposed = failures.map(({ name }) => name).join(', ');
+    this.#write('error', `Disposal of ${disposed} failed after ${description}: ${errorText(error)}${all}`);
   }
 
-  deferredExitFailed(error: unknown): void {
-    this.#write(
-      'error',
-      `A 'before-response' resource failed to exit after its response had been sent: ${errorText(error)}`,
-    );
+  /** @param resource the `'before-response'` resource that threw; absent if the backend did */
+  deferredExitFailed(error: unknown, resource: string | undefined, { description }: Described): void {
+    const failed = resource === undefined ? 'Handing over tasks' : `'before-response' resource ${resource}`;
+    this.#write('error', `${failed} failed after the response of ${description} had been sent: ${errorText(error)}`);
   }
 
   pauseFailed(error: unknown): void {
@@ -91,6 +94,19 @@ export class TaskLog {
 
 function names(tasks: readonly QueuedTask[]): string {
   return tasks.map((task) => `"${task.name}"`).join(', ');
+}
+
+/** A request, unit of work or run of a handler. */
+export interface Described {
+  /** The words for it in a log line, such as `POST /users/:id`. */
+  readonly description: string;
+}
+
+/** A disposer that threw, or took too long. */
+export interface DisposalFailure {
+  /** The name of the resource or provider. */
+  readonly name: string;
+  readonly error: unknown;
 }
 
 /** Work that a shutdown waits for. */

@@ -68,9 +68,9 @@ export class RequestScope implements ListMember, TaskOrigin {
     return this.queue.chainLength;
   }
 
-  /** The name of the provider or resource that is being disposed of right now. */
-  get disposing(): string | undefined {
-    return this.#disposables?.disposing;
+  /** The resources and instances to give back; absent if there are none. */
+  get disposables(): Disposables | undefined {
+    return this.#disposables;
   }
 
   add(call: TaskCall, options: CheckedTaskOptions, caller: Caller): QueuedTask {
@@ -172,7 +172,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   get #toDispose(): Disposables {
-    return (this.#disposables ??= new Disposables(this.scopes.engine.options.disposeTimeoutMs));
+    return (this.#disposables ??= new Disposables(this.scopes.engine, this.origin));
   }
 
   #admit(task: QueuedTask): QueuedTask {
@@ -216,8 +216,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   async #failBeforeResponse(error: unknown): Promise<unknown> {
-    const { log } = this.scopes.engine;
-    const answer = await this.#disposables!.failBeforeResponse(error, (timeout) => log.disposalFailed([timeout]));
+    const answer = await this.#disposables!.failBeforeResponse(error);
     this.#failure = { error: answer };
     return answer;
   }
@@ -233,10 +232,7 @@ export class RequestScope implements ListMember, TaskOrigin {
 
   #dispose(): void {
     if (!this.#disposables || this.#disposables.isEmpty) return this.#close();
-    void this.#disposables.disposeAll(this.#outcome).then((errors) => {
-      if (errors.length > 0) this.scopes.engine.log.disposalFailed(errors);
-      this.#drain();
-    });
+    void this.#disposables.disposeAll(this.#outcome).then(() => this.#drain());
   }
 
   #close(): void {

@@ -1,5 +1,6 @@
 import type { ContextId, ModuleRef } from '@nestjs/core';
 import type { JsonValue, TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import type { Described } from '../execution/task-log.js';
 import { contextIdOfUnit } from '../nest/injector.js';
 import type { RequestScope } from './request-scope.js';
 
@@ -47,7 +48,7 @@ export function createContext(
 }
 
 /** The request, unit of work or run of a handler that a scope was opened for. */
-export interface ScopeOrigin {
+export interface ScopeOrigin extends Described {
   /** The value that Nest injects as `REQUEST`. */
   readonly request: unknown;
   /** Whether the response can still wait until there are permits for all tasks. */

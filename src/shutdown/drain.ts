@@ -87,7 +87,7 @@ export class Drain {
       tasks: queues.flatMap((queue) => queue.unfinished),
       connections: this.#connections?.open ?? 0,
       units: scopes.filter(({ isUnitRunning }) => isUnitRunning).length,
-      disposing: scopes.flatMap(({ disposing }) => disposing ?? []),
+      disposing: scopes.flatMap(({ disposables }) => disposables?.disposing ?? []),
     };
   }
 
