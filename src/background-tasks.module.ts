@@ -33,7 +33,7 @@ import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
 import { supplyInstances } from './nest/instances.js';
 import { explainMissing } from './nest/missing-providers.js';
-import { afterLazyLoading, closeFirst, type Module as NestModuleRef } from './nest/modules.js';
+import { afterLazyLoading, closeFirst, isTestingModule, type Module as NestModuleRef } from './nest/modules.js';
 import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
 import { group } from './options/checks.js';
@@ -44,6 +44,7 @@ import { TaskScopes } from './scope/task-scopes.js';
 import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 import { Drain } from './shutdown/drain.js';
 import { HttpConnections } from './shutdown/http-connections.js';
+import { warnOfMissingShutdownHooks } from './shutdown/missing-shutdown-hooks.js';
 import { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 import { BackgroundTasks } from './tasks/background-tasks.js';
 import { REGISTRATION } from './tasks/registration.js';
@@ -122,7 +123,9 @@ export class BackgroundTasksModule
       httpAdapter,
       new HttpExchanges(httpAdapter, this.scopes, resources, this.moduleRef, this.#overriddenTasks()),
     );
-    this.drain.attach(new HttpConnections(httpAdapter.getHttpServer() as Server));
+    const server = httpAdapter.getHttpServer() as Server;
+    this.drain.attach(new HttpConnections(server));
+    if (!isTestingModule(this.modules)) warnOfMissingShutdownHooks(server, this.scopes.engine);
   }
 
   /** Runs after the same hook of all other modules, because of `closeFirst`. */

@@ -1,6 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError, ResourceReleasedEarlyError } from '../errors/errors.js';
+import type { TaskEngine } from '../execution/task-engine.js';
+import type { Described, DisposalFailure } from '../execution/task-log.js';
 import { isThenable } from '../execution/task-result.js';
 import { withTimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
@@ -18,13 +20,22 @@ export class Disposables {
   #early: AcquiredResource[] | undefined;
   #context: AsyncResource | undefined;
   #disposing: string | undefined;
+  #failed: string | undefined;
   #disposed: Set<object> | undefined;
 
-  constructor(private readonly timeoutMs: number) {}
+  constructor(
+    private readonly engine: TaskEngine,
+    private readonly origin: Described,
+  ) {}
 
   /** The name of the resource or instance that is being given back right now. */
   get disposing(): string | undefined {
     return this.#disposing;
+  }
+
+  /** The name of the resource or instance whose disposer was the last to throw. */
+  get failed(): string | undefined {
+    return this.#failed;
   }
 
   get isEmpty(): boolean {
@@ -78,15 +89,15 @@ export class Disposables {
 
   /**
    * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer, which a
-   * resource may replace. A resource that takes too long does not replace it: its error goes to `timedOut`.
+   * resource may replace. A resource that takes too long does not replace it.
    */
-  async failBeforeResponse(error: unknown, timedOut: (error: DisposeTimeoutError) => void): Promise<unknown> {
+  async failBeforeResponse(error: unknown): Promise<unknown> {
     let answer = error;
     for (const entry of await this.#takeBeforeResponse()) {
       try {
         await this.#dispose(entry, { succeeded: false, error: answer, aborted: false });
       } catch (exitError) {
-        if (exitError instanceof DisposeTimeoutError) timedOut(exitError);
+        if (exitError instanceof DisposeTimeoutError) this.#logFailures([{ name: entry.rank.name, error: exitError }]);
         else answer = exitError;
       }
     }
@@ -94,20 +105,20 @@ export class Disposables {
   }
 
   /**
-   * Disposes of everything, dependents first, one at a time. Returns what was thrown, without the request's own error.
-   * A resource that a disposer acquires stays: tasks that the disposer adds may use it.
+   * Disposes of everything, dependents first, one at a time. The request's own error is no failure of a disposer. A
+   * resource that a disposer acquires stays: tasks that the disposer adds may use it.
    */
-  async disposeAll(outcome: TaskOutcome): Promise<unknown[]> {
-    const errors: unknown[] = [];
+  async disposeAll(outcome: TaskOutcome): Promise<void> {
+    const failures: DisposalFailure[] = [];
     if (this.#entries.some((entry) => entry.construction !== undefined)) await this.#constructionEnded();
     for (const entry of dependentsFirst(this.#entries.splice(0))) {
       try {
         await this.#dispose(entry, outcome);
       } catch (error) {
-        if (outcome.succeeded || error !== outcome.error) errors.push(error);
+        if (outcome.succeeded || error !== outcome.error) failures.push({ name: entry.rank.name, error });
       }
     }
-    return errors;
+    if (failures.length > 0) this.#logFailures(failures);
   }
 
   #track(entry: Entry): void {
@@ -125,6 +136,9 @@ export class Disposables {
       const work = construction ? construction.then(giveBack, giveBack) : giveBack();
       // A synchronous disposer needs no timer.
       if (isThenable(work)) await this.#withTimeout(work, entry);
+    } catch (error) {
+      this.#failed = entry.rank.name;
+      throw error;
     } finally {
       this.#disposing = undefined;
     }
@@ -140,7 +154,12 @@ export class Disposables {
   }
 
   #withTimeout(work: PromiseLike<unknown>, { rank }: Entry): Promise<unknown> {
-    return withTimeLimit(work, this.timeoutMs, () => new DisposeTimeoutError(rank.name, this.timeoutMs));
+    const { disposeTimeoutMs } = this.engine.options;
+    return withTimeLimit(work, disposeTimeoutMs, () => new DisposeTimeoutError(rank.name, disposeTimeoutMs));
+  }
+
+  #logFailures(failures: readonly DisposalFailure[]): void {
+    this.engine.log.disposalFailed(failures, this.origin);
   }
 
   async #takeBeforeResponse(): Promise<Entry[]> {

@@ -1,6 +1,6 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import type { TaskLog } from './task-log.js';
+import type { TaskQueue } from './task-queue.js';
 
 /**
  * Whether a named task is to be handed over now. A follow-up waits until the task that enqueued it has
@@ -12,13 +12,17 @@ export function isDue({ stage, follows, options }: QueuedTask, outcome: TaskOutc
 }
 
 /** Finds the tasks that `runOn` or `onAbort` keep from running after this outcome, and logs them with the reason. */
-export function unfitTasks(tasks: readonly QueuedTask[], outcome: TaskOutcome, log: TaskLog): readonly QueuedTask[] {
+export function unfitTasks(
+  tasks: readonly QueuedTask[],
+  outcome: TaskOutcome,
+  { engine: { log }, owner: { origin } }: Pick<TaskQueue, 'engine' | 'owner'>,
+): readonly QueuedTask[] {
   const byOutcome = tasks.filter((task) => !fitsOutcome(task, outcome));
   if (byOutcome.length > 0)
-    log.discarded(byOutcome, outcome.succeeded ? 'The request succeeded' : 'The request failed');
+    log.discarded(byOutcome, `${origin.description} ${outcome.succeeded ? 'succeeded' : 'failed'}`);
   if (!outcome.aborted) return byOutcome;
   const byAbort = tasks.filter((task) => task.options.onAbort === 'skip' && !byOutcome.includes(task));
-  if (byAbort.length > 0) log.discarded(byAbort, 'The client left');
+  if (byAbort.length > 0) log.discarded(byAbort, `the client of ${origin.description} left`);
   return [...byOutcome, ...byAbort];
 }
 

@@ -23,6 +23,8 @@ export class TaskLedger {
   };
 
   readonly #failures: TaskReport[] = [];
+  /** Called with the name of the next task that is accepted, once. */
+  onNextAccepted: ((name: string) => void) | undefined;
 
   constructor(
     private readonly observers: readonly TaskObserver[],
@@ -43,6 +45,11 @@ export class TaskLedger {
   accept(task: QueuedTask): void {
     this.#counts.accepted++;
     this.#counts.waiting++;
+    if (this.onNextAccepted) {
+      const { onNextAccepted } = this;
+      this.onNextAccepted = undefined;
+      onNextAccepted(task.name);
+    }
     if (this.observers.length > 0) this.#tell((observer) => observer.taskAccepted?.(eventOf(task)));
   }
 

@@ -18,30 +18,60 @@ export class TaskLog {
   }
 
   discarded(tasks: readonly QueuedTask[], reason: string): void {
-    this.#write('warn', `${reason}: discarded ${names(tasks)}.`);
+    this.#write('warn', `Discarded ${names(tasks)}: ${reason}.`);
   }
 
-  abandoned(tasks: readonly QueuedTask[], disposing: readonly string[], timeoutMs: number): void {
+  /** Warns of an application that a signal would end at once. */
+  missingShutdownHooks(task: string): void {
+    this.#write(
+      'warn',
+      `Task "${task}" would be lost if the process received SIGTERM now: nobody listens to that signal. Call ` +
+        'app.enableShutdownHooks() before app.listen(). Ignore this if something else calls app.close() at shutdown.',
+    );
+  }
+
+  /** Says what the shutdown waits for, where it does not end at once. */
+  shutdownWaits({ tasks, connections, units, disposing }: Unfinished, timeoutMs: number): void {
+    const parts = [
+      tasks.length > 0 && `${counted(tasks.length, 'task')} (${countedNames(tasks)})`,
+      connections > 0 && counted(connections, 'connection'),
+      units > 0 && counted(units, 'unit of work', 'units of work'),
+      disposing.length > 0 && `the disposal of ${disposing.join(', ')}`,
+    ];
+    const waitsFor = new Intl.ListFormat('en').format(parts.filter((part) => part !== false)) || 'requests to end';
+    this.#write('log', `Shutting down: waiting for ${waitsFor}, up to ${seconds(timeoutMs)}.`);
+  }
+
+  /** Says how a shutdown that has said what it waits for has ended. */
+  shutdownFinished(tookMs: number): void {
+    this.#write('log', `Shutting down: everything has ended after ${seconds(tookMs)}.`);
+  }
+
+  /** @param how what ended the wait, such as "took 25000 ms" */
+  abandoned(how: string, tasks: readonly QueuedTask[], disposing: readonly string[]): void {
     const list = tasks.map((task) => {
       const age = task.state === 'running' ? `, running for ${Math.round(performance.now() - task.startedAt)} ms` : '';
       return `"${task.name}" (id ${task.id}${age})`;
     });
     const left = tasks.length > 0 ? [`abandoned ${tasks.length} task(s): ${list.join(', ')}`] : [];
     if (disposing.length > 0) left.push(`did not wait for the disposal of ${disposing.join(', ')}`);
-    this.#write('error', `Shutdown took ${timeoutMs} ms: ${left.join('; ')}.`);
+    this.#write('error', `Shutdown ${how}: ${left.join('; ')}.`);
   }
 
-  disposalFailed(errors: readonly unknown[]): void {
+  /** @param failures the disposers of one request, unit of work or run of a handler */
+  disposalFailed(failures: readonly DisposalFailure[], { description }: Described): void {
+    const errors = failures.map(({ error }) => error);
     const error = errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors.length} disposers failed`);
-    const all = errors.length === 1 ? '' : errors.map((each) => `\n- ${errorText(each)}`).join('');
-    this.#write('error', `Disposal failed: ${errorText(error)}${all}`);
+    const all =
+      errors.length === 1 ? '' : failures.map((each) => `\n- ${each.name}: ${errorText(each.error)}`).join('');
+    const disposed = failures.map(({ name }) => name).join(', ');
+    this.#write('error', `Disposal of ${disposed} failed after ${description}: ${errorText(error)}${all}`);
   }
 
-  deferredExitFailed(error: unknown): void {
-    this.#write(
-      'error',
-      `A 'before-response' resource failed to exit after its response had been sent: ${errorText(error)}`,
-    );
+  /** @param resource the `'before-response'` resource that threw; absent if the backend did */
+  deferredExitFailed(error: unknown, resource: string | undefined, { description }: Described): void {
+    const failed = resource === undefined ? 'Handing over tasks' : `'before-response' resource ${resource}`;
+    this.#write('error', `${failed} failed after the response of ${description} had been sent: ${errorText(error)}`);
   }
 
   pauseFailed(error: unknown): void {
@@ -55,7 +85,7 @@ export class TaskLog {
   }
 
   /** A logger that throws would leave the queue half way through a change of state, so what it throws is dropped. */
-  #write(level: 'error' | 'warn', line: string): void {
+  #write(level: 'error' | 'warn' | 'log', line: string): void {
     try {
       this.#logger[level](line);
     } catch {}
@@ -64,4 +94,47 @@ export class TaskLog {
 
 function names(tasks: readonly QueuedTask[]): string {
   return tasks.map((task) => `"${task.name}"`).join(', ');
+}
+
+/** A request, unit of work or run of a handler. */
+export interface Described {
+  /** The words for it in a log line, such as `POST /users/:id`. */
+  readonly description: string;
+}
+
+/** A disposer that threw, or took too long. */
+export interface DisposalFailure {
+  /** The name of the resource or provider. */
+  readonly name: string;
+  readonly error: unknown;
+}
+
+/** Work that a shutdown waits for. */
+export interface Unfinished {
+  readonly tasks: readonly QueuedTask[];
+  /** Number of connections with a request. */
+  readonly connections: number;
+  /** Number of functions given to `TaskScopes.run()` that have not ended. */
+  readonly units: number;
+  /** The names of the resources and instances that are being disposed of. */
+  readonly disposing: readonly string[];
+}
+
+/** Number of names in one log line. */
+const MAX_NAMES = 10;
+
+/** Lists the names of the tasks with their numbers, such as "sendMail ×3, audit". */
+function countedNames(tasks: readonly QueuedTask[]): string {
+  const counts = new Map<string, number>();
+  for (const { name } of tasks) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const listed = [...counts].map(([name, count]) => (count === 1 ? name : `${name} ×${count}`));
+  return [...listed.slice(0, MAX_NAMES), ...(listed.length > MAX_NAMES ? ['…'] : [])].join(', ');
+}
+
+function counted(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`;
+}
+
+function seconds(ms: number): string {
+  return `${Number((ms / 1_000).toFixed(1))} s`;
 }

@@ -7,6 +7,7 @@ import { unfitTasks } from './run-condition.js';
 import type { PermitWaiter } from './semaphore.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { QueueLimits, TaskEngine } from './task-engine.js';
+import type { Described } from './task-log.js';
 import { TaskRun } from './task-run.js';
 import { WaitingTasks } from './waiting-tasks.js';
 
@@ -34,7 +35,7 @@ export class TaskQueue implements PermitWaiter {
 
   constructor(
     readonly engine: TaskEngine,
-    readonly owner: { readonly tasks: BackgroundTasks },
+    readonly owner: { readonly tasks: BackgroundTasks; readonly origin: Described },
     private readonly limits: QueueLimits = engine.limits,
   ) {
     this.#waiting = new WaitingTasks(limits.pending);
@@ -119,7 +120,7 @@ export class TaskQueue implements PermitWaiter {
   drain(outcome: TaskOutcome, onIdle: () => void): void {
     this.outcome = outcome;
     this.#onIdle = onIdle;
-    this.#endWaiting(unfitTasks(this.waiting, outcome, this.engine.log), 'discarded');
+    this.#endWaiting(unfitTasks(this.waiting, outcome, this), 'discarded');
     if (this.#withUnclaimedKey.length > 0) this.#claimKeys();
     this.#startNext();
   }
@@ -194,7 +195,7 @@ export class TaskQueue implements PermitWaiter {
   #accept(task: QueuedTask): void {
     this.engine.ledger.accept(task);
     if (this.#hasTaskFailed) this.#endWaiting([task], 'skipped');
-    else if (this.outcome) this.#endWaiting(unfitTasks([task], this.outcome, this.engine.log), 'discarded');
+    else if (this.outcome) this.#endWaiting(unfitTasks([task], this.outcome, this), 'discarded');
     this.#startNext();
   }
 
@@ -203,7 +204,7 @@ export class TaskQueue implements PermitWaiter {
     if (!this.#waiting.hasUnready) return;
     const followUps = this.waiting.filter(({ follows }) => follows === task);
     if (followUps.length === 0) return;
-    this.engine.log.discarded(followUps, `Task "${task.name}" did not succeed`);
+    this.engine.log.discarded(followUps, `task "${task.name}" did not succeed`);
     this.#endWaiting(followUps, 'discarded');
   }
 

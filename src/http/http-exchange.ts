@@ -39,6 +39,8 @@ export class HttpExchange
   tasksOverride: BackgroundTasks | undefined;
   /** Whether Nest sends the response through the adapter, which can wait for `beforeSending()`. */
   isSentByNest = true;
+  /** The pattern of the route, such as `/users/:id`. */
+  routePattern: string | undefined;
   /** The request as the framework passes it to handlers: on Fastify, an object around Node's. */
   framedRequest: object | undefined;
   /** Dropped when the exchange is over: Nest keeps the request, and so this object, longer than that. */
@@ -64,6 +66,11 @@ export class HttpExchange
 
   get task(): undefined {
     return undefined;
+  }
+
+  get description(): string {
+    const { routePattern } = this;
+    return routePattern === undefined ? 'a request without a route' : `${this.rawRequest.method} ${routePattern}`;
   }
 
   get request(): object {
@@ -220,12 +227,12 @@ export class HttpExchange
     const failure = this.#failure;
     if (failure) {
       void scope.fail(failure.error)?.then((answer) => {
-        if (answer !== failure.error) log.deferredExitFailed(answer);
+        if (answer !== failure.error) log.deferredExitFailed(answer, scope.disposables?.failed, this);
       });
       return;
     }
     void scope.beforeResponse()?.catch(async (error: unknown) => {
-      log.deferredExitFailed(error);
+      log.deferredExitFailed(error, scope.disposables?.failed, this);
       await scope.fail(error);
     });
   }

@@ -48,13 +48,14 @@ export class HttpExchanges implements AdapterHooks {
     return exchange;
   }
 
-  wrapRoute(handler: HttpHandler, isSentByNest: boolean): HttpHandler {
+  wrapRoute(handler: HttpHandler, isSentByNest: boolean, pattern: string | undefined): HttpHandler {
     const { overriddenTasks } = this;
     const call = this.scopes.usesRef ? inAsyncContext(handler) : handler;
     const begin = (request: Framed<RawRequest>, response: Framed<RawResponse>) => this.#beginFramed(request, response);
     const route: HttpHandler = function (request, response, next) {
       const exchange = begin(request, response);
       exchange.isSentByNest = isSentByNest;
+      exchange.routePattern = pattern;
       exchange.framedRequest = request;
       return exchange.callRoute(() => call.call(this, request, response, next));
     };

@@ -44,7 +44,12 @@ export class HandlerRunner implements NamedTaskRunner {
     const attempt = asyncContext.getStore()!.task as TaskAttempt;
     const { limitsInHandler } = this.scopes.engine;
     const scope = this.scopes.create(
-      { request: attempt, canDelayResponse: false, inherited: envelope.context },
+      {
+        description: `task "${envelope.name}" (id ${envelope.id})`,
+        request: attempt,
+        canDelayResponse: false,
+        inherited: envelope.context,
+      },
       limitsInHandler,
     );
     attachScopeSource(attempt, { openScope: () => scope });

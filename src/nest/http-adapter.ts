@@ -14,8 +14,8 @@ export interface AdapterHooks {
   received(request: RawRequest, response: RawResponse): void;
   /** Begins the exchange of a request, if it has not begun. */
   begin(request: RawRequest, response: RawResponse): unknown;
-  /** Returns the function to register in place of a route handler. */
-  wrapRoute(handler: HttpHandler, isSentByNest: boolean): HttpHandler;
+  /** Returns the function to register in place of a route handler. Unknown routes have one without a pattern. */
+  wrapRoute(handler: HttpHandler, isSentByNest: boolean, pattern: string | undefined): HttpHandler;
   /** Returns the function to register in place of a middleware. */
   wrapMiddleware(middleware: HttpHandler): HttpHandler;
   /** Called before the result of a handler is sent. The adapter waits for what it returns. */
@@ -53,8 +53,11 @@ export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): 
   for (const name of ROUTE_METHODS) {
     const register = methods[name]!;
     methods[name] = function (...args) {
+      const [pattern] = args;
       const handler = args.at(-1);
-      if (typeof handler === 'function') args[args.length - 1] = wrapRoute(handler as HttpHandler, hooks, isOnExpress);
+      if (typeof handler === 'function') {
+        args[args.length - 1] = wrapRoute(handler as HttpHandler, hooks, isOnExpress, String(pattern));
+      }
       return register.apply(this, args);
     };
   }
@@ -109,8 +112,8 @@ const REPLACED_METHODS = [
   ...SEND_METHODS,
 ];
 
-function wrapRoute(handler: HttpHandler, hooks: AdapterHooks, isOnExpress: boolean): HttpHandler {
-  const wrapped = hooks.wrapRoute(handler, isSentByNest(handler));
+function wrapRoute(handler: HttpHandler, hooks: AdapterHooks, isOnExpress: boolean, pattern?: string): HttpHandler {
+  const wrapped = hooks.wrapRoute(handler, isSentByNest(handler), pattern);
   const route: HttpHandler = isOnExpress
     ? wrapped
     : function (request, reply, next) {

@@ -1,4 +1,4 @@
-import type { LazyModuleLoader } from '@nestjs/core';
+import type { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import type { Module } from '@nestjs/core/internal';
 
 export type { Module };
@@ -19,4 +19,9 @@ export function afterLazyLoading(loader: LazyModuleLoader, loaded: () => void): 
     loaded();
     return moduleRef;
   };
+}
+
+/** Whether the application was made by `Test.createTestingModule()`. */
+export function isTestingModule(modules: ModulesContainer): boolean {
+  return [...modules.values()].some(({ name }) => name === 'RootTestModule');
 }

@@ -16,7 +16,7 @@ import { type Caller, captureCallSite } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import type { RequestScopes } from './request-scopes.js';
-import type { ScopeOrigin } from './scope-source.js';
+import { isUnitOfWork, type ScopeOrigin } from './scope-source.js';
 import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
 
 /** Number of tasks in a row that may each add the next. No real chain is that long. */
@@ -55,6 +55,11 @@ export class RequestScope implements ListMember, TaskOrigin {
     return (this.#tasks ??= new ScopedBackgroundTasks(this));
   }
 
+  /** Whether the function given to `TaskScopes.run()` still runs. */
+  get isUnitRunning(): boolean {
+    return this.#phase === 'open' && isUnitOfWork(this.origin);
+  }
+
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
@@ -63,9 +68,9 @@ export class RequestScope implements ListMember, TaskOrigin {
     return this.queue.chainLength;
   }
 
-  /** The name of the provider or resource that is being disposed of right now. */
-  get disposing(): string | undefined {
-    return this.#disposables?.disposing;
+  /** The resources and instances to give back; absent if there are none. */
+  get disposables(): Disposables | undefined {
+    return this.#disposables;
   }
 
   add(call: TaskCall, options: CheckedTaskOptions, caller: Caller): QueuedTask {
@@ -167,7 +172,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   get #toDispose(): Disposables {
-    return (this.#disposables ??= new Disposables(this.scopes.engine.options.disposeTimeoutMs));
+    return (this.#disposables ??= new Disposables(this.scopes.engine, this.origin));
   }
 
   #admit(task: QueuedTask): QueuedTask {
@@ -212,8 +217,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   async #failBeforeResponse(error: unknown): Promise<unknown> {
-    const { log } = this.scopes.engine;
-    const answer = await this.#disposables!.failBeforeResponse(error, (timeout) => log.disposalFailed([timeout]));
+    const answer = await this.#disposables!.failBeforeResponse(error);
     this.#failure = { error: answer };
     return answer;
   }
@@ -228,14 +232,8 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   #dispose(): void {
-    if (!this.#disposables || this.#disposables.isEmpty) {
-      this.#close();
-      return;
-    }
-    void this.#disposables.disposeAll(this.#outcome).then((errors) => {
-      if (errors.length > 0) this.scopes.engine.log.disposalFailed(errors);
-      this.#drain();
-    });
+    if (!this.#disposables || this.#disposables.isEmpty) return this.#close();
+    void this.#disposables.disposeAll(this.#outcome).then(() => this.#drain());
   }
 
   #close(): void {

@@ -26,6 +26,8 @@ export class RequestScopes {
   readonly open = new UnorderedList<RequestScope>();
   /** The jobs that this process runs for a backend. Each job has a scope while its handler runs. */
   readonly jobs: TaskQueue;
+  /** The words of a log line for the queue of jobs. */
+  readonly origin = { description: 'a job' };
   /** Whether a test has overridden BackgroundTasks. */
   areTasksOverridden = false;
   /** From then on new work is refused: everything that was accepted has ended. */

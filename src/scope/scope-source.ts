@@ -1,5 +1,6 @@
 import type { ContextId, ModuleRef } from '@nestjs/core';
 import type { JsonValue, TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import type { Described } from '../execution/task-log.js';
 import { contextIdOfUnit } from '../nest/injector.js';
 import type { RequestScope } from './request-scope.js';
 
@@ -47,7 +48,7 @@ export function createContext(
 }
 
 /** The request, unit of work or run of a handler that a scope was opened for. */
-export interface ScopeOrigin {
+export interface ScopeOrigin extends Described {
   /** The value that Nest injects as `REQUEST`. */
   readonly request: unknown;
   /** Whether the response can still wait until there are permits for all tasks. */
@@ -58,4 +59,9 @@ export interface ScopeOrigin {
   readonly context?: JsonValue | undefined;
   /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
   readonly inherited?: TaskEnvelopeContext;
+}
+
+/** Whether it is a function given to `TaskScopes.run()`: no request, and no run of a handler. */
+export function isUnitOfWork({ hasClientLeft, inherited }: ScopeOrigin): boolean {
+  return hasClientLeft === undefined && inherited === undefined;
 }

@@ -55,7 +55,12 @@ export class TaskScopes {
     const given = options === undefined ? undefined : checkOptions(options).context;
     const context = given === undefined ? task?.context : given;
     const unit = { context } as MutableTaskScope;
-    const scope = this.scopes.create({ canDelayResponse: false, request: unit, context });
+    const scope = this.scopes.create({
+      description: 'a unit of work',
+      canDelayResponse: false,
+      request: unit,
+      context,
+    });
     return runUnit(scope, async () => {
       await this.#prepare(unit, scope);
       if (!this.scopes.usesRef) return work(unit);

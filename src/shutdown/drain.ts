@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { endsWithin } from '../execution/time-limit.js';
+import type { Unfinished } from '../execution/task-log.js';
 import { NamedTasks } from '../named/named-tasks.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import type { HttpConnections } from './http-connections.js';
+import { onSecondInterrupt } from './second-interrupt.js';
 
 /** Brings all work of the application to an end. */
 @Injectable()
@@ -31,13 +32,40 @@ export class Drain {
 
   async #drainWithin(timeoutMs: number): Promise<void> {
     void this.named.pause();
+    const { engine } = this.scopes;
+    const begunAt = performance.now();
+    let hasSaid = false;
+    const say = setTimeout(() => {
+      hasSaid = true;
+      engine.log.shutdownWaits(this.#unfinished, timeoutMs);
+    }, QUIET_MS);
     const graceMs = Math.min(timeoutMs * GRACE_SHARE, MAX_GRACE_MS);
     const abort = setTimeout(() => this.#abortRunning(), timeoutMs - graceMs);
-    const isFinished = await endsWithin(this.#finish(), timeoutMs);
+    const cutShort = await this.#finishOr(timeoutMs);
+    clearTimeout(say);
     clearTimeout(abort);
-    if (!isFinished) this.#abandon(timeoutMs);
-    this.scopes.engine.isAborting = true;
+    if (cutShort) this.#abandon(cutShort);
+    else if (hasSaid) engine.log.shutdownFinished(performance.now() - begunAt);
+    engine.isAborting = true;
     this.scopes.isShutDown = true;
+  }
+
+  /** Resolves when everything has ended, or with the words for what cut it short. */
+  #finishOr(timeoutMs: number): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const end = (cutShort?: string) => {
+        clearTimeout(deadline);
+        stopListening();
+        resolve(cutShort);
+      };
+      const deadline = setTimeout(end, timeoutMs, `took ${timeoutMs} ms`);
+      const stopListening = onSecondInterrupt(() => {
+        this.#abortRunning();
+        // By then a task that heeds its signal has ended as itself.
+        setImmediate(end, 'was cut short by a second SIGINT');
+      });
+      void this.#finish().then(() => end());
+    });
   }
 
   /** Waits for the connections first: a request that finishes may leave tasks. */
@@ -52,17 +80,30 @@ export class Drain {
     for (const queue of this.scopes.queues) queue.abortRunning(reason);
   }
 
-  #abandon(timeoutMs: number): void {
-    const { engine, open, queues } = this.scopes;
-    const left = queues.flatMap((queue) => queue.unfinished);
-    const disposing = open.toArray().flatMap((scope) => scope.disposing ?? []);
-    if (left.length > 0 || disposing.length > 0) engine.log.abandoned(left, disposing, timeoutMs);
+  get #unfinished(): Unfinished {
+    const { open, queues } = this.scopes;
+    const scopes = open.toArray();
+    return {
+      tasks: queues.flatMap((queue) => queue.unfinished),
+      connections: this.#connections?.open ?? 0,
+      units: scopes.filter(({ isUnitRunning }) => isUnitRunning).length,
+      disposing: scopes.flatMap(({ disposables }) => disposables?.disposing ?? []),
+    };
+  }
+
+  #abandon(cutShort: string): void {
+    const { engine, queues } = this.scopes;
+    const { tasks, disposing } = this.#unfinished;
+    if (tasks.length > 0 || disposing.length > 0) engine.log.abandoned(cutShort, tasks, disposing);
     engine.isPastDeadline = true;
     for (const queue of queues) queue.abandon();
     engine.limits.pending.open();
     this.#connections?.destroy();
   }
 }
+
+/** Milliseconds for which a shutdown says nothing: most have ended by then. */
+const QUIET_MS = 100;
 
 /** Share of the time limit that running tasks have after their signals abort, and its upper bound. */
 const GRACE_SHARE = 1 / 5;

@@ -33,10 +33,18 @@ export class HttpConnections {
     if (this.server.listening) this.server.close();
     for (const session of this.#sessions) session.close();
     this.#sweep();
-    if (this.#isQuiet) return;
+    if (this.open === 0) return;
     const timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
-    while (!this.#isQuiet) await new Promise<void>((resolve) => (this.#changed = resolve));
+    while (this.open > 0) await new Promise<void>((resolve) => (this.#changed = resolve));
     clearInterval(timer);
+  }
+
+  /**
+   * The number of connections that {@link finish} waits for. An upgraded socket (a WebSocket) has no parser any more:
+   * its gateway closes it.
+   */
+  get open(): number {
+    return this.#sessions.size + [...this.#sockets].filter(({ parser }) => parser).length;
   }
 
   /** Ends what is still open. */
@@ -44,11 +52,6 @@ export class HttpConnections {
     this.server.closeAllConnections?.();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) if (socket.parser) socket.destroy();
-  }
-
-  /** An upgraded socket (a WebSocket) has no parser any more: its gateway closes it. */
-  get #isQuiet(): boolean {
-    return this.#sessions.size === 0 && ![...this.#sockets].some((socket) => socket.parser);
   }
 
   #sweep(): void {

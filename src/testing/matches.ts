@@ -2,8 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 /** Compares by value; matchers such as `expect.any(String)` apply, also inside objects and arrays. */
 export function matches(expected: unknown, given: unknown): boolean {
-  const matcher = expected as Partial<Matcher> | null | undefined;
-  if (typeof matcher?.asymmetricMatch === 'function') return matcher.asymmetricMatch(given);
+  if (isMatcher(expected)) return expected.asymmetricMatch(given);
   if (!isPlain(expected) || !isPlain(given) || isDeepStrictEqual(expected, given))
     return isDeepStrictEqual(expected, given);
   const keys = setMembers(expected);
@@ -20,8 +19,13 @@ function setMembers(value: Record<string, unknown>): string[] {
   return Array.isArray(value) ? keys : keys.filter((key) => value[key] !== undefined);
 }
 
+/** Whether it is a matcher of a test library. */
+export function isMatcher(value: unknown): value is Matcher {
+  return typeof (value as Partial<Matcher> | null | undefined)?.asymmetricMatch === 'function';
+}
+
 /** Whether a matcher may be inside. Anything else is compared whole. */
-function isPlain(value: unknown): value is Record<string, unknown> {
+export function isPlain(value: unknown): value is Record<string, unknown> {
   return (
     typeof value === 'object' &&
     value !== null &&
@@ -32,6 +36,11 @@ function isPlain(value: unknown): value is Record<string, unknown> {
 /** A matcher of any test library, such as `expect.any(String)`. */
 export interface Matcher {
   asymmetricMatch(value: unknown): boolean;
+  /** Its name, where it has one for messages, such as `Any<String>`. */
+  toAsymmetricMatcher?(): string;
+  toString(): string;
+  /** The value that it compares with, where it has one. */
+  readonly sample?: unknown;
 }
 
 /** A value, or one in which matchers stand for it or for parts of it. */

@@ -4,9 +4,10 @@ import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOpti
 import { ScopedBackgroundTasks } from '../scope/scoped-background-tasks.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import type { MethodArguments, MethodName, TaskFunction, TaskTarget } from '../tasks/background-tasks.js';
-import { readTaskCall } from '../tasks/task-call.js';
+import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { matches, type Matching } from './matches.js';
+import { printedCall, printedExpectation } from './printed-call.js';
 import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 import { RecordingScope } from './recording-scope.js';
 import { TaskNotRecordedError, TasksFailedError } from './testing-errors.js';
@@ -50,8 +51,10 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
 
   /** Throws if anything was added or enqueued. @throws TASK_NOT_RECORDED, listing what was */
   assertNothingAdded(): void {
-    const names = [...this.added, ...this.enqueued].map(({ task }) => task.name);
-    if (names.length > 0) throw new TaskNotRecordedError(undefined, names);
+    const added = this.added.map(({ name, args, options }) => printedCall(name, args, options));
+    const enqueued = this.enqueued.map(({ task, payload, options }) => printedCall(task.name, [payload], options));
+    const all = [...added, ...enqueued];
+    if (all.length > 0) throw new TaskNotRecordedError(undefined, all);
   }
 
   /**
@@ -60,7 +63,7 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
    * Arguments are compared by value; matchers such as `expect.any(String)` are honoured, also inside objects and
    * arrays.
    *
-   * @throws TASK_NOT_RECORDED, listing what was added
+   * @throws TASK_NOT_RECORDED, with what was expected and each task that was added, arguments included
    */
   assertAdded<F extends TaskFunction>(fn: F, ...args: Partial<Parameters<F>>): void;
   assertAdded<T extends object, K extends MethodName<T>>(
@@ -70,13 +73,12 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
   ): void;
   assertAdded(target: unknown, ...args: unknown[]): void {
     const expected = readTaskCall(target, args);
+    const isSame = (task: RecordedTask) => task.fn === expected.fn && task.target === expected.target;
     this.#assertOne(
-      expected.name,
+      { name: expected.name, args: expected.args },
       this.added,
-      (task) =>
-        task.fn === expected.fn &&
-        task.target === expected.target &&
-        expected.args.every((arg, index) => matches(arg, task.args[index])),
+      (task) => isSame(task) && expected.args.every((arg, index) => matches(arg, task.args[index])),
+      (task) => ({ args: task.args, note: isSame(task) ? '' : whatDiffers(task, expected) }),
     );
   }
 
@@ -85,16 +87,17 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
    * named, and with the options given to `with()`, whether they are of the task or of its definition.
    * Matchers are honoured, as by `assertAdded`: `expect.objectContaining({ orderId })` for a part of it.
    *
-   * @throws TASK_NOT_RECORDED, listing what was enqueued
+   * @throws TASK_NOT_RECORDED, with what was expected and each task that was enqueued, payloads included
    */
   assertEnqueued<Input, Output>(
     definition: TaskDefinition<Input, Output>,
     ...payload: [payload?: NoInfer<Matching<Input>>]
   ): void {
     this.#assertOne(
-      definition.name,
+      { name: definition.name, args: payload },
       this.enqueued,
       (task) => task.definition === definition && (payload.length === 0 || matches(payload[0], task.payload)),
+      (task) => ({ args: [task.payload], note: '' }),
     );
   }
 
@@ -120,14 +123,26 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
   }
 
   #assertOne<T extends { readonly task: BackgroundTask; readonly options: TaskOptions }>(
-    name: string,
+    expected: { readonly name: string; readonly args: readonly unknown[] },
     recorded: readonly T[],
     isExpected: (task: T) => boolean,
+    describe: (task: T) => { readonly args: readonly unknown[]; readonly note: string },
   ): void {
-    const hasOptions = ({ options }: T) =>
-      Object.entries(this.#options).every(([option, value]) => matches(value, options[option as keyof TaskOptions]));
+    const options = Object.entries(this.#options);
+    const hasOptions = (task: T) =>
+      options.every(([option, value]) => matches(value, task.options[option as keyof TaskOptions]));
     if (recorded.some((task) => isExpected(task) && hasOptions(task))) return;
-    const names = recorded.map(({ task }) => task.name);
-    throw new TaskNotRecordedError(name, names, Object.keys(this.#options));
+    const listed = recorded.map((each) => {
+      const { args, note } = describe(each);
+      // Options that nobody asked about would only hide the difference.
+      return printedCall(each.task.name, args, options.length > 0 ? each.options : {}) + note;
+    });
+    throw new TaskNotRecordedError(printedExpectation(expected.name, expected.args, this.#options), listed);
   }
+}
+
+/** Says why a task of that name is not the expected one although it may print the same. */
+function whatDiffers(task: RecordedTask, expected: TaskCall): string {
+  if (task.name !== expected.name) return '';
+  return task.fn === expected.fn ? ' of another object' : ' of another function';
 }

@@ -21,17 +21,21 @@ export class TasksFailedError extends BackgroundTasksError {
 export class TaskNotRecordedError extends BackgroundTasksError {
   readonly code = 'TASK_NOT_RECORDED';
 
-  constructor(expected: string | undefined, added: readonly string[], options: readonly string[] = []) {
-    const list = added.length > 0 ? `added: ${added.join(', ')}` : 'nothing was added';
-    const details = ['these arguments', ...options].join(', ');
+  /** @param expected the call that was asserted; absent where nothing was to be added */
+  constructor(expected: string | undefined, recorded: readonly string[]) {
+    const more = recorded.length > MAX_LISTED ? ` and ${recorded.length - MAX_LISTED} more` : '';
+    const received = `these were added: ${recorded.slice(0, MAX_LISTED).join(', ')}${more}`;
     super(
       expected === undefined
-        ? `Expected no background task, but ${list}.`
-        : `Expected background task "${expected}" with ${details}, but ${list}. ` +
+        ? `Expected no background task, but ${received}.`
+        : `Expected background task ${expected}, but ${recorded.length > 0 ? received : 'nothing was added'}. ` +
             'Compare the function, the object, the arguments and the options.',
     );
   }
 }
+
+/** Number of tasks in one message. */
+const MAX_LISTED = 20;
 
 declare module '../errors/background-tasks-error.js' {
   interface BackgroundTasksErrorCodes {

@@ -68,9 +68,9 @@ describe.each(platforms)('B24 disposers that fail on $name', (platform) => {
 
     expect(timeline.events).toEqual(['Above', 'Below']);
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(/AggregateError.*2 disposers failed/);
-    expect(lines[0]).toMatch(/first failure/);
-    expect(lines[0]).toMatch(/TypeError: second failure/);
+    expect(lines[0]).toMatch(/^Disposal of Second, First failed after GET \/: AggregateError.*2 disposers failed/);
+    expect(lines[0]).toMatch(/\n- First: .*first failure/);
+    expect(lines[0]).toMatch(/\n- Second: TypeError: second failure/);
   });
 
   it('leaves no scope open behind a disposer that hangs', async () => {
@@ -133,7 +133,7 @@ async function visit(platform: Platform, ...types: Type[]) {
   });
   const { status } = await fetchText(url);
   await settled(app);
-  return { app, status, lines: logs.errors.filter((line) => line.includes('Disposal failed')) };
+  return { app, status, lines: logs.errors.filter((line) => line.startsWith('Disposal of ')) };
 }
 
 @Injectable({ scope: Scope.REQUEST })

@@ -136,7 +136,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     await settled(app);
 
     expect(status).toBe(403);
-    expect(logs.errors).toEqual([expect.stringMatching(/Disposal failed: .*gone/)]);
+    expect(logs.errors).toEqual([expect.stringMatching(/^Disposal of top failed after GET \/chain: .*gone/)]);
   });
 
   it('logs a commit that fails after the response, which is untouched', async () => {
@@ -149,7 +149,7 @@ describe.each(platforms)('B22 errors thrown into resources on $name', (platform)
     await settled(app);
 
     expect(status).toBe(201);
-    expect(logs.errors).toEqual([expect.stringMatching(/Disposal failed: .*gone/)]);
+    expect(logs.errors).toEqual([expect.stringMatching(/^Disposal of top failed after POST \/chain: .*gone/)]);
   });
 
   it('never throws a task’s error into a resource', async () => {

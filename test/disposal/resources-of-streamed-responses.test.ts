@@ -40,7 +40,11 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
     await settled(app);
 
     expect(response).toEqual({ status: 200, body: 'sent by hand' });
-    expect(logs.errors).toEqual([expect.stringMatching(/'before-response' resource failed to exit .*commit failed/)]);
+    expect(logs.errors).toEqual([
+      expect.stringMatching(
+        /'before-response' resource early failed after the response of GET \/manual had .*commit failed/,
+      ),
+    ]);
   });
 
   it('are thrown a failed exit where they are still open, before any task runs', async () => {
@@ -154,7 +158,11 @@ describe.each(platforms)('B22 before-response resources where the bytes leave by
     events.complete();
     await settled(app);
 
-    expect(logs.errors).toEqual([expect.stringMatching(/'before-response' resource failed to exit .*commit failed/)]);
+    expect(logs.errors).toEqual([
+      expect.stringMatching(
+        /'before-response' resource early failed after the response of GET \/events had .*commit failed/,
+      ),
+    ]);
   });
 });
 

@@ -143,9 +143,9 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     fix: 'throwOnFailure: false',
   },
   TASK_NOT_RECORDED: {
-    error: new api.TaskNotRecordedError('send', ['audit']),
-    wrong: '"send"',
-    value: 'added: audit',
+    error: new api.TaskNotRecordedError("send('ada')", ["send('bob')"]),
+    wrong: "Expected background task send('ada')",
+    value: "these were added: send('bob')",
     fix: 'Compare the function',
   },
   UNKNOWN_TASK: {

@@ -140,7 +140,7 @@ describe.each(platforms)('enqueue in a request on $name', (platform) => {
       expect((await get('fails')).status).toBe(400);
       await host.onIdle();
       expect(timeline.events).toEqual(['audit failed']);
-      expect(logs.warnings).toEqual(['The request failed: discarded "mail". BackgroundTasks']);
+      expect(logs.warnings).toEqual(['Discarded "mail": GET /fails failed. BackgroundTasks']);
     });
   });
 

@@ -314,7 +314,7 @@ describe('B27 the handler of a named task', () => {
     });
     expect(events.filter((event) => event.startsWith('run'))).toEqual(['run 1']);
     expect(host.stats()).toMatchObject({ accepted: 4, succeeded: 2, failed: 1, discarded: 1, waiting: 0, running: 0 });
-    expect(logs.warnings).toEqual([expect.stringContaining('Task "breaks" did not succeed: discarded "work"')]);
+    expect(logs.warnings).toEqual([expect.stringContaining('Discarded "work": task "breaks" did not succeed.')]);
   });
 
   it('can be withdrawn while it waits', async () => {

@@ -114,7 +114,7 @@ describe('B26 resources in a unit of work', () => {
     });
 
     expect(result).toBe('result');
-    expect(logs.errors).toEqual([expect.stringMatching(/Disposal failed: .*too late/)]);
+    expect(logs.errors).toEqual([expect.stringMatching(/^Disposal of top failed after a unit of work: .*too late/)]);
   });
 
   it('keep their order in a testing module that was not initialised', async () => {

@@ -68,7 +68,12 @@ export interface ChildSettings {
   readonly platform?: Platform;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
+  /** Starts the fixture in another way than with plain node, in a process group of its own as a terminal does. */
+  readonly starter?: Starter;
 }
+
+/** A command that runs the fixture, and the folder to run it in. */
+export type Starter = (fixture: URL, folder: string) => readonly [command: string, ...args: string[]];
 
 /** A process that runs a fixture: a real application, to be sent real signals. */
 export class Child {
@@ -105,6 +110,11 @@ export class Child {
     this.process.kill(signal);
   }
 
+  /** Does what a terminal does on Ctrl+C: every process of the group gets SIGINT. */
+  pressCtrlC(): void {
+    process.kill(-this.process.pid!, 'SIGINT');
+  }
+
   get journal(): Journal {
     return new Journal(readFileSync(this.journalFile, 'utf8'));
   }
@@ -116,13 +126,17 @@ export class Child {
 }
 
 /** Runs `test/faults/fixtures/<name>.mjs`. It is ended when the test is. */
-export function startChild(name: string, { platform, env, nodeArgs = [] }: ChildSettings = {}): Child {
+export function startChild(name: string, { platform, env, nodeArgs = [], starter }: ChildSettings = {}): Child {
   const folder = mkdtempSync(join(tmpdir(), 'background-tasks-'));
   const journalFile = join(folder, 'journal');
   writeFileSync(journalFile, '');
-  const fixture = fileURLToPath(new URL(`../faults/fixtures/${name}.mjs`, import.meta.url));
-  const child = spawn(process.execPath, [...nodeArgs, fixture], {
+  const fixture = new URL(`../faults/fixtures/${name}.mjs`, import.meta.url);
+  const plainNode: Starter = () => [process.execPath, ...nodeArgs, fileURLToPath(fixture)];
+  const [command, ...args] = (starter ?? plainNode)(fixture, folder);
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: starter && folder,
+    detached: starter !== undefined,
     env: {
       ...process.env,
       NODE_ENV: 'production',
@@ -133,9 +147,18 @@ export function startChild(name: string, { platform, env, nodeArgs = [] }: Child
   });
   const running = new Child(child, journalFile);
   onTestFinished(async () => {
-    child.kill('SIGKILL');
+    if (starter) killGroup(child);
+    else child.kill('SIGKILL');
     await running.exit;
     rmSync(folder, { recursive: true });
   });
   return running;
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    process.kill(-pid!, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
 }
