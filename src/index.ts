@@ -65,12 +65,7 @@ export { type TaskScope, type TaskScopeOptions, TaskScopes } from './scope/task-
 export { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 export type { BackgroundTask } from './tasks/background-task.js';
 export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
-export {
-  BackgroundTasks,
-  type MethodArguments,
-  type MethodName,
-  type TaskFunction,
-  type TaskTarget,
-} from './tasks/background-tasks.js';
+export { BackgroundTasks } from './tasks/background-tasks.js';
 export { currentTask } from './tasks/current-task.js';
+export type { MethodArguments, MethodName, TaskFunction, TaskTarget } from './tasks/task-arguments.js';
 export type { TaskDefinition } from './tasks/task-definition.js';

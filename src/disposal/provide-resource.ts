@@ -2,12 +2,7 @@ import { type FactoryProvider, type InjectionToken, Scope } from '@nestjs/common
 import { InvalidOptionError, OutsideScopeError } from '../errors/errors.js';
 import { type Check, checkAll, oneOf } from '../options/checks.js';
 import { OWN_DEPENDENCIES, RESOURCE, type ResourceDefinition } from './resource-definition.js';
-import type {
-  DisposableResourceProvider,
-  GeneratorResourceProvider,
-  ResourceDependency,
-  ResourceValue,
-} from './resource-provider.js';
+import type { InjectedValues, ResourceDependency, ResourceProvider, ResourceValue } from './resource-provider.js';
 
 /**
  * Makes a provider with a life: one instance per request, given back when the request is over. The handler's error is
@@ -21,13 +16,8 @@ export function provideResource<
   T extends ResourceValue<Token>,
   const Token extends InjectionToken,
   const Inject extends readonly ResourceDependency[] = [],
->(provider: GeneratorResourceProvider<T, Token, Inject>): FactoryProvider<Promise<T>>;
-export function provideResource<
-  T extends ResourceValue<Token>,
-  const Token extends InjectionToken,
-  const Inject extends readonly ResourceDependency[] = [],
->(provider: DisposableResourceProvider<T, Token, Inject>): FactoryProvider<Promise<T>>;
-export function provideResource(provider: object): FactoryProvider<Promise<unknown>> {
+  Params extends unknown[] = InjectedValues<Inject>,
+>(provider: ResourceProvider<T, Token, Inject, Params>): FactoryProvider<Promise<T>> {
   const rules = {
     provide: present,
     inject: list,

@@ -9,15 +9,21 @@ export type ResourceValue<Token, Unknown = unknown> = Token extends abstract new
   ? Value
   : Unknown;
 
-/** The values that an `inject` array stands for, in its order. */
-export type InjectedValues<Inject extends readonly ResourceDependency[]> = number extends Inject['length']
+/** The values that an `inject` array stands for, in its order. `Unknown` is as in `ResourceValue`. */
+export type InjectedValues<
+  Inject extends readonly ResourceDependency[],
+  Unknown = never,
+> = number extends Inject['length']
   ? // Only a tuple tells the number and the order.
     never[]
-  : { -readonly [Index in keyof Inject]: InjectedValue<Inject[Index]> };
+  : { -readonly [Index in keyof Inject]: InjectedValue<Inject[Index], Unknown> };
 
-type InjectedValue<Dependency> = Dependency extends { readonly token: infer Token; readonly optional: infer Optional }
-  ? ResourceValue<Token, never> | (Optional extends false ? never : undefined)
-  : ResourceValue<Dependency, never>;
+type InjectedValue<Dependency, Unknown> = Dependency extends {
+  readonly token: infer Token;
+  readonly optional: infer Optional;
+}
+  ? ResourceValue<Token, Unknown> | (Optional extends false ? never : undefined)
+  : ResourceValue<Dependency, Unknown>;
 
 type AnyGenerator<T> = AsyncGenerator<T, void, void> | Generator<T, void, void>;
 
@@ -39,8 +45,9 @@ export interface GeneratorResourceProvider<
   T,
   Token extends InjectionToken = InjectionToken,
   Inject extends readonly ResourceDependency[] = readonly ResourceDependency[],
+  Params extends unknown[] = InjectedValues<Inject>,
 > extends ResourceProviderBase<Token, Inject> {
-  useFactory(this: void, ...dependencies: InjectedValues<NoInfer<Inject>>): AnyGenerator<T>;
+  useFactory(this: void, ...dependencies: Params): AnyGenerator<T>;
   readonly dispose?: never;
 }
 
@@ -49,8 +56,36 @@ export interface DisposableResourceProvider<
   T,
   Token extends InjectionToken = InjectionToken,
   Inject extends readonly ResourceDependency[] = readonly ResourceDependency[],
+  Params extends unknown[] = InjectedValues<Inject>,
 > extends ResourceProviderBase<Token, Inject> {
-  useFactory(this: void, ...dependencies: InjectedValues<NoInfer<Inject>>): T | Promise<T>;
+  useFactory(this: void, ...dependencies: Params): T | Promise<T>;
   /** Gives the value back. `outcome.error` is what the handler threw, if it did. */
   readonly dispose: T extends AnyGenerator<unknown> ? never : (value: T, outcome: TaskOutcome) => unknown;
 }
+
+/**
+ * A resource whose factory takes what is injected. It may take less. For one that takes something else, the compiler's
+ * message names what is injected.
+ */
+export type ResourceProvider<
+  T,
+  Token extends InjectionToken,
+  Inject extends readonly ResourceDependency[],
+  Params extends unknown[],
+> = ((...params: Params) => void) extends (...injected: InjectedValues<Inject>) => void
+  ? GeneratorResourceProvider<T, Token, Inject, Params> | DisposableResourceProvider<T, Token, Inject, Params>
+  : WrongParameters<Token, Inject>;
+
+interface WrongParameters<
+  Token extends InjectionToken,
+  Inject extends readonly ResourceDependency[],
+> extends ResourceProviderBase<Token, Inject> {
+  readonly useFactory: FactoryThatTakes<InjectedValues<Inject, unknown>>;
+  readonly dispose?: unknown;
+}
+
+/** Stands in an error message of the compiler. */
+export interface FactoryThatTakes<Injected extends unknown[]> {
+  readonly [injected]: Injected;
+}
+declare const injected: unique symbol;

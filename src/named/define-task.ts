@@ -5,6 +5,7 @@ import { type Check, checkAll } from '../options/checks.js';
 import { splitSettings } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../options/task-options.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
+import type { JsonPayload } from './json-payload.js';
 
 /**
  * Defines a named task, for `enqueue()` and for `@TaskHandler()`.
@@ -13,18 +14,18 @@ import type { TaskDefinition } from '../tasks/task-definition.js';
  * export const SendInvoice = defineTask<{ orderId: string }>({ name: 'send-invoice', timeoutMs: 30_000 });
  * ```
  *
+ * A payload is JSON: a type with a `Date`, a `Map`, a bigint or a method in it does not compile. With a schema, that
+ * goes for what the schema takes; what it makes of it can be anything.
+ *
  * @throws INVALID_OPTION
  */
-export function defineTask<Schema extends StandardSchemaV1>(
-  options: TaskDefinitionOptions & { readonly schema: Schema },
-): TaskDefinition<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>>;
-export function defineTask<Payload>(
-  options: TaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Payload> },
-): TaskDefinition<Payload>;
-export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
+export function defineTask<Input, Output = Input>(
+  options: TaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Input, Output> } & JsonPayload<Input>,
+): TaskDefinition<Input, Output> {
   const [own, settings] = splitSettings('defineTask', options, Object.keys(rules));
   const { name, schema, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
-  return Object.freeze({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
+  const definition: TaskDefinition = { name, schema, options: Object.freeze({ ...taskOptions, name }), settings };
+  return Object.freeze(definition as TaskDefinition<Input, Output>);
 }
 
 /**

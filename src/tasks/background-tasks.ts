@@ -1,6 +1,14 @@
 import type { EnqueueOptions } from '../options/enqueue-options.js';
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
+import type {
+  FunctionArguments,
+  MethodArguments,
+  MethodName,
+  NotInferred,
+  TaskCallable,
+  TaskTarget,
+} from './task-arguments.js';
 import type { TaskDefinition } from './task-definition.js';
 
 /**
@@ -12,22 +20,27 @@ import type { TaskDefinition } from './task-definition.js';
  * A task is lost if the process dies before it ran; see the README for what survives what.
  */
 export abstract class BackgroundTasks {
+  // This form is the first, because an editor completes an unfinished call from the first form. `Target` lets a call such
+  // as `moduleRef.get(Mailer)` decide its type by itself.
+  /**
+   * Runs `target.method(...args)` after the response, with `this` kept.
+   *
+   * @throws UNKNOWN_METHOD, RESOURCE_RELEASED_EARLY, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
+   */
+  abstract addTask<Target, T extends object = NotInferred, K extends MethodName<T> = MethodName<T>>(
+    target: Target & TaskTarget<T>,
+    method: K,
+    ...args: MethodArguments<T, K>
+  ): BackgroundTask;
   /**
    * Runs `fn(...args)` after the response. Arguments are passed by reference, as they are then.
    *
    * @throws NOT_A_FUNCTION, RESOURCE_RELEASED_EARLY, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG; for a `threadTask()` also
    * THREAD_VALUE_NOT_CLONEABLE, THREAD_ARGUMENTS_TOO_LARGE
    */
-  abstract addTask<A extends unknown[]>(fn: (...args: A) => unknown, ...args: NoInfer<A>): BackgroundTask;
-  /**
-   * Runs `target.method(...args)` after the response, with `this` kept.
-   *
-   * @throws UNKNOWN_METHOD, RESOURCE_RELEASED_EARLY, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG
-   */
-  abstract addTask<T extends object, K extends MethodName<T>>(
-    target: TaskTarget<T>,
-    method: K,
-    ...args: MethodArguments<T, K>
+  abstract addTask<Args extends unknown[], Params = NotInferred, Members = NotInferred>(
+    fn: TaskCallable<Args, Params, Members>,
+    ...args: FunctionArguments<Args, Params, Members>
   ): BackgroundTask;
 
   /**
@@ -61,21 +74,3 @@ export abstract class BackgroundTasks {
   /** Cancels every waiting task of that name. Returns whether there was one. */
   abstract cancel(name: string): boolean;
 }
-
-/** A function that can be a task: anything callable, with any arguments. */
-export type TaskFunction = (...args: never[]) => unknown;
-
-/**
- * An object whose method can be a task: any object but a function or a class, which would be taken for the
- * task itself. It is spelt out member by member because only then does TypeScript see the
- * methods of `this` in a class.
- */
-export type TaskTarget<T> = ({ readonly [K in keyof T]: T[K] } | object) & { readonly [Symbol.hasInstance]?: never };
-
-/** The names of the methods of `T`. */
-export type MethodName<T> = {
-  [K in keyof T]-?: T[K] extends TaskFunction ? K : never;
-}[keyof T];
-
-/** The arguments of the method `K` of `T`. */
-export type MethodArguments<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? A : never;

@@ -3,7 +3,15 @@ import type { TaskReport } from '../contracts/task-report.js';
 import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
 import { ScopedBackgroundTasks } from '../scope/scoped-background-tasks.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
-import type { MethodArguments, MethodName, TaskFunction, TaskTarget } from '../tasks/background-tasks.js';
+import type {
+  FirstOf,
+  FunctionArguments,
+  MethodArguments,
+  MethodName,
+  NotInferred,
+  TaskCallable,
+  TaskTarget,
+} from '../tasks/task-arguments.js';
 import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { matches, type Matching } from './matches.js';
@@ -65,11 +73,14 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
    *
    * @throws TASK_NOT_RECORDED, with what was expected and each task that was added, arguments included
    */
-  assertAdded<F extends TaskFunction>(fn: F, ...args: Partial<Parameters<F>>): void;
-  assertAdded<T extends object, K extends MethodName<T>>(
-    target: TaskTarget<T>,
+  assertAdded<Target, T extends object = NotInferred, K extends MethodName<T> = MethodName<T>>(
+    target: Target & TaskTarget<T>,
     method: K,
-    ...args: Partial<MethodArguments<T, K>>
+    ...args: FirstOf<MethodArguments<T, K>>
+  ): void;
+  assertAdded<Args extends unknown[], Params = NotInferred, Members = NotInferred>(
+    fn: TaskCallable<Args, Params, Members>,
+    ...args: FirstOf<FunctionArguments<Args, Params, Members>>
   ): void;
   assertAdded(target: unknown, ...args: unknown[]): void {
     const expected = readTaskCall(target, args);

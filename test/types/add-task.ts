@@ -1,8 +1,14 @@
-import type { BackgroundTask, BackgroundTasks, TaskReport } from '../../src/index.js';
+import type { ModuleRef } from '@nestjs/core';
+import type { BackgroundTask, BackgroundTasks, MethodArguments, MethodName, TaskReport } from '../../src/index.js';
 
 declare const tasks: BackgroundTasks;
 declare const mailer: Mailer;
 declare const storage: Storage;
+declare const moduleRef: ModuleRef;
+type Any = ReturnType<typeof JSON.parse>;
+declare const mock: { (...args: Any[]): Any; calls: unknown[]; reset(): void };
+declare const anything: Any;
+declare const fail: () => never;
 
 export const correct = (): BackgroundTask[] => [
   tasks.addTask(sendMail, 'ada@example.org'),
@@ -25,7 +31,56 @@ export const correct = (): BackgroundTask[] => [
   tasks.addTask(storage, 'write', 'path'),
   tasks.with({ runOn: 'always' }).addTask(sendMail, 'ada@example.org'),
   tasks.with({ timeoutMs: 100 }).with({ name: 'mail' }).addTask(mailer, 'send', 'ada@example.org'),
+  // What is not annotated is inferred.
+  tasks.addTask((id) => id, 5),
+  tasks.addTask(subscribe, (id) => id.toFixed()),
+  tasks.addTask(mailer, 'onEvent', 'sent', (id) => id.toFixed()),
+  tasks.addTask(mailer, 'keep', 5),
+  tasks.addTask(mailer, 'load', 1, true),
+  tasks.addTask({ run: (_id: string) => undefined }, 'run', 'a'),
+  tasks.addTask(new Map<string, number>(), 'set', 'a', 1),
+  tasks.addTask(['a'], 'push', 'b'),
+  tasks.addTask(console, 'log', 'a', 1),
+  tasks.addTask(Math.random() > 0.5 ? sendMail : keep<string>, 'ada@example.org'),
+  // Functions with members, as mocks are.
+  tasks.addTask(mock, 1, 'a'),
+  tasks.addTask(Object.assign(sendMail, { times: 1 }), 'ada@example.org'),
+  tasks.addTask((_id: number): never => fail(), 1),
+  // What an injector returns keeps its type.
+  tasks.addTask(moduleRef.get(Mailer), 'send', 'ada@example.org'),
+  // What is of any type fits.
+  tasks.addTask(anything, 1, 'a'),
+  tasks.addTask(mailer, 'send', anything),
 ];
+
+export function forwardFunction<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): BackgroundTask {
+  return tasks.addTask(fn, ...args);
+}
+
+export function forwardMethod<T extends object, K extends MethodName<T>>(
+  target: T,
+  method: K,
+  ...args: MethodArguments<T, K>
+): BackgroundTask {
+  return tasks.addTask(target, method, ...args);
+}
+
+export function callGeneric<T extends Mailer, E>(target: T, repository: { save(entity: E): void }, entity: E): T {
+  tasks.addTask(target, 'send', 'ada@example.org');
+  tasks.addTask(repository, 'save', entity);
+  tasks.addTask((given: E) => repository.save(given), entity);
+  return target;
+}
+
+export abstract class Repository<E> {
+  saveLater(entity: E): void {
+    tasks.addTask(this, 'save', entity);
+    // @ts-expect-error -- a number is no entity
+    tasks.addTask(this, 'save', 1);
+  }
+
+  protected abstract save(entity: E): void;
+}
 
 export function wrongArgumentsOfAFunction(): void {
   // @ts-expect-error -- a number is no address
@@ -70,6 +125,8 @@ export function notAFunction(): void {
 export function wrongMethods(): void {
   // @ts-expect-error -- misspelt
   tasks.addTask(mailer, 'sned', 'ada@example.org');
+  // @ts-expect-error -- misspelt
+  tasks.addTask(moduleRef.get(Mailer), 'sned', 'ada@example.org');
   // @ts-expect-error -- a value, not a method
   tasks.addTask(mailer, 'address');
   // @ts-expect-error -- a getter of a value, not a method
@@ -111,6 +168,8 @@ function sendMail(_address: string, _times = 1): Promise<void> {
 
 function collect(_label: string, ..._values: number[]): void {}
 
+function subscribe(_listener: (id: number) => void): void {}
+
 function keep<T>(value: T): T {
   return value;
 }
@@ -139,6 +198,16 @@ class Mailer {
   close(): void {}
 
   tag(..._tags: string[]): void {}
+
+  onEvent(_event: 'sent' | 'failed', _listener: (id: number) => void): void {}
+
+  keep<T>(value: T): T {
+    return value;
+  }
+
+  load(id: string): void;
+  load(id: number, force: boolean): void;
+  load(_id: string | number, _force?: boolean): void {}
 
   /** `this` is known by its methods, private ones included. */
   later(): void {

@@ -63,6 +63,35 @@ export const correct = () => [
   }),
 ];
 
+export const inferred = () => [
+  provideResource({
+    provide: Session,
+    inject: [DataSource, BackgroundTasks],
+    async *useFactory(source, tasks) {
+      tasks.addTask(() => undefined);
+      yield await source.begin();
+    },
+  }),
+  provideResource({
+    provide: Session,
+    inject: [DataSource, Mailer],
+    useFactory: (source) => source.begin(),
+    dispose: (session) => session.release(),
+  }),
+  provideResource({
+    provide: Session,
+    inject: [DataSource],
+    useFactory: (source: DataSource, attempts = 1) => (attempts > 0 ? source.begin() : new Session()),
+    dispose: (session, { succeeded }) => succeeded && session.release(),
+  }),
+  provideResource({
+    provide: 'LENGTH',
+    inject: ['NAME'],
+    useFactory: (name: string) => name.length,
+    dispose: (length) => length.toFixed(),
+  }),
+];
+
 export function theValueKeepsItsType(): (AuditedSession | Promise<AuditedSession>)[] {
   const provider = provideResource({
     provide: Session,

@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { compilerOptions } from '../support/diagnostics.js';
 
-const root = join(import.meta.dirname, '../..');
 const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
 
 describe('B6 the types of the public entry points', () => {
@@ -19,9 +19,7 @@ describe('B6 the types of the public entry points', () => {
 });
 
 function compile(paths: readonly string[]): ts.Program {
-  const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined };
-  const config = ts.getParsedCommandLineOfConfigFile(join(root, 'tsconfig.json'), {}, host)!;
-  return ts.createProgram(paths, config.options);
+  return ts.createProgram(paths, compilerOptions());
 }
 
 function show({ file, start, messageText }: ts.Diagnostic): string {
