@@ -46,8 +46,8 @@ function commentsIn(file: string): Map<string, string> {
   const found = new Map<string, string>();
   const note = (node: ts.Node, name: string): void => {
     const comments = ts.getJSDocCommentsAndTags(node).map((comment) => comment.getText());
-    // The first of several overloads speaks for all.
-    found.set(name, found.get(name) ?? comments.join('\n'));
+    // Those of several overloads one after another.
+    found.set(name, [found.get(name) ?? '', ...comments].join('\n').trim());
   };
   for (const statement of ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true).statements) {
     if (ts.isVariableStatement(statement)) {
