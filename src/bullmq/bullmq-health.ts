@@ -26,7 +26,7 @@ export class BullMqHealth {
     const { unavailableBecause } = this.server;
     if (unavailableBecause !== undefined) return this.#down(unavailableBecause);
     try {
-      const reasons = await this.server.answered(this.server.findWeaknesses(), ANSWER_MS);
+      const reasons = await this.server.answered(this.server.examine(), ANSWER_MS);
       return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
     } catch (error) {
       return this.#down(failureReason(error));

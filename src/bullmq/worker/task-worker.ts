@@ -5,7 +5,8 @@ import { endsWithin } from '../../execution/time-limit.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js';
 import type { JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
-import { type BullMqWorker, LockLostError } from './bullmq-worker.js';
+import { failureReason } from '../server/failure-reason.js';
+import { type BullMqWorker, isLockLost, LockLostError } from './bullmq-worker.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope, VERSION } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
@@ -32,10 +33,12 @@ export class TaskWorker {
       const moments = [...runner.names].map((name) => putAsideUntil(name, VERSION));
       return server.claim(moments, token, options.lockDurationMs);
     };
+    this.#worker.fetched = () => (server.workerFault = undefined);
     // Without a listener an error would end the process.
     this.#worker.on('error', (error) => {
-      if (error instanceof LockLostError) void this.#resultRefused(error.job);
-      else log.workerError(error);
+      if (error instanceof LockLostError) return void this.#resultRefused(error.job);
+      if (!isLockLost(error)) server.workerFault = failureReason(error);
+      log.workerError(error);
     });
     this.#worker.on('lockRenewalFailed', (ids) => {
       for (const job of this.#running.keys()) if (ids.includes(job.id!)) this.#lockLost(job);
