@@ -191,6 +191,27 @@ describe('B32 · a PostgreSQL that takes tasks is degraded', () => {
   });
 });
 
+it('B32 · a PostgreSQL that is slow to answer health, and takes tasks meanwhile, is not down', async () => {
+  const server = await preparePostgres();
+  onTestFinished(() => server.remove());
+  await server.start();
+  const durable = await startDurable({ server });
+  await untilReady(durable);
+  const admin = await postgresAdmin(server.url);
+  await admin.query(`
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(10); RETURN NEW; END $$;
+    CREATE TRIGGER wait BEFORE INSERT ON bullmq.job FOR EACH ROW WHEN (NEW.name = 'probe') EXECUTE FUNCTION wait()`);
+
+  let isOver = false;
+  const health = durable.app.get(BullMqHealth).check();
+  void health.finally(() => (isOver = true));
+  while (!isOver) await durable.backend.accept([enqueued('send')]);
+
+  expect(await health).toEqual({ status: 'degraded', reasons: [expect.stringContaining('is slow')] });
+  expect(durable.backend.unavailableBecause).toBeUndefined();
+  expect(durable.logs.errors).toEqual([]);
+});
+
 it('B32 · asking for the health of a PostgreSQL leaves nothing there', async () => {
   const server = await preparePostgres();
   onTestFinished(() => server.remove());

@@ -157,6 +157,21 @@ describe('B32 · a Redis that takes tasks is degraded', () => {
     expect(await healthOnceAccepted(durable)).toEqual(up);
   });
 
+  it('if it refuses INFO, and its worker waits for parts of a second all the same', async () => {
+    const user = await redisUser(server().url, ...ALL, '-info');
+    const monitor = await redisAdmin(server().url).monitor();
+    onTestFinished(() => monitor.disconnect());
+    const waits: string[] = [];
+    monitor.on('monitor', (_time, [command, , seconds]: string[]) => {
+      if (command === 'bzpopmin') waits.push(seconds!);
+    });
+
+    await startAs(user, new RecordedRunner().handle('send'));
+    await until('the worker waits', () => waits.length > 0);
+
+    expect(Number.isInteger(Number(waits[0]))).toBe(false);
+  });
+
   it('if it says that its version is too low', async () => {
     const old = await rewriteAnswers(server().url, '7.0.15', '4.0.15');
     const runner = new RecordedRunner().handle('send');

@@ -9,7 +9,7 @@ import { failureReason } from './failure-reason.js';
  *
  * `freeKeys` frees no key: it checks the rights to do so.
  */
-export async function tryToAdd(
+export async function addAndTakeBack(
   client: PoolClient,
   queueName: string,
   isWorker: boolean,

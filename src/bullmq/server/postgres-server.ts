@@ -15,7 +15,7 @@ import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
 import { poolForBullMq } from './pool-for-bullmq.js';
-import { isAnswer, tryToAdd } from './postgres-rights.js';
+import { addAndTakeBack, isAnswer } from './postgres-rights.js';
 import type { HeldKey } from './new-job.js';
 import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
 
@@ -81,13 +81,13 @@ export class PostgresServer extends QueueServer {
     void this.check();
   }
 
-  protected async probe(): Promise<readonly string[]> {
+  protected async tryToAdd(): Promise<readonly string[]> {
     const client = await this.#pool.connect();
     const { queueName, worker } = this.options;
     try {
       await this.#assertSchema(client);
       const freeKeys = () => client.query(FREE_KEYS, [queueName, [], [], []]);
-      const refused = await tryToAdd(client, queueName, worker !== false, freeKeys);
+      const refused = await addAndTakeBack(client, queueName, worker !== false, freeKeys);
       client.release();
       return refused;
     } catch (error) {

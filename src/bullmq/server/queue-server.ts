@@ -29,7 +29,7 @@ export abstract class QueueServer {
   /** The moment of the last confirmation of jobs. */
   #confirmedAt = -Infinity;
   /** The reason why the last jobs were refused, although the server takes tasks. */
-  #refusal: string | undefined;
+  refusal: string | undefined;
   /** The last error of this process's worker, if it has fetched no job since. */
   workerFault: string | undefined;
 
@@ -63,7 +63,7 @@ export abstract class QueueServer {
    * Does what adding a task does, and leaves nothing behind. Resolves with what the server refuses besides: rights that
    * only some tasks need, or a worker. Rejects with the reason why it takes no tasks. Each step has a time limit.
    */
-  protected abstract probe(): Promise<readonly string[]>;
+  protected abstract tryToAdd(): Promise<readonly string[]>;
 
   /** Finds reasons why the server may lose accepted tasks. */
   protected abstract findWeaknesses(): Promise<readonly string[]>;
@@ -118,34 +118,24 @@ export abstract class QueueServer {
         const leftMs = from + answerTimeoutMs - performance.now();
         await withTimeLimit(this.#send(part), leftMs, silence);
         this.#confirmedAt = performance.now();
-        this.#refusal = undefined;
+        this.refusal = undefined;
       }
     } catch (error) {
       const reason = failureReason(error);
       if (state !== this.#state) throw error;
-      if (!isSilent) void this.#refused(reason);
-      else {
-        if (this.#confirmedAt < from) this.#enter({ name: 'down', reason });
-        void this.check();
-      }
+      if (isSilent && this.#confirmedAt < from) this.#enter({ name: 'down', reason });
+      void (isSilent ? this.check() : this.#refused(reason));
       throw error;
     }
   }
 
   /**
    * Probes the server now. Resolves with what it refuses, and with the reasons why it may lose what it accepts. Rejects
-   * with the reason why it takes no tasks, which is an outage from then on.
+   * with the reason why it takes no tasks, which is an outage from then on, after `ms` at the latest.
    */
-  async examine(): Promise<readonly string[]> {
-    const [refused, weaknesses] = await Promise.all([this.#probeOnce(), this.findWeaknesses()]);
-    return [
-      ...refused,
-      ...weaknesses,
-      ...(this.#refusal === undefined ? [] : [`${this.kind} refused the last task: ${this.#refusal}.`]),
-      ...(this.workerFault === undefined
-        ? []
-        : [`The worker met an error, and has taken no task since: ${this.workerFault}.`]),
-    ];
+  async examine(ms: number): Promise<readonly string[]> {
+    const found = await Promise.all([this.#probeOrOutage(ms), this.answered(this.findWeaknesses(), ms)]);
+    return found.flat();
   }
 
   /** Settles as the answer of the server does, but rejects after `ms`. */
@@ -169,7 +159,7 @@ export abstract class QueueServer {
     let state = this.#state;
     for (let waitMs = CHECK_AGAIN_MS; state === this.#state && !this.isClosed; waitMs = Math.min(waitMs * 2, 1_000)) {
       try {
-        this.log.refused(await this.probe());
+        await this.#probe();
         if (state === this.#state && state.name !== 'up') this.#enter({ name: 'up' });
         return;
       } catch (error) {
@@ -181,13 +171,24 @@ export abstract class QueueServer {
     }
   }
 
-  /** Probes the server. If that fails, it is an outage, and the server is probed until it is over. */
-  async #probeOnce(): Promise<readonly string[]> {
-    const state = this.#state;
+  /** Probes the server. It may be slow, and confirm jobs meanwhile: then it takes tasks. */
+  async #probe(ms = this.options.answerTimeoutMs): Promise<readonly string[]> {
+    const from = performance.now();
     try {
-      const refused = await this.probe();
+      const refused = await this.answered(this.tryToAdd(), ms);
       this.log.refused(refused);
       return refused;
+    } catch (error) {
+      if (this.#confirmedAt < from) throw error;
+      return [`${this.kind} takes tasks, and is slow: ${failureReason(error)}.`];
+    }
+  }
+
+  /** Probes the server. If that fails, it is an outage, and the server is probed until it is over. */
+  async #probeOrOutage(ms?: number): Promise<readonly string[]> {
+    const state = this.#state;
+    try {
+      return await this.#probe(ms);
     } catch (error) {
       if (state === this.#state) {
         this.#enter({ name: 'down', reason: failureReason(error) });
@@ -201,11 +202,11 @@ export abstract class QueueServer {
   async #refused(reason: string): Promise<void> {
     const at = performance.now();
     try {
-      await this.#probeOnce();
+      await this.#probeOrOutage();
     } catch {
       return;
     }
-    if (this.#confirmedAt < at) this.#refusal = reason;
+    if (this.#confirmedAt < at) this.refusal = reason;
     this.log.refused([`${this.kind} refused a task: ${reason}.`]);
   }
 

@@ -68,7 +68,7 @@ export class RedisServer extends QueueServer {
     if (this.#client.status === 'wait') void this.#client.connect().catch(() => undefined);
   }
 
-  protected async probe(): Promise<readonly string[]> {
+  protected async tryToAdd(): Promise<readonly string[]> {
     const keys = [PROBE_KEY, ...KEYS_OF_A_TASK].map((name) => this.#key(name));
     const { worker } = this.options;
     const commands = [...TO_ADD, ...(worker ? TO_WORK : []), ...TO_ADD_SOME];
