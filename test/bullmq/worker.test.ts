@@ -148,6 +148,21 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     expect((await jobOf(durable, task.envelope.id))!.progress).toEqual({ percent: 50 });
   });
 
+  it('stores the last of many reports of progress, before the result', async () => {
+    const runner = new RecordedRunner().handle('send', (_envelope, { progressed }) => {
+      for (let percent = 1; percent <= 100; percent++) progressed(percent);
+    });
+    const durable = await startDurable({ server: server(), runner, worker: {} });
+    await untilReady(durable);
+    const { queue } = durable.backend;
+
+    await durable.backend.accept(Array.from({ length: 20 }, () => enqueued('send')));
+    await until('the jobs have completed', async () => (await queue.getCompletedCount()) === 20);
+
+    const progress = (await queue.getCompleted()).map((job) => job.progress);
+    expect(progress).toEqual(Array.from({ length: 20 }, () => 100));
+  });
+
   it('leaves a task that it does not know to a worker that does, and counts no attempt', async () => {
     const old = new RecordedRunner().handle('old');
     const durable = await started(old);

@@ -10,6 +10,7 @@ import { type BullMqWorker, isLockLost, LockLostError } from './bullmq-worker.js
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope, VERSION } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
+import { ProgressWriter } from './progress-writer.js';
 import { putAsideUntil } from './put-aside.js';
 import { ownBackoff } from './retry-backoff.js';
 
@@ -115,13 +116,13 @@ export class TaskWorker {
   }
 
   async #run(job: TaskJob, token: string, task: TaskEnvelope): Promise<void> {
+    // Neither a value that is no JSON nor a lost connection fails the task.
+    const progress = new ProgressWriter((value) => job.updateProgress(value as object).catch(this.#logError));
     const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
-      progressed: (value) => {
-        // Neither a value that is no JSON nor a lost connection fails the task.
-        void job.updateProgress(value as object).catch(this.#logError);
-      },
+      progressed: (value) => progress.put(value),
     });
+    await endsWithin(progress.stored(), STORE_PROGRESS_MS);
     if (report.state === 'succeeded') return;
     if (interruptedByShutdown) {
       this.server.log.leftToOthers(task);
@@ -179,3 +180,6 @@ function keepJobs(retention: BullMqRetention): KeepJobs {
 
 /** Milliseconds to give a task back. If that fails, its lock runs out. */
 const GIVE_BACK_MS = 1_000;
+
+/** Milliseconds to store the progress of a task that has ended, before its result. */
+const STORE_PROGRESS_MS = 1_000;
