@@ -56,7 +56,7 @@ export class BullMqSchedules {
     const what = `Schedule "${scheduleId}"`;
     this.server.assertAvailable(what);
     try {
-      return await this.server.answered(this.#onceItCan(command));
+      return await this.server.answered(this.#onceItCan(scheduleId, command));
     } catch (error) {
       const fix = 'Try again later: setting it twice makes one.';
       throw new BackendUnavailableError(what, failureReason(error), { cause: error, fix });
@@ -67,11 +67,11 @@ export class BullMqSchedules {
    * BullMQ refuses to set a schedule while a task of it is where the next one would be: another process sets it at the
    * same moment, or the tasks of an earlier schedule of that id are kept. That ends by itself in most cases.
    */
-  async #onceItCan<T>(command: (queue: TaskQueue) => Promise<T>): Promise<T> {
+  async #onceItCan<T>(scheduleId: string, command: (queue: TaskQueue) => Promise<T>): Promise<T> {
     const until = performance.now() + this.server.options.answerTimeoutMs - TRY_AGAIN_MS;
     for (;;) {
       try {
-        return await command(this.server.queue);
+        return await this.server.exclusively(scheduleId, () => command(this.server.queue));
       } catch (error) {
         if (!BUSY.has((error as { readonly code?: unknown }).code) || performance.now() > until) throw error;
         await wait(TRY_AGAIN_MS);

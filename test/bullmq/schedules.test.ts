@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
 import { BackendUnavailableError, defineTask, InvalidOptionError } from '../../src/index.js';
-import { RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { type DurableApp, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -24,6 +25,20 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
     expect(new Set(envelopes.map(({ id }) => id)).size).toBe(envelopes.length);
     expect(await schedules.remove('every-now-and-then')).toBe(true);
     expect(await schedules.remove('every-now-and-then')).toBe(false);
+  });
+
+  it('make one task when several processes set them at the same moment', async () => {
+    const queueName = `test-${randomUUID()}`;
+    const processes = await Promise.all(Array.from({ length: 5 }, () => startDurable({ server: server(), queueName })));
+    await Promise.all(processes.map((durable) => untilReady(durable)));
+    const ids = Array.from({ length: 12 }, (_, index) => `schedule-${index}`);
+
+    const set = ({ app }: DurableApp) =>
+      ids.map((id) => app.get(BullMqSchedules).set(id, Report, { kind: 'daily' }, { every: 3_600_000 }));
+    await Promise.all(processes.flatMap(set));
+
+    const [{ backend }] = processes as [DurableApp];
+    expect(await backend.queue.getJobCountByTypes('wait', 'delayed')).toBe(ids.length);
   });
 
   it('are set once a task of theirs has ended that stands in the way', async () => {

@@ -27,6 +27,7 @@ export class PostgresServer extends QueueServer {
   readonly #pools: pg.Pool[] = [];
   readonly #pool: pg.Pool;
   #workerPool: PgPool | undefined;
+  #lastExclusive: Promise<unknown> = Promise.resolve();
 
   constructor(
     options: ResolvedBullMqOptions,
@@ -61,6 +62,13 @@ export class PostgresServer extends QueueServer {
     const parameters = [this.options.queueName, moments, token, now, now + lockDurationMs];
     const { rows } = await this.#workerPool!.query<{ id: string }>(CLAIM, parameters);
     return rows[0]?.id;
+  }
+
+  /** One after another in this process: each needs a connection for the lock and another one for the work. */
+  override exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const result = this.#lastExclusive.then(() => this.#locked(`${this.options.queueName}:${name}`, work));
+    this.#lastExclusive = result.catch(() => undefined);
+    return result;
   }
 
   protected async freeKeys(keys: readonly HeldKey[]): Promise<void> {
@@ -120,6 +128,21 @@ export class PostgresServer extends QueueServer {
       throw new Error(`it does not let this role create BullMQ's tables (${failureReason(error)}): ${fix}`, {
         cause: error,
       });
+    }
+  }
+
+  async #locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT pg_advisory_xact_lock(hashtext($1))', [name]);
+      const result = await work();
+      await client.query('COMMIT');
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true);
+      throw error;
     }
   }
 

@@ -6,19 +6,10 @@ import { BullMqLog } from '../bullmq-log.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import type { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
+import type { LinkState } from './link-state.js';
 import type { HeldKey, NewJob } from './new-job.js';
 
-/**
- * The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass.
- *
- * The link is in one of four states. It takes tasks only while it is `up`; the others refuse them at once.
- *
- * - `starting` or `down` → `up`: there is a connection, and a check has shown that the server can be written to. Each
- *   new connection and each failure begins such a check, which is repeated until it succeeds.
- * - `starting` or `up` → `down`: the connection is lost or cannot be made, the server did not confirm tasks, or the
- *   check failed. The outage lasts until the link is `up`, and is logged once.
- * - any state → `closed`: the application has closed. Nothing follows.
- */
+/** The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass. */
 export abstract class QueueServer {
   readonly kind: 'Redis' | 'PostgreSQL';
   readonly log: BullMqLog;
@@ -138,6 +129,11 @@ export abstract class QueueServer {
     return found.flat();
   }
 
+  /** Does the work while no process does other work of that name. Redis does one thing at a time by itself. */
+  exclusively<T>(_name: string, work: () => Promise<T>): Promise<T> {
+    return work();
+  }
+
   /** Settles as the answer of the server does, but rejects after `ms`. */
   answered<T>(answer: Promise<T>, ms = this.options.answerTimeoutMs): Promise<T> {
     return withTimeLimit(answer, ms, () => new Error(`it did not answer in ${ms} ms`));
@@ -237,11 +233,6 @@ export type TaskQueue = Queue<unknown, unknown>;
 export type TaskJob = Job<unknown, unknown>;
 export type JobProcessor = Processor<unknown, unknown>;
 export type JobWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>;
-
-/** A state of the link; every one but `up` has a reason why it takes no tasks. */
-type LinkState =
-  | { readonly name: 'up'; readonly reason?: undefined }
-  | { readonly name: 'starting' | 'down' | 'closed'; readonly reason: string };
 
 /** Milliseconds after the first check of a server that takes no tasks. They double after each, up to a second. */
 const CHECK_AGAIN_MS = 100;
