@@ -14,9 +14,9 @@ export class ProgressWriter {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Resolves once the last value is stored. */
-  async stored(): Promise<void> {
-    await this.#writing;
+  /** Resolves once the last value is stored; `undefined` if it is. */
+  get stored(): Promise<void> | undefined {
+    return this.#writing;
   }
 
   async #writeAll(): Promise<void> {

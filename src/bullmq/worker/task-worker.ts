@@ -107,22 +107,23 @@ export class TaskWorker {
     const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
     this.#running.set(job, task);
     this.#unreported.set(job, task);
+    // Neither a value that is no JSON nor a lost connection fails the task.
+    const progress = new ProgressWriter((value) => job.updateProgress(value as object).catch(this.#logError));
     try {
-      await this.#run(job, token, task);
+      await this.#run(job, token, task, progress);
     } finally {
       this.#eventLoop.check();
+      // From here on closing waits for what is stored.
       this.#running.delete(job);
+      if (progress.stored) await endsWithin(progress.stored, STORE_PROGRESS_MS);
     }
   }
 
-  async #run(job: TaskJob, token: string, task: TaskEnvelope): Promise<void> {
-    // Neither a value that is no JSON nor a lost connection fails the task.
-    const progress = new ProgressWriter((value) => job.updateProgress(value as object).catch(this.#logError));
+  async #run(job: TaskJob, token: string, task: TaskEnvelope, progress: ProgressWriter): Promise<void> {
     const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => progress.put(value),
     });
-    await endsWithin(progress.stored(), STORE_PROGRESS_MS);
     if (report.state === 'succeeded') return;
     if (interruptedByShutdown) {
       this.server.log.leftToOthers(task);
