@@ -6,7 +6,7 @@ import { QueueServer } from './server/queue-server.js';
 export interface BullMqHealthReport {
   /**
    * `down`: tasks are refused, or run in this process where `fallback` says so. `degraded`: they are accepted, and the
-   * server may lose them.
+   * server may lose them, refuses some of them, or refuses the worker.
    */
   readonly status: 'up' | 'degraded' | 'down';
   /** The faults and how to mend them; empty when there are none. */
@@ -26,11 +26,19 @@ export class BullMqHealth {
     const { unavailableBecause } = this.server;
     if (unavailableBecause !== undefined) return this.#down(unavailableBecause);
     try {
-      const reasons = await this.server.answered(this.server.findWeaknesses(), ANSWER_MS);
+      const reasons = [...(await this.server.examine(ANSWER_MS)), ...this.#recentErrors()];
       return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
     } catch (error) {
       return this.#down(failureReason(error));
     }
+  }
+
+  #recentErrors(): string[] {
+    const { kind, refusal, workerFault } = this.server;
+    const found: string[] = [];
+    if (refusal !== undefined) found.push(`${kind} refused the last task: ${refusal}.`);
+    if (workerFault !== undefined) found.push(`The worker met an error, and has taken no task since: ${workerFault}.`);
+    return found;
   }
 
   #down(reason: string): BullMqHealthReport {

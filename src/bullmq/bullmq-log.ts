@@ -1,14 +1,16 @@
 import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { errorText } from '../execution/error-text.js';
-import { withoutPasswords } from './server/failure-reason.js';
+import { failureReason, withoutPasswords } from './server/failure-reason.js';
 
 /** The log lines of this entry point. They show names and ids, and never a payload. */
 export class BullMqLog {
   readonly #logger = new Logger('BullMqBackgroundTasks');
   readonly #unknownNames = new Set<string>();
+  readonly #refused = new Set<string>();
   #outageSince: number | undefined;
-  #lastWorkerError: string | undefined;
+  /** The moment at which each error of the worker was logged. */
+  readonly #workerErrors = new Map<string, number>();
 
   constructor(
     private readonly kind: string,
@@ -24,10 +26,19 @@ export class BullMqLog {
   }
 
   outageEnded(): void {
-    this.#lastWorkerError = undefined;
+    this.#workerErrors.clear();
     if (this.#outageSince === undefined) return;
     this.#logger.log(`${this.kind} takes tasks again, after ${seconds(performance.now() - this.#outageSince)} s.`);
     this.#outageSince = undefined;
+  }
+
+  /** Logs each of these sentences once. */
+  refused(sentences: readonly string[]): void {
+    for (const sentence of sentences) {
+      if (this.#refused.has(sentence) || this.#refused.size >= MAX_NAMES) continue;
+      this.#refused.add(sentence);
+      this.#logger.warn(`${withoutPasswords(sentence)} This is not logged again.`);
+    }
   }
 
   unknownTask(name: string, reason: string): void {
@@ -72,12 +83,18 @@ export class BullMqLog {
     );
   }
 
-  /** Logs an error unless it is the last one again, or {@link outageBegan} reports it. */
+  /**
+   * Logs an error once an hour: a server that refuses a command does so each time. {@link outageBegan} reports
+   * an outage.
+   */
   workerError(error: unknown): void {
-    const text = withoutPasswords(errorText(error));
-    if (this.#outageSince !== undefined || isLostConnection(error) || text === this.#lastWorkerError) return;
-    this.#lastWorkerError = text;
-    this.#logger.error(`The worker met an error, and goes on: ${text}`);
+    if (this.#outageSince !== undefined || isLostConnection(error)) return;
+    const reason = failureReason(error);
+    const [loggedAt, now] = [this.#workerErrors.get(reason), performance.now()];
+    if (loggedAt !== undefined && now - loggedAt < LOG_AGAIN_MS) return;
+    if (this.#workerErrors.size >= MAX_NAMES) this.#workerErrors.clear();
+    this.#workerErrors.set(reason, now);
+    this.#logger.error(`The worker met an error, and goes on: ${withoutPasswords(errorText(error))}`);
   }
 }
 
@@ -106,8 +123,11 @@ function seconds(ms: number): string {
   return (ms / 1_000).toFixed(1);
 }
 
-/** Unknown names that are remembered, so that each is logged once. */
+/** Unknown names, refusals or errors that are remembered, so that they are not logged each time. */
 const MAX_NAMES = 1_000;
+
+/** Milliseconds until the same error of a worker is logged again. */
+const LOG_AGAIN_MS = 3_600_000;
 
 /** Tasks that one line names. */
 const MAX_LISTED = 20;

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { RepeatOptions } from 'bullmq';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
@@ -55,13 +56,37 @@ export class BullMqSchedules {
     const what = `Schedule "${scheduleId}"`;
     this.server.assertAvailable(what);
     try {
-      return await this.server.answered(command(this.server.queue));
+      return await this.server.answered(this.#onceItCan(scheduleId, command));
     } catch (error) {
       const fix = 'Try again later: setting it twice makes one.';
       throw new BackendUnavailableError(what, failureReason(error), { cause: error, fix });
     }
   }
+
+  /**
+   * BullMQ refuses to set a schedule while a task of it is where the next one would be: another process sets it at the
+   * same moment, or the tasks of an earlier schedule of that id are kept. That ends by itself in most cases.
+   */
+  async #onceItCan<T>(scheduleId: string, command: (queue: TaskQueue) => Promise<T>): Promise<T> {
+    const until = performance.now() + this.server.options.answerTimeoutMs - TRY_AGAIN_MS;
+    for (;;) {
+      try {
+        return await this.server.exclusively(scheduleId, () => command(this.server.queue));
+      } catch (error) {
+        if (!(await isBusy(error)) || performance.now() > until) throw error;
+        await wait(TRY_AGAIN_MS);
+      }
+    }
+  }
 }
+
+async function isBusy(error: unknown): Promise<boolean> {
+  const { ErrorCode } = await import('bullmq');
+  const { code } = error as { readonly code?: unknown };
+  return code === ErrorCode.SchedulerJobSlotsBusy || code === ErrorCode.SchedulerJobIdCollision;
+}
+
+const TRY_AGAIN_MS = 50;
 
 /** BullMQ's times of a schedule: `{ pattern }` as in a crontab, with `tz`, or `{ every }` in milliseconds. */
 export type BullMqRepeat = Omit<RepeatOptions, 'key' | 'prevMillis' | 'jobId' | 'count'>;

@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it, vi } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
 import { BackendUnavailableError, defineTask, InvalidOptionError } from '../../src/index.js';
-import { RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { type DurableApp, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
+import { until } from '../support/until.js';
 
 const Report = defineTask<{ kind: string }>({ name: 'report' });
 
@@ -23,6 +25,39 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
     expect(new Set(envelopes.map(({ id }) => id)).size).toBe(envelopes.length);
     expect(await schedules.remove('every-now-and-then')).toBe(true);
     expect(await schedules.remove('every-now-and-then')).toBe(false);
+  });
+
+  it('make one task when several processes set them at the same moment', async () => {
+    const queueName = `test-${randomUUID()}`;
+    const processes = await Promise.all(Array.from({ length: 5 }, () => startDurable({ server: server(), queueName })));
+    await Promise.all(processes.map((durable) => untilReady(durable)));
+    const ids = Array.from({ length: 12 }, (_, index) => `schedule-${index}`);
+
+    const set = ({ app }: DurableApp) =>
+      ids.map((id) => app.get(BullMqSchedules).set(id, Report, { kind: 'daily' }, { every: 3_600_000 }));
+    await Promise.all(processes.flatMap(set));
+
+    const [{ backend }] = processes as [DurableApp];
+    expect(await backend.queue.getJobCountByTypes('wait', 'delayed')).toBe(ids.length);
+  });
+
+  it('are set once a task of theirs has ended that stands in the way', async () => {
+    const durable = await startDurable({ server: server() });
+    const { queue } = durable.backend;
+    const schedules = durable.app.get(BullMqSchedules);
+    await untilReady(durable);
+    // BullMQ names the tasks of a schedule after their moments.
+    const repeat = { every: 3_600_000, startDate: Date.now() + 3_600_000 };
+    const ids = Array.from({ length: 40 }, (_, index) => `repeat:hourly:${repeat.startDate + index * repeat.every}`);
+    await queue.addBulk(ids.map((jobId) => ({ name: 'report', data: {}, opts: { jobId } })));
+    const asked = vi.spyOn(queue, 'upsertJobScheduler');
+
+    const set = schedules.set('hourly', Report, { kind: 'weekly' }, repeat);
+    await until('BullMQ has refused', () => asked.mock.settledResults[0]?.type === 'rejected');
+    await queue.obliterate({ force: true });
+    await set;
+
+    expect((await queue.getJobScheduler('hourly'))!.template!.data).toMatchObject({ payload: { kind: 'weekly' } });
   });
 
   it.each(['', 5])('are refused with an id that is none: %j', async (scheduleId) => {

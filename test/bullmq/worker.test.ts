@@ -1,6 +1,6 @@
 import { UnrecoverableError } from 'bullmq';
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { deferred } from '../support/deferred.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
@@ -148,6 +148,21 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     expect((await jobOf(durable, task.envelope.id))!.progress).toEqual({ percent: 50 });
   });
 
+  it('stores the last of many reports of progress, before the result', async () => {
+    const runner = new RecordedRunner().handle('send', (_envelope, { progressed }) => {
+      for (let percent = 1; percent <= 100; percent++) progressed(percent);
+    });
+    const durable = await startDurable({ server: server(), runner, worker: {} });
+    await untilReady(durable);
+    const { queue } = durable.backend;
+
+    await durable.backend.accept(Array.from({ length: 20 }, () => enqueued('send')));
+    await until('the jobs have completed', async () => (await queue.getCompletedCount()) === 20);
+
+    const progress = (await queue.getCompleted()).map((job) => job.progress);
+    expect(progress).toEqual(Array.from({ length: 20 }, () => 100));
+  });
+
   it('leaves a task that it does not know to a worker that does, and counts no attempt', async () => {
     const old = new RecordedRunner().handle('old');
     const durable = await started(old);
@@ -286,6 +301,29 @@ describe.each(servers)('B30, B33, B34 · a worker on $kind', { timeout: 30_000 }
     const look = await startDurable({ server: server(), queueName: durable.queueName });
     await untilReady(look);
     expect(await (await jobOf(look, second.envelope.id))!.getState()).toBe('waiting');
+  });
+
+  it('stores the progress and the result of a task that has ended when it closes', async () => {
+    const over = deferred();
+    const runner = new RecordedRunner().handle('send', (_envelope, { progressed }) => progressed(100));
+    const run = runner.run.bind(runner);
+    vi.spyOn(runner, 'run').mockImplementation(async (...given) => {
+      const result = await run(...given);
+      over.resolve();
+      return result;
+    });
+    const durable = await started(runner);
+    const task = enqueued('send');
+    await durable.backend.accept([task]);
+    await over.promise;
+
+    await durable.app.close();
+
+    expect(durable.logs.errors).toEqual([]);
+    const look = await startDurable({ server: server(), queueName: durable.queueName });
+    await untilReady(look);
+    const job = (await jobOf(look, task.envelope.id))!;
+    expect([await job.getState(), job.progress]).toEqual(['completed', 100]);
   });
 
   async function started(runner: RecordedRunner, worker = {}): Promise<DurableApp> {

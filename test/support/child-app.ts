@@ -106,6 +106,10 @@ export class Child {
     return Promise.race([heard, ended]);
   }
 
+  get pid(): number {
+    return this.process.pid!;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.process.kill(signal);
   }

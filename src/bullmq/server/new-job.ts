@@ -1,10 +1,27 @@
+import type { JobsOptions } from 'bullmq';
 import { createHash } from 'node:crypto';
 import type { ResolvedRetry } from '../../contracts/retry-options.js';
 import type { EnqueuedTask } from '../../contracts/task-backend.js';
+import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import type { BullMqRetention, BullMqTaskSettings } from '../options/bullmq-task-settings.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { retryToBullMq } from '../worker/retry-backoff.js';
-import type { HeldKey, NewJob } from './queue-server.js';
+
+/** A named task as it is handed to BullMQ. */
+export interface NewJob {
+  readonly name: string;
+  readonly data: TaskEnvelope;
+  readonly opts: JobsOptions & { readonly jobId: string };
+  /** Its idempotency key, if it has one that comes free by itself. */
+  readonly key?: HeldKey | undefined;
+}
+
+/** A key of the job that ended before one of these moments: it is free then. */
+export interface HeldKey {
+  readonly jobId: string;
+  readonly succeededBefore: number | undefined;
+  readonly failedBefore: number | undefined;
+}
 
 /** Makes the job of a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {

@@ -1,12 +1,23 @@
-import { assertSchemaCompatibility, createPostgresBackend, type PgPool, Queue, runMigrations } from 'bullmq';
+import {
+  assertSchemaCompatibility,
+  createPostgresBackend,
+  LATEST_SCHEMA_VERSION,
+  type PgPool,
+  Queue,
+  runMigrations,
+  SchemaMigrationRequiredError,
+} from 'bullmq';
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { endsWithin } from '../../execution/time-limit.js';
 import type { PostgresAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
+import { failureReason } from './failure-reason.js';
 import { poolForBullMq } from './pool-for-bullmq.js';
-import { type HeldKey, type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
+import { addAndTakeBack, isAnswer } from './postgres-rights.js';
+import type { HeldKey } from './new-job.js';
+import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
 
 export class PostgresServer extends QueueServer {
   /** One statement takes all of them or none, on a connection of its own. */
@@ -16,6 +27,7 @@ export class PostgresServer extends QueueServer {
   readonly #pools: pg.Pool[] = [];
   readonly #pool: pg.Pool;
   #workerPool: PgPool | undefined;
+  #lastExclusive: Promise<unknown> = Promise.resolve();
 
   constructor(
     options: ResolvedBullMqOptions,
@@ -25,17 +37,18 @@ export class PostgresServer extends QueueServer {
     const connection = inSchema(address.postgres);
     // A pool would read it only when it connects.
     readAddress('postgres', () => new pg.Client(connection));
-    const { answerTimeoutMs } = options;
+    // Later than our own limit, so that this one tells silence from a refusal.
+    const limitMs = options.answerTimeoutMs + LATER_MS;
     this.#config = {
       ...connection,
-      connectionTimeoutMillis: answerTimeoutMs,
+      connectionTimeoutMillis: limitMs,
       max: MAX_CONNECTIONS,
       keepAlive: true,
       stream: () => this.#newSocket(),
     };
     // The limit also cancels a statement that was frozen with the database. One connection is always open, because its
     // end is the first sign that the database is gone.
-    this.#pool = this.#openPool({ statement_timeout: answerTimeoutMs, query_timeout: answerTimeoutMs, min: 1 });
+    this.#pool = this.#openPool({ statement_timeout: limitMs, query_timeout: limitMs, min: 1 });
   }
 
   createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
@@ -44,16 +57,18 @@ export class PostgresServer extends QueueServer {
     return new BullMqWorker(this.options.queueName, process, settings, createPostgresBackend as never);
   }
 
-  async findWeaknesses(): Promise<readonly string[]> {
-    await assertReadWrite(this.#pool);
-    return [];
-  }
-
   async claim(moments: readonly number[], token: string, lockDurationMs: number): Promise<string | undefined> {
     const now = Date.now();
     const parameters = [this.options.queueName, moments, token, now, now + lockDurationMs];
     const { rows } = await this.#workerPool!.query<{ id: string }>(CLAIM, parameters);
     return rows[0]?.id;
+  }
+
+  /** One after another in this process: each needs a connection for the lock and another one for the work. */
+  override exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const result = this.#lastExclusive.then(() => this.#locked(`${this.options.queueName}:${name}`, work));
+    this.#lastExclusive = result.catch(() => undefined);
+    return result;
   }
 
   protected async freeKeys(keys: readonly HeldKey[]): Promise<void> {
@@ -74,21 +89,61 @@ export class PostgresServer extends QueueServer {
     void this.check();
   }
 
-  protected async assertWritable(): Promise<void> {
+  protected async tryToAdd(): Promise<readonly string[]> {
     const client = await this.#pool.connect();
+    const { queueName, worker } = this.options;
     try {
-      await (this.address.migrate ? runMigrations(client) : assertSchemaCompatibility(client));
-      await assertReadWrite(client);
+      await this.#assertSchema(client);
+      const freeKeys = () => client.query(FREE_KEYS, [queueName, [], [], []]);
+      const refused = await addAndTakeBack(client, queueName, worker !== false, freeKeys);
       client.release();
+      return refused;
     } catch (error) {
-      client.release(true);
-      throw error;
+      client.release(!isAnswer(error));
+      throw (error as { readonly code?: unknown }).code === READ_ONLY ? readOnly(error) : error;
     }
+  }
+
+  protected findWeaknesses(): Promise<readonly string[]> {
+    return Promise.resolve([]);
   }
 
   protected async disconnect(): Promise<void> {
     await endsWithin(Promise.allSettled(this.#pools.map((pool) => pool.end())), DISCONNECT_MS);
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Creates or upgrades the tables only where that is needed, because it takes other rights than adding a task. */
+  async #assertSchema(client: pg.PoolClient): Promise<void> {
+    const version = await assertSchemaCompatibility(client).catch((error: unknown) => {
+      if (this.address.migrate && error instanceof SchemaMigrationRequiredError) return 0;
+      throw error;
+    });
+    if (!this.address.migrate || version >= LATEST_SCHEMA_VERSION) return;
+    try {
+      await runMigrations(client);
+    } catch (error) {
+      if (!isAnswer(error)) throw error;
+      const fix = 'call migrateBullMq() as a user who may';
+      throw new Error(`it does not let this role create BullMQ's tables (${failureReason(error)}): ${fix}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT pg_advisory_xact_lock(hashtext($1))', [name]);
+      const result = await work();
+      await client.query('COMMIT');
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
   }
 
   #openPool(config: pg.PoolConfig): pg.Pool {
@@ -114,10 +169,9 @@ export class PostgresServer extends QueueServer {
   }
 }
 
-/** Rejects on a standby, and where the database is set to be read only. */
-async function assertReadWrite(database: pg.Pool | pg.PoolClient): Promise<void> {
-  const { rows } = await database.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
-  if (rows[0]?.transaction_read_only === 'on') throw new Error('it is read-only, and refuses tasks');
+/** Explains the refusal of a standby, and of a database or a role that is set to be read only. */
+function readOnly(error: unknown): Error {
+  return new Error(`it is read-only, and refuses tasks (${failureReason(error)})`, { cause: error });
 }
 
 /** Adds the schema to the `options` of the connection string, which would replace it. */
@@ -159,6 +213,12 @@ const FREE_KEYS = `
     ORDER BY job.id FOR UPDATE OF job
   )
   DELETE FROM job USING aged WHERE job.queue = $1 AND job.id = aged.id`;
+
+/** The code of PostgreSQL for what a transaction refuses that only reads. */
+const READ_ONLY = '25006';
+
+/** Milliseconds by which the limits of the connections are later than ours. */
+const LATER_MS = 100;
 
 /** Milliseconds to disconnect properly. Then the connections are cut. */
 const DISCONNECT_MS = 500;

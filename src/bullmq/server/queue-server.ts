@@ -1,24 +1,15 @@
-import type { Job, JobsOptions, Processor, Queue, WorkerOptions } from 'bullmq';
+import type { Job, Processor, Queue, WorkerOptions } from 'bullmq';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import { BackendUnavailableError } from '../../errors/named-task-errors.js';
 import { endsWithin, withTimeLimit } from '../../execution/time-limit.js';
 import { BullMqLog } from '../bullmq-log.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import type { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
+import type { LinkState } from './link-state.js';
+import type { HeldKey, NewJob } from './new-job.js';
 
-/**
- * The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass.
- *
- * The link is in one of four states. It takes tasks only while it is `up`; the others refuse them at once.
- *
- * - `starting` or `down` → `up`: there is a connection, and a check has shown that the server can be written to. Each
- *   new connection and each failure begins such a check, which is repeated until it succeeds.
- * - `starting` or `up` → `down`: the connection is lost or cannot be made, the server did not confirm tasks, or the
- *   check failed. The outage lasts until the link is `up`, and is logged once.
- * - any state → `closed`: the application has closed. Nothing follows.
- */
+/** The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass. */
 export abstract class QueueServer {
   readonly kind: 'Redis' | 'PostgreSQL';
   readonly log: BullMqLog;
@@ -28,6 +19,10 @@ export abstract class QueueServer {
   #queue: TaskQueue | undefined;
   /** The moment of the last confirmation of jobs. */
   #confirmedAt = -Infinity;
+  /** The reason why the last jobs were refused, although the server takes tasks. */
+  refusal: string | undefined;
+  /** The last error of this process's worker, if it has fetched no job since. */
+  workerFault: string | undefined;
 
   constructor(readonly options: ResolvedBullMqOptions) {
     this.kind = options.server.kind;
@@ -36,9 +31,6 @@ export abstract class QueueServer {
 
   /** Creates a worker with connections of its own, which wait for the server as long as it takes. */
   abstract createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker;
-
-  /** Finds reasons why the server may lose accepted tasks. Rejects with the reason why it accepts none. */
-  abstract findWeaknesses(): Promise<readonly string[]>;
 
   /**
    * Makes the job active that was added first, of those that were put aside until one of the moments. Resolves with its
@@ -58,8 +50,14 @@ export abstract class QueueServer {
   /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
   protected abstract connect(): void;
 
-  /** Rejects with the reason why nothing can be written. Each of its steps has a time limit. */
-  protected abstract assertWritable(): Promise<void>;
+  /**
+   * Does what adding a task does, and leaves nothing behind. Resolves with what the server refuses besides: rights that
+   * only some tasks need, or a worker. Rejects with the reason why it takes no tasks. Each step has a time limit.
+   */
+  protected abstract tryToAdd(): Promise<readonly string[]>;
+
+  /** Finds reasons why the server may lose accepted tasks. */
+  protected abstract findWeaknesses(): Promise<readonly string[]>;
 
   /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
   protected abstract disconnect(): Promise<void>;
@@ -93,26 +91,47 @@ export abstract class QueueServer {
 
   /**
    * Adds all jobs, in one round trip unless they are many. If it rejects, the server may have them or a part of them
-   * all the same, or get them later. That is an outage unless the server has confirmed other jobs meanwhile.
+   * all the same, or get them later. Silence is an outage unless the server has confirmed other jobs meanwhile. A
+   * refusal is one if the server refuses a probe as well.
    */
   async add(jobs: readonly NewJob[]): Promise<void> {
     const state = this.#state;
     const from = performance.now();
     const { answerTimeoutMs } = this.options;
+    let isSilent = false;
+    const silence = () => {
+      isSilent = true;
+      return new Error(`it did not answer in ${answerTimeoutMs} ms`);
+    };
     try {
       for (let first = 0; first < jobs.length; first += this.jobsPerRoundTrip) {
         const part = jobs.slice(first, first + this.jobsPerRoundTrip);
         const leftMs = from + answerTimeoutMs - performance.now();
-        await withTimeLimit(this.#send(part), leftMs, () => new Error(`it did not answer in ${answerTimeoutMs} ms`));
+        await withTimeLimit(this.#send(part), leftMs, silence);
         this.#confirmedAt = performance.now();
+        this.refusal = undefined;
       }
     } catch (error) {
-      if (state === this.#state) {
-        if (this.#confirmedAt < from) this.#enter({ name: 'down', reason: failureReason(error) });
-        void this.check();
-      }
+      const reason = failureReason(error);
+      if (state !== this.#state) throw error;
+      if (isSilent && this.#confirmedAt < from) this.#enter({ name: 'down', reason });
+      void (isSilent ? this.check() : this.#refused(reason));
       throw error;
     }
+  }
+
+  /**
+   * Probes the server now. Resolves with what it refuses, and with the reasons why it may lose what it accepts. Rejects
+   * with the reason why it takes no tasks, which is an outage from then on, after `ms` at the latest.
+   */
+  async examine(ms: number): Promise<readonly string[]> {
+    const found = await Promise.all([this.#probeOrOutage(ms), this.answered(this.findWeaknesses(), ms)]);
+    return found.flat();
+  }
+
+  /** Does the work while no process does other work of that name. Redis does one thing at a time by itself. */
+  exclusively<T>(_name: string, work: () => Promise<T>): Promise<T> {
+    return work();
   }
 
   /** Settles as the answer of the server does, but rejects after `ms`. */
@@ -131,21 +150,60 @@ export abstract class QueueServer {
     return this.#state.name === 'closed';
   }
 
-  /** Asks the server until the link is `up`, or its state changes. To be called for each new connection. */
+  /** Probes the server until the link is `up`, or its state changes. To be called for each new connection. */
   protected async check(): Promise<void> {
     let state = this.#state;
-    while (state === this.#state && !this.isClosed) {
+    for (let waitMs = CHECK_AGAIN_MS; state === this.#state && !this.isClosed; waitMs = Math.min(waitMs * 2, 1_000)) {
       try {
-        await this.assertWritable();
+        await this.#probe();
         if (state === this.#state && state.name !== 'up') this.#enter({ name: 'up' });
         return;
       } catch (error) {
         if (state !== this.#state) return;
         this.#enter({ name: 'down', reason: failureReason(error) });
         state = this.#state;
-        await wait(CHECK_AGAIN_MS);
+        await wait(waitMs);
       }
     }
+  }
+
+  /** Probes the server. It may be slow, and confirm jobs meanwhile: then it takes tasks. */
+  async #probe(ms = this.options.answerTimeoutMs): Promise<readonly string[]> {
+    const from = performance.now();
+    try {
+      const refused = await this.answered(this.tryToAdd(), ms);
+      this.log.refused(refused);
+      return refused;
+    } catch (error) {
+      if (this.#confirmedAt < from) throw error;
+      return [`${this.kind} takes tasks, and is slow: ${failureReason(error)}.`];
+    }
+  }
+
+  /** Probes the server. If that fails, it is an outage, and the server is probed until it is over. */
+  async #probeOrOutage(ms?: number): Promise<readonly string[]> {
+    const state = this.#state;
+    try {
+      return await this.#probe(ms);
+    } catch (error) {
+      if (state === this.#state) {
+        this.#enter({ name: 'down', reason: failureReason(error) });
+        void this.check();
+      }
+      throw error;
+    }
+  }
+
+  /** Finds out whether the server refuses all tasks, or only some. */
+  async #refused(reason: string): Promise<void> {
+    const at = performance.now();
+    try {
+      await this.#probeOrOutage();
+    } catch {
+      return;
+    }
+    if (this.#confirmedAt < at) this.refusal = reason;
+    this.log.refused([`${this.kind} refused a task: ${reason}.`]);
   }
 
   /** To be called when the connection is lost. */
@@ -176,28 +234,7 @@ export type TaskJob = Job<unknown, unknown>;
 export type JobProcessor = Processor<unknown, unknown>;
 export type JobWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>;
 
-/** A named task as it is handed to BullMQ. */
-export interface NewJob {
-  readonly name: string;
-  readonly data: TaskEnvelope;
-  readonly opts: JobsOptions & { readonly jobId: string };
-  /** Its idempotency key, if it has one that comes free by itself. */
-  readonly key?: HeldKey | undefined;
-}
-
-/** A key of the job that ended before one of these moments: it is free then. */
-export interface HeldKey {
-  readonly jobId: string;
-  readonly succeededBefore: number | undefined;
-  readonly failedBefore: number | undefined;
-}
-
-/** A state of the link; every one but `up` has a reason why it takes no tasks. */
-type LinkState =
-  | { readonly name: 'up'; readonly reason?: undefined }
-  | { readonly name: 'starting' | 'down' | 'closed'; readonly reason: string };
-
-/** Milliseconds between two checks of a server that takes no tasks; each check has a time limit of its own. */
+/** Milliseconds after the first check of a server that takes no tasks. They double after each, up to a second. */
 const CHECK_AGAIN_MS = 100;
 
 /** Milliseconds for the queue to close; a server that is gone never answers. */

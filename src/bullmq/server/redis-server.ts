@@ -1,10 +1,14 @@
 import { Queue } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { createHash } from 'node:crypto';
 import type { RedisAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
-import { type HeldKey, type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
+import type { HeldKey } from './new-job.js';
+import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
+import { failFast, isTooOld, LOWEST_VERSION, newClient, versionIn, waitForServer } from './redis-client.js';
+import { refusedOf, TO_ADD, TO_ADD_SOME, TO_WORK, TRY_COMMANDS } from './redis-rights.js';
 import { CLAIM, FREE_KEYS } from './redis-scripts.js';
 
 export class RedisServer extends QueueServer {
@@ -29,29 +33,6 @@ export class RedisServer extends QueueServer {
     const settings = { ...options, connection: this.#workerClient, prefix };
     this.#worker = new BullMqWorker(this.options.queueName, process, settings);
     return this.#worker;
-  }
-
-  async findWeaknesses(): Promise<readonly string[]> {
-    const info = infoOf(await this.#client.info());
-    if (info.get('role') === 'slave' && info.get('slave_read_only') === '1') {
-      throw new Error('it is a read-only replica, and refuses tasks. Connect to its master');
-    }
-    const found: string[] = [];
-    if (info.get('aof_enabled') === '0') {
-      found.push('Redis keeps no append-only file: a crash loses what it accepted last. Set "appendonly yes".');
-    }
-    const policy = info.get('maxmemory_policy') ?? 'noeviction';
-    if (policy !== 'noeviction') {
-      found.push(
-        `Redis may evict tasks when memory is short: its maxmemory-policy is ${policy}. ` +
-          'Set "maxmemory-policy noeviction".',
-      );
-    }
-    const limit = Number(info.get('maxmemory') ?? 0);
-    if (policy === 'noeviction' && limit > 0 && Number(info.get('used_memory')) >= limit) {
-      throw new Error('it has reached its maxmemory, and refuses tasks. Raise it, or keep fewer finished ones');
-    }
-    return found;
   }
 
   async claim(moments: readonly number[], token: string, lockDurationMs: number): Promise<string | undefined> {
@@ -87,14 +68,52 @@ export class RedisServer extends QueueServer {
     if (this.#client.status === 'wait') void this.#client.connect().catch(() => undefined);
   }
 
-  /** Writes a key, which a replica, a full memory and a full disk all refuse. */
-  protected async assertWritable(): Promise<void> {
+  protected async tryToAdd(): Promise<readonly string[]> {
+    const keys = [PROBE_KEY, ...KEYS_OF_A_TASK].map((name) => this.#key(name));
+    const { worker } = this.options;
+    const commands = [...TO_ADD, ...(worker ? TO_WORK : []), ...TO_ADD_SOME];
+    const answers = this.#client
+      .pipeline()
+      .eval(TRY_COMMANDS, keys.length, ...keys, ...commands)
+      // ioredis sends a script by its hash when it sends it again.
+      .evalsha(TRY_COMMANDS_HASH, keys.length, ...keys)
+      .exec();
+    const [tried, again] = (await this.answered(answers)) ?? [];
+    const error = tried?.[0] ?? again?.[0];
+    if (error) throw new Error(this.#refusal(failureReason(error)), { cause: error });
+    const refused = tried?.[1] as string[];
+    const reason = refusedOf(TO_ADD, refused);
+    if (reason !== undefined) throw new Error(reason);
+    const [some, work] = [refusedOf(TO_ADD_SOME, refused), refusedOf(TO_WORK, refused)];
+    return [
+      ...(some === undefined ? [] : [`Redis takes only some tasks: ${some}.`]),
+      ...(work === undefined ? [] : [`The worker cannot do its work: ${work}.`]),
+    ];
+  }
+
+  protected async findWeaknesses(): Promise<readonly string[]> {
+    let text: string;
     try {
-      await this.answered(this.#client.set(this.#key('is:writable'), '', 'PX', 1));
+      text = (await this.#client.call('info')) as string;
     } catch (error) {
-      // A user may have permission for BullMQ's own keys and commands only.
-      if (!failureReason(error).startsWith('NOPERM')) throw error;
+      return [`Redis does not say whether it may lose tasks: it refuses INFO (${failureReason(error)}).`];
     }
+    const info = infoOf(text);
+    const found: string[] = [];
+    if (isTooOld(text)) {
+      found.push(`Redis says that its version is ${versionIn(text)}. BullMQ needs ${LOWEST_VERSION}.`);
+    }
+    if (info.get('aof_enabled') === '0') {
+      found.push('Redis keeps no append-only file: a crash loses what it accepted last. Set "appendonly yes".');
+    }
+    const policy = info.get('maxmemory_policy') ?? 'noeviction';
+    if (policy !== 'noeviction') {
+      found.push(
+        `Redis may evict tasks when memory is short: its maxmemory-policy is ${policy}. ` +
+          'Set "maxmemory-policy noeviction".',
+      );
+    }
+    return found;
   }
 
   protected disconnect(): Promise<void> {
@@ -108,13 +127,19 @@ export class RedisServer extends QueueServer {
     return Promise.resolve();
   }
 
+  /** Adds what Redis leaves out. */
+  #refusal(reason: string): string {
+    return /\bkeys?\b/.test(reason) ? `${reason}: it uses ${this.#key('*')}` : reason;
+  }
+
   #key(name: string): string {
     return `${this.address.prefix}:${this.options.queueName}:${name}`;
   }
 
   #reportConnection(): void {
     const { answerTimeoutMs } = this.options;
-    let reason = 'the connection was closed';
+    const closed = 'the connection was closed';
+    let reason = closed;
     let silence: NodeJS.Timeout | undefined;
     this.#client.on('error', (error: Error) => {
       reason = failureReason(error);
@@ -132,47 +157,19 @@ export class RedisServer extends QueueServer {
     });
     this.#client.on('ready', () => {
       clearTimeout(silence);
+      reason = closed;
       void this.check();
     });
   }
 }
 
-const reconnecting = {
-  // Each of our commands has a limit of its own, and a second timer is not cheap.
-  commandTimeout: undefined,
-  connectTimeout: 2_000,
-  // A disconnected client keeps the process alive for so long.
-  disconnectTimeout: 500,
-  retryStrategy: (times: number) => Math.min(times * 50, 500),
-} satisfies RedisOptions;
-
-/** A command that cannot be answered now fails now: ioredis neither keeps it for later nor sends it twice. */
-const failFast = {
-  ...reconnecting,
-  lazyConnect: true,
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 0,
-  autoResendUnfulfilledCommands: false,
-} satisfies RedisOptions;
-
-/** BullMQ's workers need commands that wait for the server as long as it takes. */
-const waitForServer = {
-  ...reconnecting,
-  lazyConnect: false,
-  enableOfflineQueue: true,
-  maxRetriesPerRequest: null,
-} satisfies RedisOptions;
-
-function newClient(connection: string | RedisOptions | Redis, overrides: object): Redis {
-  if (typeof connection === 'string') return new Redis(connection, overrides);
-  return isClient(connection) ? connection.duplicate(overrides) : new Redis({ ...connection, ...overrides });
-}
-
-/** Not `instanceof`, because the application may have another copy of ioredis. */
-function isClient(connection: RedisOptions | Redis): connection is Redis {
-  return 'duplicate' in connection && typeof connection.duplicate === 'function';
-}
-
 function infoOf(text: string): Map<string, string> {
   return new Map(text.split(/\r?\n/).map((line) => line.split(/:(.*)/s, 2) as [string, string]));
 }
+
+/** The name of no job: those of tasks go on with an id. */
+const PROBE_KEY = 't0';
+
+const KEYS_OF_A_TASK = ['wait', 'paused', 'meta', 'id', 'completed', 'delayed', 'active', 'events', 'marker'];
+
+const TRY_COMMANDS_HASH = createHash('sha1').update(TRY_COMMANDS).digest('hex');

@@ -1,13 +1,18 @@
 import { ErrorCode, type Job, type JobJson, Worker } from 'bullmq';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * BullMQ's worker, with a treatment of its own for jobs that are no JSON, jobs that lost their lock, and jobs that
- * another worker put aside because it did not know them.
+ * BullMQ's worker, with a treatment of its own for jobs that are no JSON, jobs that lost their lock, jobs that another
+ * worker put aside because it did not know them, and a server that refuses.
  */
 export class BullMqWorker extends Worker<unknown, unknown> {
   /** Claims one job that another worker put aside and that this one knows. Resolves with its id, if there was one. */
   claimPutAside: (token: string) => Promise<string | undefined> = () => Promise.resolve(undefined);
+  /** Called when the server has answered a request for a job. */
+  fetched: () => void = () => undefined;
   #looksAgainAt = 0;
+  /** The errors after which the worker may try again at once. */
+  readonly #withoutPause = new WeakSet<object>();
 
   /** Replaces data that are no JSON. Such a job would otherwise come back for ever. */
   protected override createJob(json: JobJson, jobId: string): Job<unknown, unknown> {
@@ -22,8 +27,25 @@ export class BullMqWorker extends Worker<unknown, unknown> {
   protected override async moveToActive(...args: Parameters<Worker<unknown, unknown>['moveToActive']>) {
     const [token] = args;
     const id = this.#isLookDue ? await this.#look(token) : undefined;
-    if (id === undefined) return super.moveToActive(...args);
-    return this.nextJobFromJobData(await this.backend.getJobData(id), id, token);
+    if (id !== undefined) return this.nextJobFromJobData(await this.backend.getJobData(id), id, token);
+    try {
+      return await super.moveToActive(...args);
+    } catch (error) {
+      await this.#pause(error);
+      throw error;
+    }
+  }
+
+  /** BullMQ calls this whenever the server has answered, with or without a job. */
+  protected override async nextJobFromJobData(...args: Parameters<Worker<unknown, unknown>['nextJobFromJobData']>) {
+    this.fetched();
+    try {
+      return await super.nextJobFromJobData(...args);
+    } catch (error) {
+      // The job cannot be read. The next one may be.
+      this.#withoutPause.add(error as object);
+      throw error;
+    }
   }
 
   /** Wakes an idle worker for its next look. */
@@ -46,6 +68,7 @@ export class BullMqWorker extends Worker<unknown, unknown> {
       return await this.#endAndFetch(end, token, fetchNext);
     } catch (error) {
       if (isLockLost(error)) this.emit('error', new LockLostError(job));
+      else await this.#pause(error);
       throw error;
     }
   }
@@ -79,6 +102,20 @@ export class BullMqWorker extends Worker<unknown, unknown> {
     }
   }
 
+  /**
+   * Waits until the worker may try again. BullMQ tries again at once when the server refuses a command, and would do
+   * nothing else for as long as it does.
+   */
+  async #pause(error: unknown): Promise<void> {
+    if (this.#withoutPause.has(error as object)) return;
+    this.#withoutPause.add(error as object);
+    const closing = new AbortController();
+    const stop = () => closing.abort();
+    this.once('closing', stop);
+    await wait(PAUSE_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+    this.off('closing', stop);
+  }
+
   get #isLookDue(): boolean {
     return performance.now() >= this.#looksAgainAt;
   }
@@ -88,6 +125,9 @@ type FetchedJob = Awaited<ReturnType<Worker<unknown, unknown>['moveToActive']>>;
 
 /** Milliseconds after a look that found nothing. A task that no other worker knows waits for so long. */
 const LOOK_AGAIN_MS = 3_000;
+
+/** Milliseconds before a worker asks again that the server refused. */
+const PAUSE_MS = 500;
 
 /** A job ended here after its lock was lost. */
 export class LockLostError extends Error {

@@ -5,10 +5,12 @@ import { endsWithin } from '../../execution/time-limit.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js';
 import type { JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
+import { failureReason } from '../server/failure-reason.js';
 import { type BullMqWorker, isLockLost, LockLostError } from './bullmq-worker.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope, VERSION } from './job-envelope.js';
 import { jobFailure } from './job-failure.js';
+import { ProgressWriter } from './progress-writer.js';
 import { putAsideUntil } from './put-aside.js';
 import { ownBackoff } from './retry-backoff.js';
 
@@ -32,10 +34,12 @@ export class TaskWorker {
       const moments = [...runner.names].map((name) => putAsideUntil(name, VERSION));
       return server.claim(moments, token, options.lockDurationMs);
     };
+    this.#worker.fetched = () => (server.workerFault = undefined);
     // Without a listener an error would end the process.
     this.#worker.on('error', (error) => {
-      if (error instanceof LockLostError) void this.#resultRefused(error.job);
-      else this.#logError(error);
+      if (error instanceof LockLostError) return void this.#resultRefused(error.job);
+      if (!isLockLost(error)) server.workerFault = failureReason(error);
+      this.#logError(error);
     });
     this.#worker.on('lockRenewalFailed', (ids) => {
       for (const job of this.#running.keys()) if (ids.includes(job.id!)) this.#lockLost(job);
@@ -106,21 +110,22 @@ export class TaskWorker {
     const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
     this.#running.set(job, task);
     this.#unreported.set(job, task);
+    // Neither a value that is no JSON nor a lost connection fails the task.
+    const progress = new ProgressWriter((value) => job.updateProgress(value as object).catch(this.#logError));
     try {
-      await this.#run(job, token, task);
+      await this.#run(job, token, task, progress);
     } finally {
       this.#eventLoop.check();
+      // From here on closing waits for what is stored.
       this.#running.delete(job);
+      if (progress.stored) await endsWithin(progress.stored, STORE_PROGRESS_MS);
     }
   }
 
-  async #run(job: TaskJob, token: string, task: TaskEnvelope): Promise<void> {
+  async #run(job: TaskJob, token: string, task: TaskEnvelope, progress: ProgressWriter): Promise<void> {
     const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
-      progressed: (value) => {
-        // Neither a value that is no JSON nor a lost connection fails the task.
-        void job.updateProgress(value as object).catch(this.#logError);
-      },
+      progressed: (value) => progress.put(value),
     });
     if (report.state === 'succeeded') return;
     if (interruptedByShutdown) {
@@ -179,3 +184,6 @@ function keepJobs(retention: BullMqRetention): KeepJobs {
 
 /** Milliseconds to give a task back. If that fails, its lock runs out. */
 const GIVE_BACK_MS = 1_000;
+
+/** Milliseconds to store the progress of a task that has ended, before its result. */
+const STORE_PROGRESS_MS = 1_000;
