@@ -3,23 +3,71 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pages, root } from './snippets.js';
 
+/** What the absolute links to our own files begin with: `blob/` for a file, `tree/` for a folder. */
+const ours = `${(JSON.parse(read('package.json')) as { homepage: string }).homepage.split('#')[0]!}/`;
+
+/** What npm packs. */
+const packed = pages.concat('CHANGELOG.md');
+
 describe('the links of the documentation', () => {
-  it.each([...pages, 'CONTRIBUTING.md', 'sample/README.md'])('in %s lead to files and headings that exist', (page) => {
-    const links = [...read(page).matchAll(/\]\((?!\w+:)([^)#]*)(?:#([^)]+))?\)/g)];
-    const broken = links.filter(([, path, heading]) => {
-      const target = path ? join(dirname(page), path) : page;
-      return !existsSync(join(root, target)) || (heading !== undefined && !headingsIn(target).includes(heading));
+  it.each([...packed, 'CONTRIBUTING.md', 'sample/README.md'])('in %s lead to files and headings that exist', (page) => {
+    const broken = linksIn(page).filter(({ path, heading }) => {
+      if (path === undefined) return false;
+      return !existsSync(join(root, path)) || (heading !== undefined && !headingsIn(path).includes(heading));
     });
 
-    expect(broken.map(([link]) => link)).toEqual([]);
+    expect(broken.map(({ link }) => link)).toEqual([]);
   });
 
   it('lead from the README to every page', () => {
-    const readme = read('README.md');
+    const paths = new Set(linksIn('README.md').map(({ path }) => path));
 
-    expect(pages.slice(1).filter((page) => !readme.includes(`](${page})`))).toEqual([]);
+    expect(pages.slice(1).filter((page) => !paths.has(page))).toEqual([]);
+  });
+
+  it('in the README are absolute, because a registry shows it without the files beside it', () => {
+    const relative = linksIn('README.md').filter(({ isRelative }) => isRelative);
+
+    expect(relative.map(({ link }) => link)).toEqual([]);
+  });
+
+  it.each(packed)('in %s are absolute where they lead to what is not packed', (page) => {
+    const unpacked = linksIn(page).filter(({ path, isRelative }) => isRelative && !packed.includes(path!));
+
+    expect(unpacked.map(({ link }) => link)).toEqual([]);
   });
 });
+
+/** A link, with the path in the repository that it leads to; `undefined` for one to elsewhere. */
+interface Link {
+  readonly link: string;
+  readonly path: string | undefined;
+  readonly heading: string | undefined;
+  readonly isRelative: boolean;
+}
+
+/** Links in the text, and the definitions of those with a name: `[name]: url`. */
+function linksIn(page: string): Link[] {
+  return [...read(page).matchAll(/\]\(([^)#\s]*)(?:#([^)]+))?\)|^\[[^\]]+\]: ([^#\s]+)(?:#(\S+))?$/gm)]
+    .map(([link, to, heading, namedTo, namedHeading]) => ({
+      link,
+      to: to ?? namedTo!,
+      heading: heading ?? namedHeading,
+    }))
+    .filter(({ to, heading }) => to !== '' || heading !== undefined)
+    .map(({ link, to, heading }) => ({
+      link,
+      path: pathOf(page, to),
+      heading,
+      isRelative: to !== '' && !/^\w+:/.test(to),
+    }));
+}
+
+function pathOf(page: string, to: string): string | undefined {
+  if (to === '') return page;
+  if (!/^\w+:/.test(to)) return join(dirname(page), to);
+  return to.startsWith(ours) ? to.slice(ours.length).replace(/^(blob|tree)\/main\//, '') : undefined;
+}
 
 function read(page: string): string {
   return readFileSync(join(root, page), 'utf8');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compileAndRun, type PackedPackage, packPackage } from './packed-package.js';
+import { type Compilation, compileAndRun, type PackedPackage, packPackage } from './packed-package.js';
 
 let packed: PackedPackage;
 beforeAll(async () => {
@@ -8,11 +8,17 @@ beforeAll(async () => {
 afterAll(() => packed.remove());
 
 describe('the packed package in an application', () => {
-  it.each([
-    { kind: 'an ES module', type: 'module' },
-    { kind: 'CommonJS', type: 'commonjs' },
-  ] as const)('compiles and runs as $kind', { timeout: 120_000 }, async ({ type }) => {
-    const { stdout, stderr } = await compileAndRun(packed.consumer, type);
+  it.each<Compilation>([
+    { kind: 'an ES module', type: 'module', compiler: 'typescript', options: { module: 'NodeNext' } },
+    { kind: 'CommonJS', type: 'commonjs', compiler: 'typescript', options: { module: 'NodeNext' } },
+    {
+      kind: 'CommonJS by TypeScript 5.9, with its moduleResolution node10',
+      type: 'commonjs',
+      compiler: 'typescript-5',
+      options: { module: 'CommonJS', moduleResolution: 'node10' },
+    },
+  ])('compiles and runs as $kind', { timeout: 120_000 }, async (compilation) => {
+    const { stdout, stderr } = await compileAndRun(packed.consumer, compilation);
 
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({
@@ -21,6 +27,7 @@ describe('the packed package in an application', () => {
       succeeded: 1,
       doubled: 42,
       recorded: ['main'],
+      others: ['function', 'function', 'object'],
     });
   });
 });

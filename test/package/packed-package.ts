@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,17 +20,30 @@ export interface PackedPackage {
   remove(): void;
 }
 
-/** What the application has beside it: the peers, a platform and the compiler. */
+/** What the application has beside it: the peers, a platform and their types. */
 const COMPANIONS = [
   '@nestjs/common',
   '@nestjs/core',
   '@nestjs/platform-express',
+  '@opentelemetry/api',
   '@types/node',
+  '@types/pg',
+  'bullmq',
+  'ioredis',
+  'pg',
   'piscina',
   'reflect-metadata',
   'rxjs',
-  'typescript',
 ];
+
+/** How an application is compiled. */
+export interface Compilation {
+  readonly kind: string;
+  readonly type: 'module' | 'commonjs';
+  /** A folder in `node_modules`. */
+  readonly compiler: string;
+  readonly options: Record<string, string>;
+}
 
 /** Packs what is built, and installs it. A clean `npm ci` keeps no package lists in the cache, so npm may ask for one. */
 export async function packPackage(): Promise<PackedPackage> {
@@ -65,23 +78,19 @@ export async function packPackage(): Promise<PackedPackage> {
   };
 }
 
-/** Compiles the consumer as one kind of module, strictly, and runs it. Resolves with what it printed. */
+/** Compiles the consumer, strictly, and runs it. Resolves with what it printed. */
 export async function compileAndRun(
   consumer: string,
-  type: 'module' | 'commonjs',
+  { type, compiler, options }: Compilation,
 ): Promise<{ stdout: string; stderr: string }> {
-  const folder = join(consumer, type);
-  mkdirSync(folder);
+  const folder = mkdtempSync(join(consumer, `${type}-`));
+  cpSync(join(import.meta.dirname, 'consumer'), folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
-  for (const file of ['main.ts', 'double.ts']) {
-    writeFileSync(join(folder, file), readFileSync(join(import.meta.dirname, 'consumer', file)));
-  }
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
       compilerOptions: {
         target: 'ES2022',
-        module: 'NodeNext',
         lib: ['ES2023', 'ESNext.Disposable'],
         types: ['node'],
         strict: true,
@@ -89,11 +98,11 @@ export async function compileAndRun(
         experimentalDecorators: true,
         emitDecoratorMetadata: true,
         skipLibCheck: false,
+        ...options,
       },
-      files: ['main.ts', 'double.ts'],
     }),
   );
-  await node(folder, join(root, 'node_modules/typescript/bin/tsc'), '-p', '.');
+  await node(folder, join(root, 'node_modules', compiler, 'bin/tsc'), '-p', '.');
   return node(folder, 'main.js');
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pages } from '../docs/snippets.js';
 import { type Arrow, readSourceGraph } from '../structure/source-graph.js';
 import { node, type PackedPackage, packPackage, root } from './packed-package.js';
 
@@ -15,10 +16,10 @@ beforeAll(async () => {
 afterAll(() => packed.remove());
 
 describe('the tarball', () => {
-  it('holds the build, the manifest and four documents', () => {
+  it('holds the build, the manifest and the documentation', () => {
     const others = packed.files.filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
 
-    expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', ...pages, 'package.json'].toSorted());
   });
 
   it('holds what each source file became, and nothing older', () => {
@@ -28,12 +29,16 @@ describe('the tarball', () => {
     expect(builtFiles()).toEqual(expected.map((path) => `dist/${path}`).toSorted());
   });
 
-  it('holds every file that its exports name', () => {
-    const targets = Object.values(manifest.exports).flatMap((target) =>
-      typeof target === 'string' ? [target] : [target.types, target.default],
-    );
+  it('holds every file that its manifest names', () => {
+    const targets = [
+      manifest.main,
+      manifest.types,
+      ...Object.values(manifest.exports).flatMap((target) =>
+        typeof target === 'string' ? [target] : [target.types, target.default],
+      ),
+    ];
 
-    expect(targets.length).toBeGreaterThanOrEqual(9);
+    expect(targets.length).toBeGreaterThanOrEqual(11);
     expect(targets.filter((target) => !existsSync(join(packed.installed, target)))).toEqual([]);
   });
 
@@ -46,18 +51,19 @@ describe('the tarball', () => {
   it('has types that resolve as the code does', { timeout: 120_000 }, async () => {
     const attw = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js');
 
-    // It fails where anything but what the profile ignores is wrong.
+    // It fails where anything but the ignored rule is broken: CommonJS loads the one build, which is ESM.
     const { stdout } = await node(
       root,
       attw,
       packed.tarball,
-      '--profile',
-      'esm-only',
+      '--ignore-rules',
+      'cjs-resolves-to-esm',
       '--format',
       'ascii',
       '--no-color',
     );
 
+    expect(stdout.match(/node10: 🟢/g)).toHaveLength(7);
     expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(6);
     expect(stdout.match(/bundler: 🟢/g)).toHaveLength(7);
   });
@@ -126,6 +132,8 @@ function reachedFrom(entries: readonly string[], arrows: readonly Arrow[]): Set<
 }
 
 interface Manifest {
+  readonly main: string;
+  readonly types: string;
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
   readonly peerDependencies: Record<string, string>;
   readonly peerDependenciesMeta: Record<string, { readonly optional: boolean }>;

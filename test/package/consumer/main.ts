@@ -12,11 +12,14 @@ import {
   Resource,
   Tasks,
 } from 'nestjs-background-tasks';
+import { TaskBackend } from 'nestjs-background-tasks/backend';
+import { BullMqBackgroundTasksModule } from 'nestjs-background-tasks/bullmq';
+import { openTelemetryPropagation } from 'nestjs-background-tasks/opentelemetry';
 import { RecordingBackgroundTasks, settled } from 'nestjs-background-tasks/testing';
 import { threadTask, WorkerThreadsModule } from 'nestjs-background-tasks/worker-threads';
 
 // An application outside the repository, which has nothing but the packed package and its peers. It
-// is compiled twice, as an ES module and as CommonJS, and prints what happened for the test to see.
+// is compiled as an ES module and as CommonJS, and prints what happened for the test to see.
 
 const events: string[] = [];
 
@@ -75,8 +78,9 @@ async function main(): Promise<void> {
   const recorded = new RecordingBackgroundTasks();
   recorded.addTask(main);
   recorded.assertAdded(main);
+  const others = [TaskBackend, BullMqBackgroundTasksModule, openTelemetryPropagation].map((value) => typeof value);
   process.stdout.write(
-    JSON.stringify({ body, events, succeeded, doubled, recorded: recorded.added.map(({ name }) => name) }),
+    JSON.stringify({ body, events, succeeded, doubled, recorded: recorded.added.map(({ name }) => name), others }),
   );
 }
 
