@@ -25,6 +25,7 @@ const COMPANIONS = [
   '@nestjs/common',
   '@nestjs/core',
   '@nestjs/platform-express',
+  '@nestjs/platform-fastify',
   '@opentelemetry/api',
   '@types/node',
   '@types/pg',
