@@ -1,13 +1,19 @@
 import 'reflect-metadata';
 import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { BullMqHealth } from 'nestjs-background-tasks/bullmq';
+import { setTimeout } from 'node:timers/promises';
+import { requireFreePort } from '../port.js';
 import { AppModule } from './app.module.js';
 import { Settings } from './settings.js';
 
+const { port, host, boardUser } = new Settings(process.env);
+await requireFreePort(port, host);
 const app = await NestFactory.create(AppModule, { logger: new ConsoleLogger({ prefix: 'web' }) });
-const { port, host, boardUser } = app.get(Settings);
 app.enableShutdownHooks();
 await app.listen(port, host);
+// Orders are refused until Redis has been reached for the first time.
+while ((await app.get(BullMqHealth).check()).status === 'down') await setTimeout(100);
 
 const url = await app.getUrl();
 console.log(`

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { requireFreePort } from '../port.js';
 import { type AvailableRedis, findRedis } from './find-redis.js';
 import { Settings } from './settings.js';
 
@@ -12,7 +13,9 @@ const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
 
 try {
-  await runBoth(await findRedis(process.env['REDIS_URL'], new Settings(process.env).dataDir));
+  const { port, host, dataDir } = new Settings(process.env);
+  await requireFreePort(port, host);
+  await runBoth(await findRedis(process.env['REDIS_URL'], dataDir));
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;

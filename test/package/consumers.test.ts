@@ -17,6 +17,23 @@ describe('the packed package in an application', () => {
       compiler: 'typescript-5',
       options: { module: 'CommonJS', moduleResolution: 'node10' },
     },
+    {
+      kind: 'CommonJS by TypeScript 5.9, not strict, as older Nest applications are',
+      type: 'commonjs',
+      compiler: 'typescript-5',
+      options: {
+        module: 'CommonJS',
+        target: 'ES2021',
+        lib: null,
+        types: null,
+        strict: false,
+        exactOptionalPropertyTypes: false,
+        declaration: true,
+        removeComments: true,
+        allowSyntheticDefaultImports: true,
+        skipLibCheck: true,
+      },
+    },
   ])('compiles and runs as $kind', { timeout: 120_000 }, async (compilation) => {
     const { stdout, stderr } = await compileAndRun(packed.consumer, compilation);
 

@@ -25,6 +25,7 @@ const COMPANIONS = [
   '@nestjs/common',
   '@nestjs/core',
   '@nestjs/platform-express',
+  '@nestjs/platform-fastify',
   '@opentelemetry/api',
   '@types/node',
   '@types/pg',
@@ -42,7 +43,8 @@ export interface Compilation {
   readonly type: 'module' | 'commonjs';
   /** A folder in `node_modules`. */
   readonly compiler: string;
-  readonly options: Record<string, string>;
+  /** Beside or in place of strict ones; `null` takes one away. */
+  readonly options: Record<string, unknown>;
 }
 
 /** Packs what is built, and installs it. A clean `npm ci` keeps no package lists in the cache, so npm may ask for one. */

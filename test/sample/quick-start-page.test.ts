@@ -62,6 +62,18 @@ describe.each(samplePlatforms)('The page of the quick start on %s', (PLATFORM) =
     expect(await stagesOf(page, 'orders')).toEqual(['request', 'handler', 'response', 'task', 'disposal', 'disposal']);
   });
 
+  it('breaks no word on a screen of 360 px, and is not wider than it', async () => {
+    const page = await open(sample().url, { width: 360, height: 740 });
+
+    for (const id of ['users', 'items', 'orders', 'report']) {
+      await page.locator(`#${id} button`).click();
+      await page.waitForSelector(`#${id}[data-done]`);
+    }
+
+    expect(await brokenWordsOf(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+  });
+
   it('says who was refused, and why', async () => {
     const page = await open(sample().url);
 
@@ -81,8 +93,8 @@ describe.each(samplePlatforms)('The page of the quick start on %s', (PLATFORM) =
 });
 
 /** Opens a page that must not throw. */
-async function open(url: string): Promise<Page> {
-  const page = await browser!.newPage();
+async function open(url: string, viewport = { width: 1280, height: 720 }): Promise<Page> {
+  const page = await browser!.newPage({ viewport });
   const errors: Error[] = [];
   page.on('pageerror', (error) => errors.push(error));
   onTestFinished(async () => {
@@ -95,4 +107,21 @@ async function open(url: string): Promise<Page> {
 
 function stagesOf(page: Page, id: string): Promise<string[]> {
   return page.locator(`#${id} li .stage`).allTextContents();
+}
+
+/** The words, whole runs of letters and digits, that stand on more than one line. */
+function brokenWordsOf(page: Page): Promise<string[]> {
+  return page.evaluate(`(() => {
+    const broken = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+      for (const { 0: word, index } of text.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+        const range = new Range();
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        if (range.getClientRects().length > 1) broken.push(word);
+      }
+    }
+    return broken;
+  })()`);
 }

@@ -1,25 +1,23 @@
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { startHeldServer } from '../support/held-server.js';
+import { openShell } from '../support/shell.js';
 import { startThumbnails } from '../support/thumbnails.js';
-
-const shell = promisify(execFile);
 
 describe('The thumbnail sample', () => {
   it('does what its curl lines promise: a photo, an answer at once, a thumbnail in the object store', async () => {
     const sample = await startThumbnails();
-    const [draw, upload, fetchThumbnail] = sample.curlLines as [string, string, string];
-    const paste = (line: string) => shell('sh', ['-c', line], { cwd: sample.folder });
+    const [draw, upload] = sample.shellLines as [string, string];
+    const paste = await openShell(sample.folder);
 
     await paste(draw);
-    const { id } = JSON.parse((await paste(upload)).stdout) as { id: string };
+    const { id } = JSON.parse(await paste(upload)) as { id: string };
     const [, colour] = await sample.printed(new RegExp(`${id}: 200×150, mostly (#[0-9a-f]{6}), \\d+ bytes`));
-    await paste(fetchThumbnail.replace('PUT-THE-ID-HERE', id));
+    const [fetchThumbnail] = await sample.printed(/^ +curl .*thumbnail\.webp$/m);
+    await paste(fetchThumbnail);
 
     const thumbnail = await readFile(join(sample.folder, 'thumbnail.webp'));
     expect(await sharp(join(sample.folder, 'photo.jpg')).metadata()).toMatchObject({

@@ -1,7 +1,6 @@
 import { Queue } from 'bullmq';
 import type { Exit } from './exit.js';
 import { SampleProcess, startSample } from './sample-process.js';
-import { until } from './until.js';
 
 /** A program of the BullMQ sample, with the processes that it starts. */
 export class BullMqSample extends SampleProcess {
@@ -55,8 +54,6 @@ export function startBullMqProgram(program: 'start' | 'main', settings: Record<s
 export async function startBullMqSample(settings: Record<string, string> = {}): Promise<BullMqSample> {
   const sample = await startBullMqProgram('start', settings);
   await Promise.all([sample.printed(/Ctrl\+C/), sample.printed(/waits for tasks/)]);
-  // As an orchestrator does before it sends anybody there.
-  await until('the sample is healthy', async () => (await sample.statusOf('/health')) === 200);
   return sample;
 }
 

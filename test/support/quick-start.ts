@@ -31,7 +31,7 @@ export class QuickStart extends SampleProcess {
   }
 
   get curlLines(): readonly CurlLine[] {
-    return this.log.match(/^ +curl .*$/gm)!.map(parseCurl);
+    return this.shellLines.map(parseCurl);
   }
 
   async post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answered> {

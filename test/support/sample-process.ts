@@ -35,6 +35,11 @@ export class SampleProcess {
     return this.#log;
   }
 
+  /** The curl lines that it has printed, as a user would paste them. */
+  get shellLines(): readonly string[] {
+    return this.#log.match(/^ +curl .*$/gm) ?? [];
+  }
+
   /** Resolves with what matches, once it has been printed. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
     const found = this.#changes.until(

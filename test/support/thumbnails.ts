@@ -2,11 +2,6 @@ import { SampleProcess, startSample } from './sample-process.js';
 
 /** The thumbnail sample. */
 export class ThumbnailSample extends SampleProcess {
-  /** The lines to paste, as it prints them. */
-  get curlLines(): readonly string[] {
-    return this.log.match(/^ +curl .*$/gm)!.map((line) => line.trim());
-  }
-
   get url(): string {
     return /(http:\S+)\/example\.jpg/.exec(this.log)![1]!;
   }

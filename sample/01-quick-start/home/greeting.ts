@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ServerAddress } from '../server/server-address.js';
+import { ServerAddress } from '../../server-address.js';
 import { Settings } from '../settings/settings.js';
 
 /** What to do next, for whoever has just started the application. */

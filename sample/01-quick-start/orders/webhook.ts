@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { ServerAddress } from '../server/server-address.js';
+import { ServerAddress } from '../../server-address.js';
 import { Settings } from '../settings/settings.js';
 import { Timeline } from '../timeline/timeline.js';
 import { REQUEST_ID } from '../timeline/timelines.js';

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { ServerAddress } from './server-address.js';
+import { ServerAddress } from '../../server-address.js';
 
 @Module({ providers: [ServerAddress], exports: [ServerAddress] })
 export class ServerModule {}

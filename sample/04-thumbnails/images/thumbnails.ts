@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { threadTask } from 'nestjs-background-tasks/worker-threads';
+import { ServerAddress } from '../../server-address.js';
 import { ObjectStore } from '../store/object-store.js';
 
 type Pictures = typeof import('./pictures.js');
@@ -13,7 +14,10 @@ const WIDTH = 200;
 export class Thumbnails {
   readonly #logger = new Logger('Thumbnails');
 
-  constructor(private readonly store: ObjectStore) {}
+  constructor(
+    private readonly store: ObjectStore,
+    private readonly server: ServerAddress,
+  ) {}
 
   /** Computes in a thread, and stores from here, where the client is. */
   async make(id: string, image: Buffer): Promise<void> {
@@ -23,6 +27,7 @@ export class Thumbnails {
     await this.store.put(`${id}.webp`, bytes, 'image/webp', { colour });
     const times = `${Math.round(computed - begun)} ms in a thread, ${Math.round(performance.now() - computed)} ms to store`;
     this.#logger.log(`${id}: ${width}×${height}, mostly ${colour}, ${bytes.length} bytes (${times})`);
+    console.log(`\n  curl -s ${this.server.url}/thumbnails/${id} -o thumbnail.webp\n`);
   }
 
   /** In a request that waits for it: nobody else does. */
