@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { TaskBackend } from '../contracts/task-backend.js';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
+import { isPromise } from '../errors/safely.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { isThenable } from '../execution/task-result.js';
 import { wrappersOf } from '../nest/injector.js';
@@ -107,6 +108,8 @@ export class NamedTasks {
     }
     const captured = origin.context === undefined ? captureContext?.(origin.request) : origin.context;
     if (captured === undefined) return own;
+    // It is refused below, and nobody else has it.
+    if (isPromise(captured)) captured.catch(() => undefined);
     const source = origin.context === undefined ? 'What captureContext returned' : 'The context of TaskScopes.run()';
     const what = `${source} for task "${definition.name}"`;
     return { ...own, captured: copyPayload(what, captured, maxPayloadBytes) };
