@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
-import { nonEmptyString, wholeNumber } from '../options/checks.js';
-import type { TaskDefinition } from '../tasks/task-definition.js';
+import { membersOf, nonEmptyString, wholeNumber } from '../options/checks.js';
+import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 import { payloadToSend } from '../named/payload.js';
 import { type BullMqTaskSettings, checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { failureReason } from './server/failure-reason.js';
@@ -31,9 +31,11 @@ export class BullMqSchedules {
     settings: Omit<BullMqTaskSettings, 'delay' | 'deduplication'> = {},
   ): Promise<void> {
     nonEmptyString('scheduleId', scheduleId);
+    assertDefinition(definition);
     const { name, options } = definition;
     const sent = payloadToSend(definition, payload, MAX_PAYLOAD_BYTES);
-    checkRepeat(repeat);
+    const times: BullMqRepeat = Object.fromEntries(membersOf('repeat', repeat));
+    checkRepeat(times);
     const { bullmq } = definition.settings;
     const own = {
       ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)),
@@ -42,7 +44,7 @@ export class BullMqSchedules {
     // The worker gives each task of the schedule an id of its own.
     const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
     const opts = jobOptions(options.retry, own, this.server.options);
-    await this.#answered(scheduleId, (queue) => queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
+    await this.#answered(scheduleId, (queue) => queue.upsertJobScheduler(scheduleId, times, { name, data, opts }));
   }
 
   /** Ends a schedule. Resolves with whether there was one. @throws BACKEND_UNAVAILABLE, INVALID_OPTION */

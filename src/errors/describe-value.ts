@@ -21,7 +21,7 @@ export function describeKind(value: unknown): string {
 
 /** Reads the name of a function or a class; `undefined` if it has none that is text. */
 export function nameOf(value: unknown): string | undefined {
-  const name = safely(() => (value as { readonly name?: unknown }).name, undefined);
+  const name = safely(() => (value as { readonly name?: unknown } | undefined)?.name, undefined);
   return typeof name === 'string' && name ? name : undefined;
 }
 

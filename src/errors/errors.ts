@@ -5,8 +5,14 @@ import { describeKind, describeValue } from './describe-value.js';
 export class InvalidOptionError extends BackgroundTasksError {
   readonly code = 'INVALID_OPTION';
 
-  constructor(option: string, received: unknown, fix: string, description = describeValue(received)) {
-    super(`Invalid option "${option}": received ${description}. ${fix}`);
+  constructor(
+    option: string,
+    received: unknown,
+    fix: string,
+    description = describeValue(received),
+    cause?: { readonly cause: unknown },
+  ) {
+    super(`Invalid option "${option}": received ${description}. ${fix}`, cause);
   }
 }
 
@@ -51,10 +57,13 @@ export class NotAFunctionError extends BackgroundTasksError {
 export class UnknownMethodError extends BackgroundTasksError {
   readonly code = 'UNKNOWN_METHOD';
 
-  constructor(target: object, method: unknown) {
+  /** `cause` is what the target threw where the method was read, if it did. */
+  constructor(target: object, method: unknown, cause?: { readonly cause: unknown }) {
     super(
       `addTask() found no method ${typeof method === 'string' ? describeValue(method) : describeKind(method)} on ` +
-        `${describeKind(target)}. Check the spelling, and that the member is a method rather than a value.`,
+        `${describeKind(target)}. Check the spelling, and that the member is a method rather than a value.` +
+        (cause ? ' Reading it threw an error: look at "cause".' : ''),
+      cause,
     );
   }
 }

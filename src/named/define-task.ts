@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll } from '../options/checks.js';
 import { splitSettings } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../options/task-options.js';
-import type { TaskDefinition } from '../tasks/task-definition.js';
+import { newDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 
 /**
  * Defines a named task, for `enqueue()` and for `@TaskHandler()`.
@@ -24,7 +24,7 @@ export function defineTask<Payload>(
 export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
   const [own, settings] = splitSettings('defineTask', options, Object.keys(rules));
   const { name, schema, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
-  return Object.freeze({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
+  return newDefinition({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
 }
 
 /**

@@ -8,6 +8,7 @@ import { isPromise } from '../errors/safely.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { isThenable } from '../execution/task-result.js';
 import { wrappersOf } from '../nest/injector.js';
+import { readOption } from '../options/checks.js';
 import { backendRule } from '../options/module-options.js';
 import { mergeSettings } from '../options/enqueue-options.js';
 import type { RequestScope } from '../scope/request-scope.js';
@@ -129,7 +130,11 @@ export class NamedTasks {
   #findBackend(): TaskBackend {
     const { backend } = this.scopes.engine.options;
     const provided = [...wrappersOf(this.modules)].filter(({ token }) => token === TaskBackend);
-    const found = new Set(provided.map(({ instance }) => backendRule('backend', instance)));
+    const found = new Set(
+      provided.map(({ instance }: { instance: unknown }) =>
+        readOption('backend', instance, () => backendRule('backend', instance)),
+      ),
+    );
     if (backend) found.add(backend);
     if (found.size > 1) {
       throw new InvalidOptionError('backend', found.size, 'Give one: import one module that brings a backend.');

@@ -6,7 +6,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { group } from '../options/checks.js';
+import { group, readOption } from '../options/checks.js';
 import { sharedThreads } from './shared-threads.js';
 import {
   type ResolvedWorkerThreadsOptions,
@@ -34,12 +34,12 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
   /** Registers the module with these options. @throws INVALID_OPTION, THREAD_OPTIONS_DIFFER at start-up */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     // Nest would read an array or a string as options that are all absent.
-    return super.forRoot(group('options', options));
+    return readOption('options', options, () => super.forRoot(group('options', options)));
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
   static override forRootAsync(options: WorkerThreadsModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    return readOption('options', options, () => super.forRootAsync(group('options', options)));
   }
 
   readonly #options: ResolvedWorkerThreadsOptions;
