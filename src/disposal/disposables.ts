@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError, ResourceReleasedEarlyError } from '../errors/errors.js';
+import { isInstance } from '../errors/safely.js';
 import { isThenable } from '../execution/task-result.js';
 import { withTimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
@@ -80,14 +81,14 @@ export class Disposables {
    * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer, which a
    * resource may replace. A resource that takes too long does not replace it: its error goes to `timedOut`.
    */
-  async failBeforeResponse(error: unknown, timedOut: (error: DisposeTimeoutError) => void): Promise<unknown> {
-    let answer = error;
+  async failBeforeResponse(failure: Failure, timedOut: (error: DisposeTimeoutError) => void): Promise<Failure> {
+    let answer = failure;
     for (const entry of await this.#takeBeforeResponse()) {
       try {
-        await this.#dispose(entry, { succeeded: false, error: answer, aborted: false });
-      } catch (exitError) {
-        if (exitError instanceof DisposeTimeoutError) timedOut(exitError);
-        else answer = exitError;
+        await this.#dispose(entry, { succeeded: false, error: answer.error, aborted: false });
+      } catch (error) {
+        if (isInstance(error, DisposeTimeoutError)) timedOut(error);
+        else answer = { error };
       }
     }
     return answer;
@@ -104,7 +105,7 @@ export class Disposables {
       try {
         await this.#dispose(entry, outcome);
       } catch (error) {
-        if (outcome.succeeded || error !== outcome.error) errors.push(error);
+        if (outcome.succeeded || !Object.is(error, outcome.error)) errors.push(error);
       }
     }
     return errors;
@@ -149,6 +150,13 @@ export class Disposables {
     this.#entries = this.#entries.filter((entry) => !isBeforeResponse(entry));
     return dependentsFirst(taken);
   }
+}
+
+/**
+ * What was thrown. It is wrapped because it may be anything: a promise that is resolved with a thenable waits for it.
+ */
+export interface Failure {
+  readonly error: unknown;
 }
 
 type Entry = AcquiredResource | TrackedInstance;

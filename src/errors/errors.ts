@@ -171,10 +171,12 @@ export class ResourceYieldedNothingError extends BackgroundTasksError {
 export class ResourceYieldedTwiceError extends BackgroundTasksError {
   readonly code = 'RESOURCE_YIELDED_TWICE';
 
-  constructor(resource: string) {
+  /** `cause` is what the generator threw when it was made to return, if it did. */
+  constructor(resource: string, cause?: { readonly cause: unknown }) {
     super(
       `The factory of resource ${resource} yielded a second time. Yield the value once; a catch block must rethrow ` +
         'or return, not yield again.',
+      cause,
     );
   }
 }

@@ -22,3 +22,18 @@ export function isPromise(value: unknown): value is Promise<unknown> {
   // The first half saves most values a call into Node.
   return typeof value === 'object' && types.isPromise(value);
 }
+
+/** Calls back once, when a promise has settled. A promise may bring a `then` of its own, which does anything. */
+export function whenSettled(promise: PromiseLike<unknown>, callback: () => void): void {
+  let hasSettled = false;
+  const settled = () => {
+    if (hasSettled) return;
+    hasSettled = true;
+    callback();
+  };
+  try {
+    promise.then(settled, settled);
+  } catch {
+    settled();
+  }
+}

@@ -120,7 +120,8 @@ export class NamedTasks {
   #handOver(tasks: readonly NamedTask[]): Promise<void> | undefined {
     try {
       const accepting: unknown = this.backend.accept(tasks);
-      return isThenable(accepting) ? Promise.resolve(accepting as PromiseLike<void>) : undefined;
+      // In a promise of ours, because another may have a `then` of its own that throws.
+      return isThenable(accepting) ? new Promise((resolve) => resolve(accepting as PromiseLike<void>)) : undefined;
     } catch (error) {
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
       return Promise.reject(error);
