@@ -48,7 +48,7 @@ export class AcquiredResource {
     if (!isPromise(acquired)) return acquired;
     this.#construction = acquired;
     // The code that asked for the resource handles a failure.
-    whenSettled(acquired, () => (this.#construction = undefined));
+    void whenSettled(acquired, () => (this.#construction = undefined));
     return acquired;
   }
 

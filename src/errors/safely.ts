@@ -23,17 +23,10 @@ export function isPromise(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && types.isPromise(value);
 }
 
-/** Calls back once, when a promise has settled. A promise may bring a `then` of its own, which does anything. */
-export function whenSettled(promise: PromiseLike<unknown>, callback: () => void): void {
-  let hasSettled = false;
-  const settled = () => {
-    if (hasSettled) return;
-    hasSettled = true;
-    callback();
-  };
+/** Calls back once a promise has settled. Only `await` is safe from a promise with a `then` of its own. */
+export async function whenSettled(promise: PromiseLike<unknown>, callback: () => void): Promise<void> {
   try {
-    promise.then(settled, settled);
-  } catch {
-    settled();
-  }
+    await promise;
+  } catch {}
+  callback();
 }

@@ -67,7 +67,7 @@ export class BegunWork {
 
   #count(work: PromiseLike<unknown>): void {
     this.#unsettled++;
-    whenSettled(work, () => {
+    void whenSettled(work, () => {
       this.#unsettled--;
       this.#onSettled?.();
     });
@@ -75,7 +75,7 @@ export class BegunWork {
 
   #countHandler(handler: PromiseLike<unknown>): void {
     this.#unsettledHandlers++;
-    whenSettled(handler, () => void this.#unsettledHandlers--);
+    void whenSettled(handler, () => void this.#unsettledHandlers--);
     this.#count(handler);
   }
 }

@@ -19,6 +19,7 @@ import { InProcessBackend } from './in-process.backend.js';
 import { NamedTask } from './named-task.js';
 import { copyPayload, payloadToSend } from './payload.js';
 import { TaskRegistry } from './task-registry.js';
+import { activeTrace } from './task-trace.js';
 
 /** The named tasks of the application: makes them, hands them over, and runs them for the backend. */
 @Injectable()
@@ -96,9 +97,9 @@ export class NamedTasks {
   }
 
   #context({ definition, options }: EnqueueCall, origin: ScopeOrigin): TaskEnvelopeContext {
-    const { captureContext, maxPayloadBytes, tracePropagation } = this.scopes.engine.options;
+    const { captureContext, maxPayloadBytes } = this.scopes.engine.options;
     const { timeoutMs } = options;
-    const trace = tracePropagation?.inject();
+    const trace = activeTrace(this.scopes.engine);
     const own = {
       ...(trace && { trace }),
       ...(timeoutMs !== undefined && timeoutMs !== definition.options.timeoutMs && { timeoutMs }),

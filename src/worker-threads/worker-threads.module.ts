@@ -6,6 +6,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import { writeLine } from '../execution/log-line.js';
 import { group, readOption } from '../options/checks.js';
 import { sharedThreads } from './shared-threads.js';
 import {
@@ -59,6 +60,7 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
     const names = await sharedThreads.release(this);
     if (names.length === 0) return;
     const list = names.map((name) => `"${name}"`).join(', ');
-    new Logger('WorkerThreads').warn(`Shutdown stopped ${names.length} thread function(s): ${list}.`);
+    const line = `Shutdown stopped ${names.length} thread function(s): ${list}.`;
+    writeLine(new Logger('WorkerThreads'), 'warn', line);
   }
 }

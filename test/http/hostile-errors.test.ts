@@ -1,5 +1,15 @@
-import { type ArgumentsHost, Catch, Controller, type ExceptionFilter, Get, Module, UseFilters } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  Module,
+  type NestInterceptor,
+  UseFilters,
+  UseInterceptors,
+} from '@nestjs/common';
+import { HttpAdapterHost, NestFactory } from '@nestjs/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type BackgroundTask,
@@ -80,6 +90,43 @@ describe.each(platforms)(
       expect(await rejections.count()).toBe(0);
     });
 
+    it.each<[string, (settle: (value?: unknown) => void) => unknown]>([
+      ['throws', () => raise(new Error('no then'))],
+      ['never calls back', () => undefined],
+      ['calls back twice', (settle) => [settle(), settle()]],
+    ])('B9 ends the tasks after a filter whose promise has a then that %s', async (_, then) => {
+      @Catch()
+      class AsyncFilter implements ExceptionFilter {
+        catch(__: unknown, host: ArgumentsHost): Promise<unknown> {
+          app.get(HttpAdapterHost).httpAdapter.reply(host.getArgByIndex(1), 'answered', 418);
+          return withThen(then);
+        }
+      }
+      const { url, host, request, app } = await startFailing(platform, () => raise(new Error('no')), new AsyncFilter());
+
+      const { status } = await fetchText(url);
+      await host.onIdle();
+
+      expect(status).toBe(418);
+      expect(request.tasks.map(({ state }) => state)).toEqual(['discarded', 'succeeded']);
+    });
+
+    it('B9 ends the tasks after an interceptor whose promise has a then that calls back twice', async () => {
+      const interceptor: NestInterceptor = {
+        intercept: (_, next) => {
+          const stream = next.handle();
+          return withThen((fulfil) => [fulfil(stream), fulfil(stream)]) as Promise<typeof stream>;
+        },
+      };
+      const { url, host, request } = await startFailing(platform, () => 'ok', undefined, undefined, interceptor);
+
+      const { status } = await fetchText(url);
+      await host.onIdle();
+
+      expect(status).toBe(200);
+      expect(request.tasks.map(({ state }) => state)).toEqual(['succeeded', 'discarded']);
+    });
+
     it.each(hostileObjects)('B9 ends the tasks of a handler that returns $what', async ({ make }) => {
       const rejections = new UnhandledRejections();
       const value = make();
@@ -123,6 +170,7 @@ async function startFailing(
   handle: () => unknown,
   filter?: ExceptionFilter,
   replace?: () => never,
+  interceptor: NestInterceptor = { intercept: (_, next) => next.handle() },
 ) {
   const request = { tasks: [] as BackgroundTask[], seen: [] as string[], errors: [] as unknown[] };
   const resource = (provide: string, release: 'before-response' | 'after-tasks', inject: string[] = []) =>
@@ -157,6 +205,7 @@ async function startFailing(
       return handle();
     }
   }
+  UseInterceptors(interceptor)(AppController);
   if (filter) UseFilters(filter)(AppController);
   const providers = [
     resource('base', 'before-response'),
@@ -165,5 +214,10 @@ async function startFailing(
     resource('after', 'after-tasks'),
   ];
   const { app, url, logs } = await startApp(platform, { controllers: [AppController], providers });
-  return { url, logs, host: app.get(BackgroundTasksHost), request };
+  return { app, url, logs, host: app.get(BackgroundTasksHost), request };
+}
+
+/** Makes a promise with a `then` of its own. */
+function withThen(then: (settle: (value?: unknown) => void) => unknown): Promise<unknown> {
+  return Object.assign(Promise.resolve(), { then: then as never });
 }

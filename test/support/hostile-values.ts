@@ -35,18 +35,18 @@ export const readMembers: readonly PropertyKey[] = [
 ];
 
 /** Objects that throw at some way of looking at them. */
-export const hostileObjects: readonly { readonly what: string; readonly make: (thrown?: unknown) => object }[] = [
+export const hostileObjects: readonly { readonly what: string; readonly make: () => object }[] = [
   { what: 'a revoked proxy', make: () => revoked({}) },
   { what: 'a revoked proxy of an array', make: () => revoked([]) },
   { what: 'a revoked proxy of a function', make: () => revoked(() => undefined) },
-  { what: 'a proxy with every trap', make: (thrown) => trapped({}, Reflect.ownKeys(Reflect) as never, thrown) },
+  { what: 'a proxy with every trap', make: () => trapped({}, Reflect.ownKeys(Reflect) as never) },
   ...readingTraps.map((trap) => ({
     what: `a proxy with the trap ${trap}`,
-    make: (thrown?: unknown) => trapped({ a: 1 }, [trap], thrown),
+    make: () => trapped({ a: 1 }, [trap]),
   })),
   ...readMembers.map((member) => ({
     what: `an object whose ${String(member)} throws`,
-    make: (thrown?: unknown) => withGetter({}, member, thrown),
+    make: () => withGetter({}, member),
   })),
 ];
 
@@ -61,13 +61,15 @@ export function revoked<T extends object>(target: T): T {
 export function trapped<T extends object>(
   target: T,
   traps: readonly (keyof ProxyHandler<T>)[],
-  thrown: unknown = new Error(CANARY),
+  ...given: [thrown?: unknown]
 ): T {
+  const thrown = given.length > 0 ? given[0] : new Error(CANARY);
   return new Proxy(target, Object.fromEntries(traps.map((trap) => [trap, () => raise(thrown)])));
 }
 
 /** Adds a member that throws where it is read. */
-export function withGetter<T extends object>(target: T, member: PropertyKey, thrown: unknown = new Error(CANARY)): T {
+export function withGetter<T extends object>(target: T, member: PropertyKey, ...given: [thrown?: unknown]): T {
+  const thrown = given.length > 0 ? given[0] : new Error(CANARY);
   return Object.defineProperty(target, member, { get: () => raise(thrown), enumerable: true, configurable: true });
 }
 

@@ -1,4 +1,5 @@
 import { ErrorCode, type Job, type JobJson, Worker } from 'bullmq';
+import { safely } from '../../errors/safely.js';
 
 /**
  * BullMQ's worker, with a treatment of its own for jobs that are no JSON, jobs that lost their lock, and jobs that
@@ -105,6 +106,8 @@ const CODES = new Set<unknown>([
 ]);
 
 export function isLockLost(error: unknown): boolean {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return CODES.has(code) || String(message).startsWith('could not renew lock for job');
+  return safely(() => {
+    const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+    return CODES.has(code) || String(message).startsWith('could not renew lock for job');
+  }, false);
 }
