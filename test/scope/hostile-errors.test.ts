@@ -1,9 +1,29 @@
+import { Injectable, Scope } from '@nestjs/common';
+import { ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import { type BackgroundTask, provideResource } from '../../src/index.js';
 import { hostileErrors } from '../support/hostile-errors.js';
-import { raise } from '../support/hostile-values.js';
+import { hostileObjects, raise } from '../support/hostile-values.js';
 import { startContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
+
+describe('B20 what Nest builds for a request that is none of ours', () => {
+  it.each(hostileObjects)('is built, and left alone, when that request is $what', async ({ make }) => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Session {
+      onRequestDispose(): void {
+        throw new Error('not ours');
+      }
+    }
+    const { app, logs } = await startContext({ providers: [Session] });
+    const moduleRef = app.get(ModuleRef);
+    const contextId = ContextIdFactory.create();
+    moduleRef.registerRequestByContextId(make(), contextId);
+
+    expect(await moduleRef.resolve(Session, contextId, { strict: false })).toBeInstanceOf(Session);
+    expect(logs.errors).toEqual([]);
+  });
+});
 
 describe('B26 a unit of work that throws what throws where it is looked at', () => {
   it.each(hostileErrors)('rejects with it, and its resources and tasks have theirs: $what', async ({ make }) => {
