@@ -36,7 +36,7 @@ import { explainMissing } from './nest/missing-providers.js';
 import { afterLazyLoading, closeFirst, isTestingModule, type Module as NestModuleRef } from './nest/modules.js';
 import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
-import { group } from './options/checks.js';
+import { group, readOption } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
 import { RequestScopes } from './scope/request-scopes.js';
 import { attachSourceOf } from './scope/scope-source.js';
@@ -79,12 +79,12 @@ export class BackgroundTasksModule
    */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     // Nest would read an array, or a string, as options that are all absent.
-    return super.forRoot(group('options', options));
+    return readOption('options', options, () => super.forRoot(group('options', options)));
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
   static override forRootAsync(options: BackgroundTasksModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    return readOption('options', options, () => super.forRootAsync(group('options', options)));
   }
 
   readonly #self: NestModuleRef;

@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
+import { safely } from '../errors/safely.js';
 import { errorText } from '../execution/error-text.js';
+import { writeLine } from '../execution/log-line.js';
 import { failureReason, withoutPasswords } from './server/failure-reason.js';
 
 /** The log lines of this entry point. They show names and ids, and never a payload. */
@@ -22,13 +24,13 @@ export class BullMqLog {
     if (this.#outageSince !== undefined) return;
     this.#outageSince = performance.now();
     const instead = this.fallsBack ? 'run in this process' : 'are refused with 503';
-    this.#logger.error(`${this.kind} takes no tasks (${reason}): they ${instead} until it does.`);
+    this.#write('error', `${this.kind} takes no tasks (${reason}): they ${instead} until it does.`);
   }
 
   outageEnded(): void {
     this.#workerErrors.clear();
     if (this.#outageSince === undefined) return;
-    this.#logger.log(`${this.kind} takes tasks again, after ${seconds(performance.now() - this.#outageSince)} s.`);
+    this.#write('log', `${this.kind} takes tasks again, after ${seconds(performance.now() - this.#outageSince)} s.`);
     this.#outageSince = undefined;
   }
 
@@ -44,40 +46,46 @@ export class BullMqLog {
   unknownTask(name: string, reason: string): void {
     if (this.#unknownNames.has(name) || this.#unknownNames.size >= MAX_NAMES) return;
     this.#unknownNames.add(name);
-    this.#logger.warn(
+    this.#write(
+      'warn',
       `Task "${name}" goes back to the queue, for a worker that knows it: ${reason}. This is not logged again.`,
     );
   }
 
   malformedJob(id: string | undefined, problem: string): void {
-    this.#logger.error(
+    this.#write(
+      'error',
       `Job ${id === undefined ? 'without an id' : printableId(id)} is no task of ours, and is kept as failed: ` +
         `${problem}.`,
     );
   }
 
   leftToOthers({ name, id }: TaskEnvelope): void {
-    this.#logger.warn(
+    this.#write(
+      'warn',
       `Task "${name}" (id ${printableId(id)}) was stopped by the shutdown, and is left to another worker.`,
     );
   }
 
   cutOff(ids: readonly string[]): void {
-    this.#logger.error(
+    this.#write(
+      'error',
       `Shutdown left ${ids.length} task(s) running; another worker begins them again: ` +
         `${ids.map(printableId).join(', ')}.`,
     );
   }
 
   eventLoopBlocked(forMs: number, lockDurationMs: number, tasks: readonly TaskEnvelope[]): void {
-    this.#logger.warn(
+    this.#write(
+      'warn',
       `The event loop was blocked for ${seconds(forMs)} s, and a lock lasts ${seconds(lockDurationMs)} s: another ` +
         `worker may run what ran here, ${list(tasks)}. Compute in a thread, or raise worker.lockDurationMs.`,
     );
   }
 
   lockLost({ name, id }: TaskEnvelope): void {
-    this.#logger.error(
+    this.#write(
+      'error',
       `Task "${name}" (id ${printableId(id)}) lost its lock while it ran here, and its result does not count: ` +
         'another worker has it, or begins it again.',
     );
@@ -94,18 +102,22 @@ export class BullMqLog {
     if (loggedAt !== undefined && now - loggedAt < LOG_AGAIN_MS) return;
     if (this.#workerErrors.size >= MAX_NAMES) this.#workerErrors.clear();
     this.#workerErrors.set(reason, now);
-    this.#logger.error(`The worker met an error, and goes on: ${withoutPasswords(errorText(error))}`);
+    this.#write('error', `The worker met an error, and goes on: ${withoutPasswords(errorText(error))}`);
+  }
+
+  #write(level: 'error' | 'log' | 'warn', line: string): void {
+    writeLine(this.#logger, level, line);
   }
 }
 
 const LOST_CONNECTION = /^(E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN|NOTFOUND)|08|57P)/;
 
 function isLostConnection(error: unknown): boolean {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return (
-    (typeof code === 'string' && LOST_CONNECTION.test(code)) ||
-    /connection (is closed|terminated|lost)/i.test(String(message))
-  );
+  return safely(() => {
+    const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+    const hasCode = typeof code === 'string' && LOST_CONNECTION.test(code);
+    return hasCode || /connection (is closed|terminated|lost)/i.test(String(message));
+  }, false);
 }
 
 /** Quotes an unusual id: with a line break in it, somebody who can write to the server could forge a log line. */

@@ -5,8 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
-import { nonEmptyString, wholeNumber } from '../options/checks.js';
-import type { TaskDefinition } from '../tasks/task-definition.js';
+import { membersOf, nonEmptyString, wholeNumber } from '../options/checks.js';
+import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 import { payloadToSend } from '../named/payload.js';
 import { type BullMqTaskSettings, checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { failureReason } from './server/failure-reason.js';
@@ -32,9 +32,11 @@ export class BullMqSchedules {
     settings: Omit<BullMqTaskSettings, 'delay' | 'deduplication'> = {},
   ): Promise<void> {
     nonEmptyString('scheduleId', scheduleId);
+    assertDefinition(definition);
     const { name, options } = definition;
     const sent = payloadToSend(definition, payload, MAX_PAYLOAD_BYTES);
-    await checkRepeat(repeat);
+    const times: BullMqRepeat = Object.fromEntries(membersOf('repeat', repeat));
+    await checkRepeat(times);
     const { bullmq } = definition.settings;
     const own = {
       ...(bullmq && checkBullMqSettings(`${name}.bullmq`, bullmq)),
@@ -43,7 +45,7 @@ export class BullMqSchedules {
     // The worker gives each task of the schedule an id of its own.
     const data: TaskEnvelope = { v: 1, name, id: randomUUID(), payload: sent, context: {} };
     const opts = jobOptions(options.retry, own, this.server.options);
-    await this.#answered(scheduleId, (queue) => queue.upsertJobScheduler(scheduleId, repeat, { name, data, opts }));
+    await this.#answered(scheduleId, (queue) => queue.upsertJobScheduler(scheduleId, times, { name, data, opts }));
   }
 
   /** Ends a schedule. Resolves with whether there was one. @throws BACKEND_UNAVAILABLE, INVALID_OPTION */

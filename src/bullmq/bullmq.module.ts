@@ -1,7 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { NotRegisteredError } from '../errors/set-up-errors.js';
 import { explainMissing, isProvided } from '../nest/missing-providers.js';
-import { group } from '../options/checks.js';
+import { group, readOption } from '../options/checks.js';
 import { TaskBackend } from '../contracts/task-backend.js';
 import { needsModule } from '../tasks/registration.js';
 import { BullMqBackend, BullMqTaskBackend } from './bullmq.backend.js';
@@ -44,12 +44,12 @@ export class BullMqBackgroundTasksModule
 {
   /** Registers the module with these options. @throws INVALID_OPTION, ALREADY_REGISTERED at start-up */
   static override forRoot(options: BullMqModuleOptions): DynamicModule {
-    return super.forRoot(group('options', options) as BullMqModuleOptions);
+    return readOption('options', options, () => super.forRoot(group('options', options) as BullMqModuleOptions));
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
   static override forRootAsync(options: BullMqModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    return readOption('options', options, () => super.forRootAsync(group('options', options)));
   }
 
   constructor(

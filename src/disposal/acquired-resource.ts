@@ -1,5 +1,6 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { ResourceYieldedNothingError, ResourceYieldedTwiceError } from '../errors/errors.js';
+import { isPromise, whenSettled } from '../errors/safely.js';
 import { isThenable } from '../execution/task-result.js';
 import type { Rank } from './disposal-plan.js';
 import type { ResourceDefinition } from './resource-definition.js';
@@ -44,11 +45,10 @@ export class AcquiredResource {
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
       acquired = Promise.reject(error);
     }
-    if (!(acquired instanceof Promise)) return acquired;
+    if (!isPromise(acquired)) return acquired;
     this.#construction = acquired;
-    const settled = () => (this.#construction = undefined);
     // The code that asked for the resource handles a failure.
-    acquired.then(settled, settled);
+    void whenSettled(acquired, () => (this.#construction = undefined));
     return acquired;
   }
 
@@ -58,7 +58,7 @@ export class AcquiredResource {
     const generator = this.#generator;
     if (!generator) return this.definition.dispose!(this.#value, outcome);
     const last: Step | Promise<Step> = outcome.succeeded ? generator.next() : generator.throw(outcome.error);
-    return after(last, (step) => (step.done ? undefined : this.#yieldedTwice(generator)));
+    return after(last, (step) => (hasReturned(step) ? undefined : this.#yieldedTwice(generator)));
   }
 
   #advance(made: unknown): unknown {
@@ -66,7 +66,7 @@ export class AcquiredResource {
     this.#generator = made;
     const first: Step | Promise<Step> = made.next();
     return after(first, (step) => {
-      if (step.done) throw new ResourceYieldedNothingError(this.definition.name);
+      if (hasReturned(step)) throw new ResourceYieldedNothingError(this.definition.name);
       return this.#acquired(step.value);
     });
   }
@@ -78,8 +78,13 @@ export class AcquiredResource {
   };
 
   async #yieldedTwice(generator: AnyGenerator): Promise<never> {
-    await generator.return(undefined);
-    throw new ResourceYieldedTwiceError(this.definition.name);
+    let failure: { readonly cause: unknown } | undefined;
+    try {
+      await (generator as Partial<AnyGenerator>).return?.();
+    } catch (cause) {
+      failure = { cause };
+    }
+    throw new ResourceYieldedTwiceError(this.definition.name, failure);
   }
 }
 
@@ -89,6 +94,11 @@ type Step = IteratorResult<unknown, void>;
 /** Calls `then` with the value: now, or when its promise is fulfilled. */
 function after<T>(value: T | PromiseLike<T>, then: (value: T) => unknown): unknown {
   return isThenable(value) ? Promise.resolve(value).then(then) : then(value);
+}
+
+/** Whether a step is the last. An object that only looks like a generator may give no step at all. */
+function hasReturned(step: Step | null | undefined): boolean {
+  return step === undefined || step === null || step.done === true;
 }
 
 function isGenerator(value: unknown): value is AnyGenerator {

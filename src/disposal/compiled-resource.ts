@@ -1,6 +1,7 @@
 import { type ContextId, ModuleRef, REQUEST } from '@nestjs/core';
 import { dependenciesAt, type InstanceWrapper, resolveDependency, resolveInContext } from '../nest/injector.js';
 import { isSupplied } from '../nest/instances.js';
+import { isPromise } from '../errors/safely.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { Rank } from './disposal-plan.js';
 import { OWN_DEPENDENCIES, type ResourceDefinition, resourceDefinitionOf } from './resource-definition.js';
@@ -77,7 +78,7 @@ function acquireWith(resource: CompiledResource, dependencies: readonly Acquire[
   return (request) => {
     if (dependencies.length === 0) return request.acquire(resource, []);
     const values = dependencies.map((each) => each(request));
-    return values.some((value) => value instanceof Promise)
+    return values.some(isPromise)
       ? Promise.all(values).then((settled) => request.acquire(resource, settled))
       : request.acquire(resource, values);
   };

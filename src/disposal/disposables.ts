@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { DisposeTimeoutError, ResourceReleasedEarlyError } from '../errors/errors.js';
+import { isInstance } from '../errors/safely.js';
 import type { TaskEngine } from '../execution/task-engine.js';
 import type { Described, DisposalFailure } from '../execution/task-log.js';
 import { isThenable } from '../execution/task-result.js';
@@ -91,14 +92,14 @@ export class Disposables {
    * Throws the error of the request into the `'before-response'` resources. Resolves with the error to answer, which a
    * resource may replace. A resource that takes too long does not replace it.
    */
-  async failBeforeResponse(error: unknown): Promise<unknown> {
-    let answer = error;
+  async failBeforeResponse(failure: Failure): Promise<Failure> {
+    let answer = failure;
     for (const entry of await this.#takeBeforeResponse()) {
       try {
-        await this.#dispose(entry, { succeeded: false, error: answer, aborted: false });
-      } catch (exitError) {
-        if (exitError instanceof DisposeTimeoutError) this.#logFailures([{ name: entry.rank.name, error: exitError }]);
-        else answer = exitError;
+        await this.#dispose(entry, { succeeded: false, error: answer.error, aborted: false });
+      } catch (error) {
+        if (isInstance(error, DisposeTimeoutError)) this.#logFailures([{ name: entry.rank.name, error }]);
+        else answer = { error };
       }
     }
     return answer;
@@ -115,7 +116,7 @@ export class Disposables {
       try {
         await this.#dispose(entry, outcome);
       } catch (error) {
-        if (outcome.succeeded || error !== outcome.error) failures.push({ name: entry.rank.name, error });
+        if (outcome.succeeded || !Object.is(error, outcome.error)) failures.push({ name: entry.rank.name, error });
       }
     }
     if (failures.length > 0) this.#logFailures(failures);
@@ -168,6 +169,13 @@ export class Disposables {
     this.#entries = this.#entries.filter((entry) => !isBeforeResponse(entry));
     return dependentsFirst(taken);
   }
+}
+
+/**
+ * What was thrown. It is wrapped because it may be anything: a promise that is resolved with a thenable waits for it.
+ */
+export interface Failure {
+  readonly error: unknown;
 }
 
 type Entry = AcquiredResource | TrackedInstance;

@@ -1,5 +1,7 @@
 import { type FactoryProvider, type InjectionToken, Scope } from '@nestjs/common';
+import { nameOf } from '../errors/describe-value.js';
 import { InvalidOptionError, OutsideScopeError } from '../errors/errors.js';
+import { safely } from '../errors/safely.js';
 import { type Check, checkAll, oneOf } from '../options/checks.js';
 import { OWN_DEPENDENCIES, RESOURCE, type ResourceDefinition } from './resource-definition.js';
 import type { InjectedValues, ResourceDependency, ResourceProvider, ResourceValue } from './resource-provider.js';
@@ -41,7 +43,7 @@ export function provideResource<
 }
 
 export function tokenName(token: InjectionToken): string {
-  return typeof token === 'function' ? token.name : String(token);
+  return typeof token === 'function' ? (nameOf(token) ?? 'anonymous') : safely(() => String(token), 'anonymous');
 }
 
 interface GivenProvider {
@@ -58,7 +60,7 @@ const present: Check<InjectionToken> = (option, value) => {
 };
 
 const list: Check<readonly ResourceDependency[]> = (option, value) => {
-  if (Array.isArray(value)) return value as ResourceDependency[];
+  if (Array.isArray(value)) return [...(value as ResourceDependency[])];
   throw new InvalidOptionError(option, value, 'Give an array of tokens, in the order of the parameters of useFactory.');
 };
 

@@ -1,4 +1,5 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import { safely } from '../errors/safely.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 
 /** The options of `provideResource`, checked. */
@@ -11,7 +12,9 @@ export interface ResourceDefinition {
 
 /** Finds the definition behind a provider's factory; `undefined` if the provider is no resource. */
 export function resourceDefinitionOf(factory: unknown): ResourceDefinition | undefined {
-  return typeof factory === 'function' ? (factory as { [RESOURCE]?: ResourceDefinition })[RESOURCE] : undefined;
+  if (typeof factory !== 'function') return undefined;
+  // A class may be a proxy.
+  return safely(() => (factory as { [RESOURCE]?: ResourceDefinition })[RESOURCE], undefined);
 }
 
 /** Marks the factory of a resource provider. */

@@ -1,5 +1,6 @@
 import type { OnRequestDispose } from '../contracts/on-request-dispose.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import { safely } from '../errors/safely.js';
 import type { InstanceRecord } from '../nest/instances.js';
 import type { Rank } from './disposal-plan.js';
 
@@ -30,20 +31,28 @@ export class TrackedInstance {
 
 /** Whether instances of a class, or one instance, have a disposer. */
 export function isDisposable(candidate: object): boolean {
-  const members = candidate as Disposers;
-  return (
-    typeof members.onRequestDispose === 'function' ||
-    typeof members[Symbol.asyncDispose] === 'function' ||
-    typeof members[Symbol.dispose] === 'function'
-  );
+  return disposerOf(candidate) !== undefined;
 }
 
-/** Calls exactly one disposer: `onRequestDispose`, else `[Symbol.asyncDispose]`, else `[Symbol.dispose]`. */
+/** Calls exactly one disposer. A getter that throws instead of returning it is one that failed. */
 function callDisposer(instance: object, outcome: TaskOutcome): unknown {
   const members = instance as Disposers;
-  if (typeof members.onRequestDispose === 'function') return members.onRequestDispose(outcome);
-  if (typeof members[Symbol.asyncDispose] === 'function') return members[Symbol.asyncDispose]!();
-  return members[Symbol.dispose]?.();
+  const key = disposerOf(instance)!;
+  return key === 'onRequestDispose' ? members.onRequestDispose(outcome) : members[key]();
 }
 
-type Disposers = Partial<OnRequestDispose & AsyncDisposable & Disposable>;
+/** Finds the disposer: `onRequestDispose`, else `[Symbol.asyncDispose]`, else `[Symbol.dispose]`. */
+function disposerOf(candidate: object): keyof Disposers | undefined {
+  return DISPOSERS.find((key) => {
+    try {
+      return typeof (candidate as Disposers)[key] === 'function';
+    } catch {
+      // A getter of a prototype needs an instance. A proxy may throw for all that it does not know.
+      return safely(() => key in candidate, false);
+    }
+  });
+}
+
+const DISPOSERS = ['onRequestDispose', Symbol.asyncDispose, Symbol.dispose] as const;
+
+type Disposers = OnRequestDispose & AsyncDisposable & Disposable;

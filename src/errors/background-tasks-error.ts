@@ -9,6 +9,8 @@ export abstract class BackgroundTasksError extends Error {
   }
 }
 
+export const RETRY_AFTER_SECONDS = 1;
+
 /**
  * An error that Nest answers with 503: its built-in filter reads these members
  * the way the `http-errors` package sets them. `expose: false` keeps the message from the client.
@@ -17,7 +19,7 @@ export abstract class UnavailableError extends BackgroundTasksError {
   readonly status = 503;
   readonly statusCode = 503;
   /** Value of the `Retry-After` header. */
-  readonly retryAfterSeconds = 1;
+  readonly retryAfterSeconds = RETRY_AFTER_SECONDS;
   readonly expose = false;
 }
 

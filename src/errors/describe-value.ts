@@ -1,3 +1,5 @@
+import { safely } from './safely.js';
+
 /** Longer strings, and those that are more than a word, may be an address, a token or somebody's data. */
 const SHORT_WORD = /^[\w.-]{0,30}$/;
 
@@ -13,23 +15,28 @@ export function describeKind(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value === 'function') return named('function', value) ?? 'a function';
   if (typeof value !== 'object') return `a ${typeof value}`;
-  return Array.isArray(value) ? 'an array' : (named('an instance of', classOf(value)) ?? 'an object');
+  if (safely(() => Array.isArray(value), false)) return 'an array';
+  return named('an instance of', classOf(value)) ?? 'an object';
 }
 
-function named(what: string, owner: Named | undefined): string | undefined {
-  const name = owner?.name;
-  return typeof name === 'string' && name ? `${what} ${name}` : undefined;
+/** Reads the name of a function or a class; `undefined` if it has none that is text. */
+export function nameOf(value: unknown): string | undefined {
+  const name = safely(() => (value as { readonly name?: unknown } | undefined)?.name, undefined);
+  return typeof name === 'string' && name ? name : undefined;
+}
+
+/** What the source of a program may call a function. Any other name was computed, and may be somebody's data. */
+const IDENTIFIER = /^(bound )*[\p{ID_Start}$_][\p{ID_Continue}$]{0,60}$/u;
+
+function named(what: string, owner: unknown): string | undefined {
+  const name = typeof owner === 'function' ? nameOf(owner) : undefined;
+  return name !== undefined && IDENTIFIER.test(name) ? `${what} ${name}` : undefined;
 }
 
 /** The class as the prototype names it: a member of that name may be part of a payload. */
-function classOf(value: object): Named | undefined {
-  try {
-    return (Object.getPrototypeOf(value) as { readonly constructor?: Named } | null)?.constructor;
-  } catch {
-    return undefined;
-  }
-}
-
-interface Named {
-  readonly name: unknown;
+function classOf(value: object): unknown {
+  return safely(
+    () => (Object.getPrototypeOf(value) as { readonly constructor?: unknown } | null)?.constructor,
+    undefined,
+  );
 }

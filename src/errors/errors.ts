@@ -5,8 +5,14 @@ import { describeKind, describeValue } from './describe-value.js';
 export class InvalidOptionError extends BackgroundTasksError {
   readonly code = 'INVALID_OPTION';
 
-  constructor(option: string, received: unknown, fix: string, description = describeValue(received)) {
-    super(`Invalid option "${option}": received ${description}. ${fix}`);
+  constructor(
+    option: string,
+    received: unknown,
+    fix: string,
+    description = describeValue(received),
+    cause?: { readonly cause: unknown },
+  ) {
+    super(`Invalid option "${option}": received ${description}. ${fix}`, cause);
   }
 }
 
@@ -27,10 +33,13 @@ export class NotAFunctionError extends BackgroundTasksError {
 export class UnknownMethodError extends BackgroundTasksError {
   readonly code = 'UNKNOWN_METHOD';
 
-  constructor(target: object, method: unknown) {
+  /** `cause` is what the target threw where the method was read, if it did. */
+  constructor(target: object, method: unknown, cause?: { readonly cause: unknown }) {
     super(
       `addTask() found no method ${typeof method === 'string' ? describeValue(method) : describeKind(method)} on ` +
-        `${describeKind(target)}. Check the spelling, and that the member is a method rather than a value.`,
+        `${describeKind(target)}. Check the spelling, and that the member is a method rather than a value.` +
+        (cause ? ' Reading it threw an error: look at "cause".' : ''),
+      cause,
     );
   }
 }
@@ -153,10 +162,12 @@ export class ResourceYieldedNothingError extends BackgroundTasksError {
 export class ResourceYieldedTwiceError extends BackgroundTasksError {
   readonly code = 'RESOURCE_YIELDED_TWICE';
 
-  constructor(resource: string) {
+  /** `cause` is what the generator threw when it was made to return, if it did. */
+  constructor(resource: string, cause?: { readonly cause: unknown }) {
     super(
       `The factory of resource ${resource} yielded a second time. Yield the value once; a catch block must rethrow ` +
         'or return, not yield again.',
+      cause,
     );
   }
 }

@@ -1,3 +1,5 @@
+import { isInstance, safely } from '../errors/safely.js';
+
 /** Causes that are shown at most: an error may be its own cause. */
 const MAX_CAUSES = 8;
 
@@ -6,12 +8,14 @@ const MAX_CAUSES = 8;
  * object, an error whose getters throw.
  */
 export function errorText(error: unknown, causes = MAX_CAUSES): string {
-  try {
-    if (!(error instanceof Error)) return `a thrown ${error === null ? 'null' : typeof error}: ${String(error)}`;
-    // oxlint-disable-next-line typescript/no-unnecessary-type-conversion -- a hostile stack is not a string
-    const text = String(error.stack ?? error.message);
-    return error.cause === undefined || causes === 0 ? text : `${text}\n[cause] ${errorText(error.cause, causes - 1)}`;
-  } catch {
-    return 'an error whose message cannot be read';
-  }
+  const text = safely(() => ownText(error), 'an error whose message cannot be read');
+  const cause = safely(() => (isInstance(error, Error) ? error.cause : undefined), undefined);
+  return cause === undefined || causes === 0 ? text : `${text}\n[cause] ${errorText(cause, causes - 1)}`;
+}
+
+function ownText(error: unknown): string {
+  if (!isInstance(error, Error)) return `a thrown ${error === null ? 'null' : typeof error}: ${String(error)}`;
+  const stack = safely<unknown>(() => error.stack, undefined);
+  // oxlint-disable-next-line typescript/no-unnecessary-type-conversion -- a hostile message is not a string
+  return typeof stack === 'string' ? stack : String(error.message);
 }

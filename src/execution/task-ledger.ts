@@ -1,5 +1,6 @@
 import type { TaskEvent, TaskObserver } from '../contracts/task-observer.js';
 import type { TaskReport, TerminalTaskState } from '../contracts/task-report.js';
+import { isPromise } from '../errors/safely.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskLog } from './task-log.js';
 
@@ -85,7 +86,7 @@ export class TaskLedger {
       try {
         const told = event(observer);
         // The interface allows async methods as well.
-        if (told instanceof Promise) told.catch((error: unknown) => this.log.brokenObserver(observer, error));
+        if (isPromise(told)) told.catch((error: unknown) => this.log.brokenObserver(observer, error));
       } catch (error) {
         this.log.brokenObserver(observer, error);
       }

@@ -3,11 +3,13 @@ import type { TaskObserver } from '../contracts/task-observer.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { firstFrame } from '../tasks/stack-trace.js';
 import { errorText } from './error-text.js';
+import { writeLine } from './log-line.js';
 
 /** Writes the log lines of this package. They hold names and ids, never arguments. */
 export class TaskLog {
   readonly #logger = new Logger('BackgroundTasks');
   readonly #brokenObservers = new WeakSet<TaskObserver>();
+  #isTraceBroken = false;
 
   failure(task: QueuedTask): void {
     const what = task.state === 'timed-out' ? 'timed out' : 'failed';
@@ -84,11 +86,14 @@ export class TaskLog {
     this.#write('error', `A task observer threw, and is not reported again: ${errorText(error)}`);
   }
 
-  /** A logger that throws would leave the queue half way through a change of state, so what it throws is dropped. */
+  traceLost(error: unknown): void {
+    if (this.#isTraceBroken) return;
+    this.#isTraceBroken = true;
+    this.#write('error', `The trace of a named task is lost, and this is not reported again: ${errorText(error)}`);
+  }
+
   #write(level: 'error' | 'warn' | 'log', line: string): void {
-    try {
-      this.#logger[level](line);
-    } catch {}
+    writeLine(this.#logger, level, line);
   }
 }
 

@@ -1,4 +1,5 @@
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { isPromise, safely } from '../errors/safely.js';
 
 /** Returns a promise of what a task returned, or `undefined` if there is nothing to wait for. */
 export function promiseOfResult(result: unknown): Promise<unknown> | undefined {
@@ -10,7 +11,7 @@ export function promiseOfResult(result: unknown): Promise<unknown> | undefined {
 /** Whether something can be awaited: a promise, or anything else with a `then`. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
-    value instanceof Promise ||
+    isPromise(value) ||
     (value !== null &&
       (typeof value === 'object' || typeof value === 'function') &&
       typeof (value as { then?: unknown }).then === 'function')
@@ -19,9 +20,5 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** An object may throw where rxjs reads its members. Then it is no stream, and the task has not failed. */
 function isStream(result: unknown): result is Observable<unknown> {
-  try {
-    return isObservable(result);
-  } catch {
-    return false;
-  }
+  return safely(() => isObservable(result), false);
 }

@@ -1,3 +1,5 @@
+import { isPromise, whenSettled } from '../errors/safely.js';
+
 /**
  * What a request has begun and not finished: its routes, handlers, middleware and exception filters. Promises are only
  * noted until somebody waits: that saves requests which use nothing of ours a callback for each.
@@ -36,7 +38,7 @@ export class BegunWork {
       return (result = begin());
     } finally {
       this.#calls--;
-      if (result instanceof Promise) this.track(result);
+      if (isPromise(result)) this.track(result);
       else this.#onSettled?.();
     }
   }
@@ -65,16 +67,15 @@ export class BegunWork {
 
   #count(work: PromiseLike<unknown>): void {
     this.#unsettled++;
-    const settled = () => {
+    void whenSettled(work, () => {
       this.#unsettled--;
       this.#onSettled?.();
-    };
-    work.then(settled, settled);
+    });
   }
 
   #countHandler(handler: PromiseLike<unknown>): void {
     this.#unsettledHandlers++;
-    const settled = () => void this.#unsettledHandlers--;
-    this.#count(handler.then(settled, settled));
+    void whenSettled(handler, () => void this.#unsettledHandlers--);
+    this.#count(handler);
   }
 }

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { OutsideScopeError } from '../errors/errors.js';
+import { isInstance } from '../errors/safely.js';
 import { scopeSourceOf } from '../scope/scope-source.js';
 import { HttpExchange } from './http-exchange.js';
 
@@ -13,5 +14,5 @@ export function currentExchange(context: ExecutionContext, what: string): HttpEx
 /** Finds the exchange of a request, which may be Node's own or the framework's. */
 export function exchangeOf(request: unknown): HttpExchange | undefined {
   const source = scopeSourceOf(request);
-  return source instanceof HttpExchange ? source : undefined;
+  return isInstance(source, HttpExchange) ? source : undefined;
 }

@@ -1,8 +1,10 @@
 import { type ArgumentsHost, StreamableFile } from '@nestjs/common';
 import type { ContextId } from '@nestjs/core';
 import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
-import { UnavailableError } from '../errors/background-tasks-error.js';
+import type { Failure } from '../disposal/disposables.js';
+import { RETRY_AFTER_SECONDS, UnavailableError } from '../errors/background-tasks-error.js';
 import { ScopeClosedError } from '../errors/errors.js';
+import { isInstance } from '../errors/safely.js';
 import type { ListMember } from '../execution/unordered-list.js';
 import { forwardError } from '../nest/exceptions.js';
 import { bodyOfFile, type HandlerListener, type StreamedBody } from '../nest/handler-chain.js';
@@ -53,7 +55,7 @@ export class HttpExchange
   #isResponseOver = false;
   #isAborted = false;
   #abortTimer: NodeJS.Timeout | undefined;
-  #failure: { readonly error: unknown } | undefined;
+  #failure: Failure | undefined;
 
   constructor(
     private readonly rawRequest: RawRequest,
@@ -141,7 +143,7 @@ export class HttpExchange
 
   /** Called when the handler chain has its result. Returns what the response has to wait for, if anything. */
   beforeSending(body: unknown): Promise<void> | undefined {
-    if (body instanceof StreamableFile) this.#body ??= bodyOfFile(body);
+    if (isInstance(body, StreamableFile)) this.#body ??= bodyOfFile(body);
     if (!this.#scope) return undefined;
     // On Fastify the route settles when the result has arrived: a client that stops reading puts that off for ever.
     this.#watchClient();
@@ -152,8 +154,8 @@ export class HttpExchange
   fail(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
     this.#failure ??= { error };
     this.#isRouted = true;
-    if (error instanceof UnavailableError && this.#response?.headersSent === false) {
-      this.#response.setHeader('Retry-After', error.retryAfterSeconds);
+    if (isInstance(error, UnavailableError) && this.#response?.headersSent === false) {
+      this.#response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
     }
     this.#scope?.markFailed(error);
     const released = this.#begun.isHandlerRunning ? undefined : this.#scope?.fail(error);
@@ -162,7 +164,8 @@ export class HttpExchange
       return;
     }
     // Nest has returned by then, so an error of the filter goes where Nest's own rejection would go.
-    this.#begun.track(released.then(answer).catch((filterError: unknown) => forwardError(host, filterError)));
+    const answered = released.then((failure) => answer(failure.error));
+    this.#begun.track(answered.catch((filterError: unknown) => forwardError(host, filterError)));
   }
 
   /** Called when the client has stopped reading. */
@@ -224,16 +227,15 @@ export class HttpExchange
   #releaseLate(): void {
     const scope = this.#scope!;
     const { log } = this.exchanges.scopes.engine;
+    const failed = (error: unknown) => log.deferredExitFailed(error, scope.disposables?.failed, this);
     const failure = this.#failure;
     if (failure) {
-      void scope.fail(failure.error)?.then((answer) => {
-        if (answer !== failure.error) log.deferredExitFailed(answer, scope.disposables?.failed, this);
-      });
+      void scope.fail(failure.error)?.then(({ error }) => Object.is(error, failure.error) || failed(error));
       return;
     }
-    void scope.beforeResponse()?.catch(async (error: unknown) => {
-      log.deferredExitFailed(error, scope.disposables?.failed, this);
-      await scope.fail(error);
+    void scope.beforeResponse()?.catch((error: unknown) => {
+      failed(error);
+      return scope.fail(error);
     });
   }
 

@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll } from '../options/checks.js';
 import { splitSettings } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../options/task-options.js';
-import type { TaskDefinition } from '../tasks/task-definition.js';
+import { newDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 import type { JsonPayload } from './json-payload.js';
 
 /**
@@ -24,8 +24,8 @@ export function defineTask<Input, Output = Input>(
 ): TaskDefinition<Input, Output> {
   const [own, settings] = splitSettings('defineTask', options, Object.keys(rules));
   const { name, schema, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
-  const definition: TaskDefinition = { name, schema, options: Object.freeze({ ...taskOptions, name }), settings };
-  return Object.freeze(definition as TaskDefinition<Input, Output>);
+  const definition = newDefinition({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
+  return definition as TaskDefinition<Input, Output>;
 }
 
 /**

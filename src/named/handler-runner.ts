@@ -4,6 +4,7 @@ import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
 import { promiseOfResult } from '../execution/task-result.js';
 import { resolveInContext } from '../nest/injector.js';
+import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource, createContext } from '../scope/scope-source.js';
 import { runUnit } from '../scope/unit-of-work.js';
@@ -12,6 +13,7 @@ import { NamedTask } from './named-task.js';
 import { checkPayload } from './payload.js';
 import type { TaskHandlerClass } from './task-handler.decorator.js';
 import type { TaskRegistry } from './task-registry.js';
+import { inTrace } from './task-trace.js';
 
 /** Runs the handlers of named tasks, each time as a unit of work of its own. */
 export class HandlerRunner implements NamedTaskRunner {
@@ -27,11 +29,9 @@ export class HandlerRunner implements NamedTaskRunner {
   /** Runs a job as a task in the queue of all jobs: its limits, counts and reports are those of any task. */
   async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
     const { engine, jobs } = this.scopes;
-    const { trace } = envelope.context;
-    const { tracePropagation } = engine.options;
+    const { options } = this.registry.get(envelope.name).definition;
     // A task runs in the async context that it was made in.
-    const make = () => this.#jobOf(envelope, attempt);
-    const job = trace && tracePropagation ? tracePropagation.extract(trace, make) : make();
+    const job = inTrace(engine, envelope.context.trace, () => this.#jobOf(envelope, attempt, options));
     jobs.add(job);
     jobs.drain({ succeeded: true, aborted: false }, () => this.scopes.closed());
     const report = await job.settled;
@@ -73,8 +73,8 @@ export class HandlerRunner implements NamedTaskRunner {
     return runUnit(scope, () => Promise.race([asyncContext.run(context, work), attempt.givenUp]));
   }
 
-  #jobOf(envelope: TaskEnvelope, { number, progressed }: NamedTaskAttempt): NamedTask {
-    const timeoutMs = envelope.context.timeoutMs ?? this.registry.get(envelope.name).definition.options.timeoutMs;
+  #jobOf(envelope: TaskEnvelope, { number, progressed }: NamedTaskAttempt, defined: CheckedTaskOptions): NamedTask {
+    const timeoutMs = envelope.context.timeoutMs ?? defined.timeoutMs;
     // Further attempts are the backend's: not even the module's own default makes one here.
     const options = { retry: ONE_ATTEMPT, ...(timeoutMs !== undefined && { timeoutMs }) };
     const origin = { cancel: () => false, hasFailed: false, chainLength: 0 };

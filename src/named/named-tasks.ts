@@ -4,9 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { TaskBackend } from '../contracts/task-backend.js';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
+import { isPromise } from '../errors/safely.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { isThenable } from '../execution/task-result.js';
 import { wrappersOf } from '../nest/injector.js';
+import { readOption } from '../options/checks.js';
 import { backendRule } from '../options/module-options.js';
 import { mergeSettings } from '../options/enqueue-options.js';
 import type { RequestScope } from '../scope/request-scope.js';
@@ -17,6 +19,7 @@ import { InProcessBackend } from './in-process.backend.js';
 import { NamedTask } from './named-task.js';
 import { copyPayload, payloadToSend } from './payload.js';
 import { TaskRegistry } from './task-registry.js';
+import { activeTrace } from './task-trace.js';
 
 /** The named tasks of the application: makes them, hands them over, and runs them for the backend. */
 @Injectable()
@@ -94,9 +97,9 @@ export class NamedTasks {
   }
 
   #context({ definition, options }: EnqueueCall, origin: ScopeOrigin): TaskEnvelopeContext {
-    const { captureContext, maxPayloadBytes, tracePropagation } = this.scopes.engine.options;
+    const { captureContext, maxPayloadBytes } = this.scopes.engine.options;
     const { timeoutMs } = options;
-    const trace = tracePropagation?.inject();
+    const trace = activeTrace(this.scopes.engine);
     const own = {
       ...(trace && { trace }),
       ...(timeoutMs !== undefined && timeoutMs !== definition.options.timeoutMs && { timeoutMs }),
@@ -107,6 +110,8 @@ export class NamedTasks {
     }
     const captured = origin.context === undefined ? captureContext?.(origin.request) : origin.context;
     if (captured === undefined) return own;
+    // It is refused below, and nobody else has it.
+    if (isPromise(captured)) captured.catch(() => undefined);
     const source = origin.context === undefined ? 'What captureContext returned' : 'The context of TaskScopes.run()';
     const what = `${source} for task "${definition.name}"`;
     return { ...own, captured: copyPayload(what, captured, maxPayloadBytes) };
@@ -116,7 +121,8 @@ export class NamedTasks {
   #handOver(tasks: readonly NamedTask[]): Promise<void> | undefined {
     try {
       const accepting: unknown = this.backend.accept(tasks);
-      return isThenable(accepting) ? Promise.resolve(accepting as PromiseLike<void>) : undefined;
+      // In a promise of ours, because another may have a `then` of its own that throws.
+      return isThenable(accepting) ? new Promise((resolve) => resolve(accepting as PromiseLike<void>)) : undefined;
     } catch (error) {
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
       return Promise.reject(error);
@@ -126,7 +132,11 @@ export class NamedTasks {
   #findBackend(): TaskBackend {
     const { backend } = this.scopes.engine.options;
     const provided = [...wrappersOf(this.modules)].filter(({ token }) => token === TaskBackend);
-    const found = new Set(provided.map(({ instance }) => backendRule('backend', instance)));
+    const found = new Set(
+      provided.map(({ instance }: { instance: unknown }) =>
+        readOption('backend', instance, () => backendRule('backend', instance)),
+      ),
+    );
     if (backend) found.add(backend);
     if (found.size > 1) {
       throw new InvalidOptionError('backend', found.size, 'Give one: import one module that brings a backend.');

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { JsonValue } from '../contracts/task-envelope.js';
 import { describeKind } from '../errors/describe-value.js';
 import { InvalidPayloadError } from '../errors/named-task-errors.js';
+import { isPromise, safely } from '../errors/safely.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 
 /** Deeper than any real payload, and less than the parsers of other processes can read. */
@@ -42,21 +43,32 @@ const payloadOf = (name: string): string => `The payload of task "${name}"`;
 /** Checks a payload by the schema of its task. Returns what the handler is given. @throws INVALID_PAYLOAD */
 export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValue): unknown {
   if (!schema) return payload;
-  const result = schema['~standard'].validate(payload);
-  if (result instanceof Promise) {
-    result.catch(() => undefined);
-    throw new InvalidPayloadError(
-      payloadOf(name),
-      '$',
-      'is checked by a schema that is asynchronous, which enqueue() cannot wait for',
-    );
+  const verdict = safely(() => verdictOf(schema['~standard'].validate(payload)), BROKEN_SCHEMA);
+  if (verdict.problem !== undefined) throw new InvalidPayloadError(payloadOf(name), verdict.path, verdict.problem);
+  return verdict.value;
+}
+
+/** The answer of a schema: the value for the handler, or what is wrong with the payload. */
+type Verdict =
+  { readonly value: unknown; readonly problem?: undefined } | { readonly path: string; readonly problem: string };
+
+/** The error that it threw is not kept: it may show the payload. */
+const BROKEN_SCHEMA: Verdict = {
+  path: '$',
+  problem: 'cannot be checked: the schema of the task threw, or gave no result of a Standard Schema',
+};
+
+/** Reads the answer of a schema, and throws if it is none. */
+function verdictOf(answer: unknown): Verdict {
+  if (isPromise(answer)) {
+    answer.catch(() => undefined);
+    const problem = 'is checked by a schema that is asynchronous, which enqueue() cannot wait for';
+    return { path: '$', problem };
   }
-  if (!result.issues) return result.value;
-  throw new InvalidPayloadError(
-    payloadOf(name),
-    pathOf(stepsOf(result.issues[0])),
-    'is not what the schema of the task asks for',
-  );
+  const { issues, value } = answer as { readonly issues?: readonly StandardSchemaV1.Issue[]; readonly value?: unknown };
+  if (!issues) return 'value' in (answer as object) ? { value } : BROKEN_SCHEMA;
+  const path = (issues[0]?.path ?? []).map((step) => (typeof step === 'object' ? step.key : step));
+  return { path: pathOf(path), problem: 'is not what the schema of the task asks for' };
 }
 
 /** Copies a payload and checks it. Reads each member once, so that the value checked is the value sent. */
@@ -90,37 +102,38 @@ class PayloadCopy {
     if (this.#ancestors.includes(value)) throw this.#refuse('leads back to itself');
     if (this.#ancestors.length >= MAX_DEPTH) throw this.#refuse(`is more than ${MAX_DEPTH} levels deep`);
     this.#ancestors.push(value);
-    const copy = Array.isArray(value) ? this.#array(value) : this.#object(value);
+    const copy = this.#isArray(value) ? this.#array(value) : this.#object(value);
     this.#ancestors.pop();
     return copy;
   }
 
   #array(value: readonly unknown[]): JsonValue {
-    const keys = Reflect.ownKeys(value).length - 1;
-    if (keys !== value.length || Object.getPrototypeOf(value) !== Array.prototype) {
+    const length = this.#read(value, 'length') as number;
+    if (this.#keysOf(value).length - 1 !== length || this.#prototypeOf(value) !== Array.prototype) {
       throw this.#refuse('is an array with holes, or with more than its elements');
     }
-    return Array.from(value, (element, index) => {
+    const copy: JsonValue[] = [];
+    for (let index = 0; index < length; index++) {
       this.#steps.push(index);
-      const copy = this.copy(element);
+      copy.push(this.copy(this.#read(value, index)));
       this.#steps.pop();
-      return copy;
-    });
+    }
+    return copy;
   }
 
   #object(value: object): JsonValue {
-    const prototype: unknown = Object.getPrototypeOf(value);
+    const prototype = this.#prototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {
       throw this.#refuse(`is ${describeKind(value)}, and would arrive as a plain object or a string`);
     }
     const copy: Record<string, JsonValue> = {};
-    for (const key of Reflect.ownKeys(value)) {
+    for (const key of this.#keysOf(value)) {
       if (typeof key === 'symbol') throw this.#refuse('has a member whose key is a symbol');
       this.#steps.push(key);
       // Code that merges it into another object would change the prototype of all objects.
       if (key === '__proto__') throw this.#refuse('has a name that can change the prototype of objects');
       this.#text(key);
-      const member: unknown = (value as Record<string, unknown>)[key];
+      const member = this.#read(value, key);
       if (member !== undefined) copy[key] = this.copy(member);
       this.#steps.pop();
     }
@@ -152,6 +165,45 @@ class PayloadCopy {
     if (this.#characters + this.#values > this.maxBytes) throw tooLarge(this.what, 'more', this.maxBytes);
   }
 
+  // A proxy may throw at each of these, and a getter at the last.
+
+  #isArray(value: object): value is readonly unknown[] {
+    try {
+      return Array.isArray(value);
+    } catch {
+      throw this.#unreadable();
+    }
+  }
+
+  #prototypeOf(value: object): unknown {
+    try {
+      return Object.getPrototypeOf(value);
+    } catch {
+      throw this.#unreadable();
+    }
+  }
+
+  #keysOf(value: object): readonly (string | symbol)[] {
+    try {
+      return Reflect.ownKeys(value);
+    } catch {
+      throw this.#unreadable();
+    }
+  }
+
+  #read(value: object, key: PropertyKey): unknown {
+    try {
+      return (value as Record<PropertyKey, unknown>)[key];
+    } catch {
+      throw this.#unreadable();
+    }
+  }
+
+  /** The error that the getter or the proxy threw is not kept: it may show what the payload holds. */
+  #unreadable(): InvalidPayloadError {
+    return this.#refuse('cannot be read: a getter or a proxy throws there');
+  }
+
   #refuse(problem: string): InvalidPayloadError {
     return new InvalidPayloadError(this.what, pathOf(this.#steps), problem);
   }
@@ -164,10 +216,6 @@ function tooLarge(what: string, size: string, maxBytes: number): InvalidPayloadE
 function pathStep(key: string): string {
   const shown = key.length > MAX_KEY_LENGTH ? `${key.slice(0, MAX_KEY_LENGTH)}…` : key;
   return /^[\w$]+$/.test(shown) ? `.${shown}` : `[${JSON.stringify(shown)}]`;
-}
-
-function stepsOf(issue: StandardSchemaV1.Issue | undefined): readonly PropertyKey[] {
-  return (issue?.path ?? []).map((step) => (typeof step === 'object' ? step.key : step));
 }
 
 function pathOf(steps: readonly PropertyKey[]): string {

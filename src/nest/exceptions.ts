@@ -1,5 +1,8 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
+import { types } from 'node:util';
+import { describeKind } from '../errors/describe-value.js';
+import { isInstance, isPromise } from '../errors/safely.js';
 
 /** Receives an error that is about to be answered; `answer` hands it to the exception filters. */
 export type ExceptionListener = (exception: unknown, host: ArgumentsHost, answer: (exception: unknown) => void) => void;
@@ -25,7 +28,7 @@ export function listenToExceptions(listener: ExceptionListener, filterBegun: Fil
       ...filter,
       func: (exception: unknown, host: ArgumentsHost) => {
         const result: unknown = filter.func(exception, host);
-        if (result instanceof Promise) filterBegun(result, host);
+        if (isPromise(result)) filterBegun(result, host);
         return result;
       },
     }));
@@ -34,8 +37,11 @@ export function listenToExceptions(listener: ExceptionListener, filterBegun: Fil
   prototype[PATCHED] = true;
 }
 
-/** Passes an error to the framework, as Nest does when a handler rejects. */
-export function forwardError(host: ArgumentsHost, error: unknown): void {
+/** Passes what an exception filter threw to the framework, as Nest does when a handler rejects. */
+export function forwardError(host: ArgumentsHost, thrown: unknown): void {
+  const isError = isInstance(thrown, Error) && !types.isProxy(thrown);
+  // To Express, `undefined` is no error; Fastify sends a string as the body of a 200.
+  const error = isError ? thrown : new Error(`An exception filter threw ${describeKind(thrown)}, which is no error.`);
   const [, response, next] =
     host.getArgs<[unknown, { send?(error: unknown): void }, ((error: unknown) => void) | undefined]>();
   if (typeof next === 'function') next(error);

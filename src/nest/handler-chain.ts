@@ -3,6 +3,7 @@ import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-con
 import { RouterResponseController } from '@nestjs/core/router/router-response-controller.js';
 import { finished, type Readable } from 'node:stream';
 import { isObservable, Observable } from 'rxjs';
+import { isPromise, safely } from '../errors/safely.js';
 import type { RawRequest } from './raw-http.js';
 
 /** What a request is told about its handler and the interceptors around it. */
@@ -50,7 +51,7 @@ export function listenToHandlers(find: (request: unknown) => HandlerListener | u
     const result = intercept.call(this, told, args, instance, callback, outlivesRoute ? begin : next, type);
     const { runInContext } = listener;
     if (!runInContext) return result;
-    return result.then((value: unknown) => (isObservable(value) ? withTeardownIn(runInContext, value) : value));
+    return result.then((value: unknown) => (isStream(value) ? withTeardownIn(runInContext, value) : value));
   } as typeof intercept;
   listenToBodies(find);
   prototype[PATCHED] = true;
@@ -80,7 +81,7 @@ function toldOf(interceptors: NestInterceptor[], find: (request: unknown) => Han
     known = interceptors.map((interceptor) => ({
       intercept: (context, handler) => {
         const result = interceptor.intercept(context, handler);
-        if (result instanceof Promise) find(context.getArgByIndex(0))?.trackHandler(result);
+        if (isPromise(result)) find(context.getArgByIndex(0))?.trackHandler(result);
         return result;
       },
     }));
@@ -99,6 +100,11 @@ function withTeardownIn<T>(run: (callback: () => void) => void, source: Observab
     });
     return () => run(() => subscription.unsubscribe());
   });
+}
+
+/** Nest asks the same, and then answers what the value throws. */
+function isStream(value: unknown): value is Observable<unknown> {
+  return safely(() => isObservable(value), false);
 }
 
 /** Nest reads the body of a returned async iterable or web stream through an iterator of its own. */

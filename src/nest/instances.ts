@@ -1,6 +1,7 @@
 import type { ContextId } from '@nestjs/core';
 import type { InstancePerContext } from '@nestjs/core/injector/instance-wrapper.js';
 import { InstanceWrapper, STATIC_CONTEXT } from '@nestjs/core/internal';
+import { isPromise } from '../errors/safely.js';
 
 /** The injector's own record of one instance, which it may still be building. */
 export type InstanceRecord = InstancePerContext<unknown>;
@@ -51,7 +52,7 @@ export function supplyInstances(wrapper: InstanceWrapper, supply: (contextId: Co
     const supplied = (value: unknown) => {
       Object.assign(record, { instance: value, isResolved: true, isPending: false });
     };
-    if (instance instanceof Promise) {
+    if (isPromise(instance)) {
       record.isPending = true;
       record.donePromise = instance.then(supplied);
       // The code that asked for the instance handles a failure.

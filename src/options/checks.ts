@@ -1,5 +1,7 @@
+import { BackgroundTasksError } from '../errors/background-tasks-error.js';
 import { describeKind } from '../errors/describe-value.js';
 import { InvalidOptionError } from '../errors/errors.js';
+import { isInstance } from '../errors/safely.js';
 
 /** Returns the value if it can be that option, else throws {@link InvalidOptionError}. */
 export type Check<T> = (option: string, value: unknown) => T;
@@ -54,7 +56,8 @@ export const flag: Check<boolean> = (option, value) => {
 };
 
 export const group: Check<object> = (option, value) => {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  if (typeof value === 'object' && value !== null && !readOption(option, value, () => Array.isArray(value)))
+    return value;
   throw new InvalidOptionError(option, value, 'Give an object.');
 };
 
@@ -71,6 +74,35 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Check<T
 }
 
 /**
+ * Reads something of an option. A getter or a proxy may throw there: that is the `cause` of the error.
+ *
+ * @throws INVALID_OPTION, and what `read` throws with a code of its own
+ */
+export function readOption<T>(option: string, value: unknown, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw codedError(option, value, error);
+  }
+}
+
+/** Reads the members of an options object, each of them once. @throws INVALID_OPTION */
+export function membersOf(path: string, options: unknown): [name: string, value: unknown][] {
+  const given = group(path || 'options', options) as Readonly<Record<string, unknown>>;
+  const members: [string, unknown][] = [];
+  let option = path || 'options';
+  try {
+    for (const name of Object.keys(given)) {
+      option = optionIn(path, name);
+      members.push([name, given[name]]);
+    }
+  } catch (error) {
+    throw codedError(option, options, error);
+  }
+  return members;
+}
+
+/**
  * Checks every member of an options object by its rule and returns a frozen copy of those that are
  * set. Members set to `undefined` count as absent; names without a rule are refused:
  * a misspelled option would do nothing, in silence.
@@ -81,20 +113,32 @@ export function checkAll<T extends object>(
   rules: { readonly [K in keyof Required<T>]: Check<NonNullable<T[K]>> },
   required: readonly (keyof T)[] = [],
 ): Readonly<T> {
-  const prefix = path ? `${path}.` : '';
   const checked: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(group(path || 'options', options))) {
-    if (!Object.hasOwn(rules, key)) {
-      throw new InvalidOptionError(
-        `${prefix}${key}`,
-        value,
-        `There is no such option; there are ${Object.keys(rules).join(', ')}.`,
-        // The value may be a password that was meant for something else.
-        describeKind(value),
-      );
+  for (const [name, value] of membersOf(path, options)) {
+    const option = optionIn(path, name);
+    if (!Object.hasOwn(rules, name)) {
+      const fix = `There is no such option; there are ${Object.keys(rules).join(', ')}.`;
+      // The value may be a password that was meant for something else.
+      throw new InvalidOptionError(option, value, fix, describeKind(value));
     }
-    if (value !== undefined) checked[key] = rules[key as keyof T](`${prefix}${key}`, value);
+    if (value === undefined) continue;
+    try {
+      checked[name] = rules[name as keyof T](option, value);
+    } catch (error) {
+      throw codedError(option, value, error);
+    }
   }
-  for (const key of required) checked[key as string] ??= rules[key](`${prefix}${String(key)}`, undefined);
+  for (const name of required) checked[name as string] ??= rules[name](optionIn(path, String(name)), undefined);
   return Object.freeze(checked) as Readonly<T>;
+}
+
+function optionIn(path: string, name: string): string {
+  return path ? `${path}.${name}` : name;
+}
+
+/** Turns what was thrown where an option was read into an error with a code. */
+function codedError(option: string, value: unknown, error: unknown): BackgroundTasksError {
+  if (isInstance(error, BackgroundTasksError)) return error;
+  const fix = 'It threw an error where it was read: look at "cause".';
+  return new InvalidOptionError(option, value, fix, describeKind(value), { cause: error });
 }

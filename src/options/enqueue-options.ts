@@ -1,6 +1,7 @@
 import type { BackendSettings } from '../contracts/task-backend.js';
 import { InvalidOptionError } from '../errors/errors.js';
-import { type Check, checkAll, group, nonEmptyString } from './checks.js';
+import { safely } from '../errors/safely.js';
+import { type Check, checkAll, membersOf, nonEmptyString } from './checks.js';
 
 /** Options of one `enqueue`. */
 export interface EnqueueOptions extends BackendSettings {
@@ -28,7 +29,8 @@ export function checkEnqueueOptions(options: EnqueueOptions | undefined): Checke
 
 /**
  * Separates our own options from the settings of a backend: a plain object under any other name is a setting.
- * Any other value under such a name stays with our own, which refuse it as a misspelled option.
+ * Any other value under such a name stays with our own, which refuse it as a misspelled option. Copies the settings, so
+ * that what a backend checks now is what it is given later.
  */
 export function splitSettings(
   path: string,
@@ -36,10 +38,12 @@ export function splitSettings(
   names: readonly string[],
 ): [own: object, settings: BackendSettings] {
   const isSetting = ([name, value]: [string, unknown]) => !names.includes(name) && isPlainObject(value);
-  const entries = Object.entries(group(path, options));
+  const entries = membersOf(path, options);
   return [
     Object.fromEntries(entries.filter((entry) => !isSetting(entry))),
-    Object.freeze(Object.fromEntries(entries.filter(isSetting))),
+    Object.freeze(
+      Object.fromEntries(entries.filter(isSetting).map(([name, value]) => [name, copyOf(`${path}.${name}`, value)])),
+    ),
   ];
 }
 
@@ -58,9 +62,20 @@ const keyRule: Check<string> = (option, value) => {
 
 const noEnqueueOptions: CheckedEnqueueOptions = Object.freeze({ settings: Object.freeze({}) });
 
+/** Copies plain objects within plain objects. Anything else stays what it is. */
+function copyOf(path: string, value: unknown, depth = 1): unknown {
+  if (!isPlainObject(value)) return value;
+  if (depth > MAX_DEPTH) throw new InvalidOptionError(path, value, `Give settings of at most ${MAX_DEPTH} levels.`);
+  const members = membersOf(path, value).map(([name, member]) => [name, copyOf(`${path}.${name}`, member, depth + 1)]);
+  return Object.freeze(Object.fromEntries(members));
+}
+
+/** Deeper than the settings of any backend. */
+const MAX_DEPTH = 20;
+
 /** An instance of a class is no setting, such as a schema under a misspelled name. */
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
+  const prototype = safely<unknown>(() => Object.getPrototypeOf(value), undefined);
   return prototype === Object.prototype || prototype === null;
 }

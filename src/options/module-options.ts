@@ -74,7 +74,8 @@ export interface BackgroundTasksModuleOptions {
   /**
    * Returns what a named task takes along from its request, such as the tenant and the user. Called with
    * what Nest injects as `REQUEST`, its result is the handler's `TaskContext.context`. JSON, as a payload is. Not called
-   * in a `TaskScopes.run()` that has a `context`, nor in a handler: those hand on their own.
+   * in a `TaskScopes.run()` that has a `context`, nor in a handler: those hand on their own. What
+   * it throws, `enqueue` throws.
    * @default nothing.
    */
   readonly captureContext?: (request: never) => JsonValue | undefined;

@@ -1,6 +1,6 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { CompiledResource } from '../disposal/compiled-resource.js';
-import { Disposables } from '../disposal/disposables.js';
+import { Disposables, type Failure } from '../disposal/disposables.js';
 import type { Rank } from '../disposal/disposal-plan.js';
 import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors/errors.js';
 import { findByKey, findByName } from '../execution/dedupe.js';
@@ -38,7 +38,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   #onClosed: (() => void)[] | undefined;
   #phase: 'open' | 'ending' | 'closed' = 'open';
   #tasks: BackgroundTasks | undefined;
-  #failure: { readonly error: unknown } | undefined;
+  #failure: Failure | undefined;
   /** Settles, and never rejects, when the response need not wait any longer. */
   #exiting: Promise<unknown> | undefined;
   #outcome: TaskOutcome = { succeeded: true, aborted: false };
@@ -139,7 +139,7 @@ export class RequestScope implements ListMember, TaskOrigin {
    * Called with what the handler threw, before the filters answer it. Returns what the answer has
    * to wait for, if anything; it resolves with the error to answer.
    */
-  fail(error: unknown): Promise<unknown> | undefined {
+  fail(error: unknown): Promise<Failure> | undefined {
     this.markFailed(error);
     return this.#disposables?.hasBeforeResponse ? this.#waitFor(this.#failBeforeResponse(error)) : undefined;
   }
@@ -216,10 +216,8 @@ export class RequestScope implements ListMember, TaskOrigin {
     return this.origin.hasClientLeft ? undefined : this.queue.handOver();
   }
 
-  async #failBeforeResponse(error: unknown): Promise<unknown> {
-    const answer = await this.#disposables!.failBeforeResponse(error);
-    this.#failure = { error: answer };
-    return answer;
+  async #failBeforeResponse(error: unknown): Promise<Failure> {
+    return (this.#failure = await this.#disposables!.failBeforeResponse({ error }));
   }
 
   #waitFor<T>(exiting: Promise<T>): Promise<T> {

@@ -17,7 +17,12 @@ export interface ScopeSource {
 export function scopeSourceOf(request: unknown): ScopeSource | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
   const marked = request as { [SCOPE_SOURCE]?: ScopeSource; raw?: { [SCOPE_SOURCE]?: ScopeSource } };
-  return marked[SCOPE_SOURCE] ?? marked.raw?.[SCOPE_SOURCE];
+  try {
+    return marked[SCOPE_SOURCE] ?? marked.raw?.[SCOPE_SOURCE];
+  } catch {
+    // Outside HTTP it may be anything, such as a message.
+    return undefined;
+  }
 }
 
 /** Marks a request, or a context of the injector. */

@@ -1,6 +1,7 @@
 import { Injectable, type InjectionToken, Scope, type Type } from '@nestjs/common';
 import { type ContextId, ModuleRef } from '@nestjs/core';
 import type { JsonValue } from '../contracts/task-envelope.js';
+import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll } from '../options/checks.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
@@ -49,6 +50,7 @@ export class TaskScopes {
    * @throws INVALID_OPTION; SHUTTING_DOWN once the application has drained
    */
   async run<T>(work: (scope: TaskScope) => T | Promise<T>, options?: TaskScopeOptions): Promise<T> {
+    if (typeof work !== 'function') throw new InvalidOptionError('work', work, 'Give the function that does the work.');
     this.scopes.plan.scanOnce();
     // A unit of work within a task is a part of the task.
     const task = asyncContext.getStore()?.task;

@@ -1,3 +1,4 @@
+import type { Failure } from '../disposal/disposables.js';
 import type { RequestScope } from './request-scope.js';
 
 /**
@@ -5,14 +6,13 @@ import type { RequestScope } from './request-scope.js';
  * `work` returned once all of that is done; rejects with what it threw, or what a resource's exit threw in its place.
  */
 export async function runUnit<T>(scope: RequestScope, work: () => T | Promise<T>): Promise<T> {
-  let result: { value: T } | { error: unknown };
+  let result: { value: T } | Failure;
   try {
     const value = await work();
     await scope.beforeResponse();
     result = { value };
   } catch (error) {
-    const replaced = scope.fail(error);
-    result = { error: replaced ? await replaced : error };
+    result = (await scope.fail(error)) ?? { error };
   }
   await new Promise<void>((resolve) => {
     scope.onClosed(resolve);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { TaskStats } from '../execution/task-ledger.js';
-import { milliseconds } from '../options/checks.js';
+import { checkAll, milliseconds } from '../options/checks.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import { providedByModule } from '../tasks/registration.js';
 import { Drain } from './drain.js';
@@ -39,8 +39,8 @@ export class BackgroundTasksHost {
    *
    * @throws INVALID_OPTION
    */
-  drain({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (timeoutMs !== undefined) milliseconds('timeoutMs', timeoutMs);
+  drain(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const { timeoutMs } = checkAll<{ timeoutMs?: number }>('', options, { timeoutMs: milliseconds });
     return this.#drain.begin(timeoutMs);
   }
 }

@@ -1,16 +1,22 @@
+import { safely } from '../errors/safely.js';
+
 /** Captures the line at which `caller` was called. */
 export function captureCallSite(caller: Caller): Error {
   const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 1;
   const trace = {} as Error;
-  Error.captureStackTrace(trace, caller);
-  Error.stackTraceLimit = stackTraceLimit;
+  // An application may forbid both, or format traces itself.
+  safely(() => {
+    Error.stackTraceLimit = 1;
+    Error.captureStackTrace(trace, caller);
+  }, undefined);
+  safely(() => (Error.stackTraceLimit = stackTraceLimit), 0);
   return trace;
 }
 
 /** Returns that line as text: `at UsersController.create (users.controller.ts:12:16)`. */
 export function firstFrame(trace: Error | undefined): string | undefined {
-  const frame = trace?.stack?.split('\n').find((line) => /^\s+at /.test(line));
+  const stack = safely<unknown>(() => trace?.stack, undefined);
+  const frame = typeof stack === 'string' ? stack.split('\n').find((line) => /^\s+at /.test(line)) : undefined;
   return frame?.trim();
 }
 

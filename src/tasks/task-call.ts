@@ -1,27 +1,39 @@
+import { nameOf } from '../errors/describe-value.js';
 import { NotAFunctionError, UnknownMethodError } from '../errors/errors.js';
+import { isPromise, safely } from '../errors/safely.js';
 
 /** Reads the arguments of `addTask` in either of its forms. @throws NOT_A_FUNCTION, UNKNOWN_METHOD */
 export function readTaskCall(target: unknown, args: readonly unknown[]): TaskCall {
   if (typeof target === 'function') {
-    const fn = target as TaskCall['fn'];
-    // A class may have a static member of that name.
-    const name: unknown = fn.name;
-    return { fn, target: undefined, args, name: typeof name === 'string' && name ? name : 'anonymous' };
+    return { fn: target as TaskCall['fn'], target: undefined, args, name: nameOf(target) ?? 'anonymous' };
   }
   if (typeof target !== 'object' || target === null || args.length === 0) throw new NotAFunctionError(target);
   const [method, ...methodArgs] = args;
-  const fn = (target as Record<PropertyKey, unknown>)[method as PropertyKey];
+  const fn = readMethod(target, method);
   if (typeof fn !== 'function') {
     // addTask(send(id), name) was called with the promise that send returned.
-    throw target instanceof Promise ? new NotAFunctionError(target) : new UnknownMethodError(target, method);
+    throw isPromise(target) ? new NotAFunctionError(target) : new UnknownMethodError(target, method);
   }
   return {
     fn: fn as TaskCall['fn'],
     target,
     args: methodArgs,
-    name: `${target.constructor?.name || 'Object'}.${String(method)}`,
+    name: `${nameOf(safely(() => target.constructor, Object)) ?? 'Object'}.${String(method)}`,
   };
 }
+
+/** Reads a method of an object that may have a getter, or be a proxy. */
+function readMethod(target: object, method: unknown): unknown {
+  if (!KEY_TYPES.has(typeof method)) return undefined;
+  try {
+    return (target as Record<PropertyKey, unknown>)[method as PropertyKey];
+  } catch (error) {
+    throw new UnknownMethodError(target, method, { cause: error });
+  }
+}
+
+/** Anything else runs code of its own to become a name. */
+const KEY_TYPES = new Set(['string', 'symbol', 'number']);
 
 /** The function that a task will call, and its arguments. */
 export interface TaskCall {
@@ -40,5 +52,9 @@ export const CHECK_ARGUMENTS = Symbol('nestjs-background-tasks:check-arguments')
 
 /** Calls the function's own check of its arguments, if it has one. */
 export function checkArguments({ fn, args }: TaskCall): void {
-  (fn as { [CHECK_ARGUMENTS]?(args: readonly unknown[]): void })[CHECK_ARGUMENTS]?.(args);
+  const check = safely(
+    () => (fn as { [CHECK_ARGUMENTS]?(args: readonly unknown[]): void })[CHECK_ARGUMENTS],
+    undefined,
+  );
+  check?.(args);
 }

@@ -15,13 +15,21 @@ export interface TaskDefinition<Input = unknown, Output = Input> {
   readonly settings: BackendSettings;
 }
 
+/** Known by identity: what only looks like one may have options that nobody has checked, or be a proxy. */
+const definitions = new WeakSet<object>();
+
+/** Makes a definition, which nobody can change. */
+export function newDefinition(definition: TaskDefinition): TaskDefinition {
+  definitions.add(definition);
+  return Object.freeze(definition);
+}
+
 /**
  * Throws INVALID_OPTION for what is no definition. Types cannot see one that is still `undefined`, because files import
  * each other in a circle.
  */
 export function assertDefinition(value: unknown): asserts value is TaskDefinition {
-  const { name, options } = (value ?? {}) as Partial<TaskDefinition>;
-  if (typeof name === 'string' && typeof options === 'object') return;
+  if (definitions.has(value as object)) return;
   throw new InvalidOptionError(
     'definition',
     value,

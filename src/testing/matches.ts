@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import { safely } from '../errors/safely.js';
 
-/** Compares by value; matchers such as `expect.any(String)` apply, also inside objects and arrays. */
+/**
+ * Compares by value; matchers such as `expect.any(String)` apply, also inside objects and arrays. A value that throws
+ * where it is looked at is equal to itself only.
+ */
 export function matches(expected: unknown, given: unknown): boolean {
+  return Object.is(expected, given) || safely(() => areAlike(expected, given), false);
+}
+
+function areAlike(expected: unknown, given: unknown): boolean {
   if (isMatcher(expected)) return expected.asymmetricMatch(given);
   if (!isPlain(expected) || !isPlain(given) || isDeepStrictEqual(expected, given))
     return isDeepStrictEqual(expected, given);

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { safely } from '../errors/safely.js';
 import type { TaskOptions } from '../options/task-options.js';
 import { isMatcher, isPlain, type Matcher } from './matches.js';
 
@@ -17,7 +18,8 @@ function printedOptions(options: TaskOptions): string {
 }
 
 function printed(value: unknown): string {
-  return inspect(withPrintedMatchers(value), { depth: 5, breakLength: Infinity });
+  const print = () => inspect(withPrintedMatchers(value), { depth: 5, breakLength: Infinity });
+  return safely(print, '[a value that throws where it is printed]');
 }
 
 /** Has a matcher printed by its name, as in `{ id: Any<Number> }`, and not by its fields. */

@@ -25,10 +25,10 @@ export function packError(thrown, causes = 8) {
   try {
     if (!(thrown instanceof Error)) return { value: deserialize(serialize(thrown)) };
     // Nothing is known about their types: a function can throw an error with any members.
-    const { name, message, stack, cause } = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (thrown));
+    const [name, message, stack, cause] = ['name', 'message', 'stack', 'cause'].map((key) => read(thrown, key));
     const BuiltIn = builtInErrors.find((type) => thrown instanceof type) ?? Error;
     const error = Object.assign(new BuiltIn(String(message)), { stack: String(stack) });
-    const members = Object.entries(thrown).filter(([key, value]) => key !== 'cause' && isCloneable(value));
+    const members = Object.keys(thrown).flatMap((key) => (key === 'cause' ? [] : copyOf(key, read(thrown, key))));
     return {
       error,
       name: String(name),
@@ -54,6 +54,36 @@ export function unpackError(packed) {
   if (name !== error.name) Object.defineProperty(error, 'name', { value: name, ...hidden });
   if (cause) Object.defineProperty(error, 'cause', { value: unpackError(cause), ...hidden });
   return error;
+}
+
+/**
+ * Reads a member of an error, which may be a getter that throws.
+ *
+ * @param {object} error
+ * @param {string} key
+ * @returns {unknown}
+ */
+function read(error, key) {
+  try {
+    return /** @type {Record<string, unknown>} */ (error)[key];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Copies a member, if that is possible. A getter in it may not let it be copied a second time.
+ *
+ * @param {string} key
+ * @param {unknown} value
+ * @returns {[string, unknown][]}
+ */
+function copyOf(key, value) {
+  try {
+    return [[key, deserialize(serialize(value))]];
+  } catch {
+    return [];
+  }
 }
 
 /** @param {unknown} value */

@@ -1,5 +1,6 @@
 import { DefaultSerializer } from 'node:v8';
 import { describeKind } from '../errors/describe-value.js';
+import { isInstance } from '../errors/safely.js';
 import { isCloneable } from './packed-error.js';
 import { ThreadArgumentsTooLargeError, ThreadValueNotCloneableError } from './thread-errors.js';
 
@@ -34,10 +35,12 @@ export function serializeArguments(
     serializer.writeHeader();
     serializer.writeValue(args);
   } catch (error) {
-    if (error instanceof ThreadArgumentsTooLargeError) throw error;
+    if (isInstance(error, ThreadArgumentsTooLargeError)) throw error;
     const index = args.findIndex((arg) => !isCloneable(arg));
+    // A getter may throw once and never again.
+    const what = index === -1 ? 'An argument' : `Argument ${index + 1}`;
     // The error of the serializer is not the cause here, because it shows the value.
-    throw new ThreadValueNotCloneableError(`Argument ${index + 1}`, name, describeKind(args[index]));
+    throw new ThreadValueNotCloneableError(what, name, describeKind(args[index]));
   }
   const bytes = serializer.releaseBuffer();
   checkSize(bytes.byteLength + (copiesViews ? 0 : viewBytes));

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type { Piscina } from 'piscina';
 import { missingPackage } from '../errors/missing-package.js';
 import { errorText } from '../execution/error-text.js';
+import { writeLine } from '../execution/log-line.js';
 import { unpackError } from './packed-error.js';
 import { serializeArguments } from './thread-arguments.js';
 import { ThreadCall } from './thread-call.js';
@@ -169,5 +170,6 @@ function logStrayError(message: unknown): void {
   const { leftBy, error } = message[STRAY_ERROR] as StrayError;
   const what = leftBy === undefined ? 'A module' : `Thread function "${leftBy}"`;
   const text = errorText(unpackError(error));
-  new Logger('WorkerThreads').error(`${what} left something running that failed, and its thread is replaced: ${text}`);
+  const line = `${what} left something running that failed, and its thread is replaced: ${text}`;
+  writeLine(new Logger('WorkerThreads'), 'error', line);
 }

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors/errors.js';
+import { safely } from '../errors/safely.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { CHECK_ARGUMENTS } from '../tasks/task-call.js';
 import { sharedThreads } from './shared-threads.js';
@@ -33,11 +34,14 @@ export function threadTask<M extends object, K extends ThreadExport<M>>(module: 
 /** Makes the same function without types. */
 export function threadTask(module: URL, name: string): (...args: unknown[]) => Promise<unknown>;
 export function threadTask(module: URL, name: string): (...args: unknown[]) => Promise<unknown> {
-  if (!(module instanceof URL) || module.protocol !== 'file:') {
+  const href = safely(
+    () => (module instanceof URL && module.protocol === 'file:' ? module.href : undefined),
+    undefined,
+  );
+  if (href === undefined) {
     const fix = "Give the URL of a file: new URL('./thumbnail.js', import.meta.url).";
     throw new InvalidOptionError('module', module, fix);
   }
-  const { href } = module;
   if (typeof name !== 'string' || name === '') throw new UnknownThreadExportError(name, href);
   const task = async (...args: unknown[]): Promise<unknown> =>
     sharedThreads.run(href, name, args, asyncContext.getStore()?.task?.signal);

@@ -7,8 +7,9 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { NotRegisteredError } from '../errors/set-up-errors.js';
+import { writeLine } from '../execution/log-line.js';
 import { explainMissing } from '../nest/missing-providers.js';
-import { group } from '../options/checks.js';
+import { group, readOption } from '../options/checks.js';
 import { sharedThreads } from './shared-threads.js';
 import {
   type ResolvedWorkerThreadsOptions,
@@ -36,12 +37,12 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
   /** Registers the module with these options. @throws INVALID_OPTION, THREAD_OPTIONS_DIFFER at start-up */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     // Nest would read an array or a string as options that are all absent.
-    return super.forRoot(group('options', options));
+    return readOption('options', options, () => super.forRoot(group('options', options)));
   }
 
   /** Registers the module with options from `useFactory`, `useClass` or `useExisting`. @throws as `forRoot` */
   static override forRootAsync(options: WorkerThreadsModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    return readOption('options', options, () => super.forRootAsync(group('options', options)));
   }
 
   readonly #options: ResolvedWorkerThreadsOptions;
@@ -61,7 +62,8 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
     const names = await sharedThreads.release(this);
     if (names.length === 0) return;
     const list = names.map((name) => `"${name}"`).join(', ');
-    new Logger('WorkerThreads').warn(`Shutdown stopped ${names.length} thread function(s): ${list}.`);
+    const line = `Shutdown stopped ${names.length} thread function(s): ${list}.`;
+    writeLine(new Logger('WorkerThreads'), 'warn', line);
   }
 }
 

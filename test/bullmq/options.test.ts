@@ -15,6 +15,7 @@ import { openServer } from '../../src/bullmq/server/open-server.js';
 import { ownBackoff, retryToBullMq } from '../../src/bullmq/worker/retry-backoff.js';
 import { defineTask, InvalidOptionError, TaskHandler, TaskScopes } from '../../src/index.js';
 import { checkEnqueueOptions } from '../../src/options/enqueue-options.js';
+import { hostileErrors } from '../support/hostile-errors.js';
 import { startContext } from '../support/start-context.js';
 
 const connection = 'redis://127.0.0.1:6379';
@@ -181,6 +182,26 @@ describe('the options of the BullMQ module', () => {
     expect(failureReason(new Error('getaddrinfo ENOTFOUND redis://:canary@host.'))).toBe(
       'getaddrinfo ENOTFOUND redis://***@host',
     );
+  });
+});
+
+describe('the reason of a failure', () => {
+  const circle = { errors: [] as unknown[], message: 'all failed' };
+  circle.errors.push(circle);
+
+  it.each(hostileErrors)('is text, whatever was thrown: $what', ({ make }) => {
+    expect(failureReason(make())).toMatch(/./);
+  });
+
+  it.each<[unknown, string]>([
+    [{ errors: 5, message: 'refused.' }, 'refused'],
+    [{ errors: [], message: 'refused' }, 'refused'],
+    [{ errors: [undefined] }, 'it did not say why'],
+    [{ errors: [{ code: 'ECONNREFUSED' }], message: '' }, 'ECONNREFUSED'],
+    [circle, 'all failed'],
+    [undefined, 'it did not say why'],
+  ])('is that of the first of several errors, where there are any: %#', (error, reason) => {
+    expect(failureReason(error)).toBe(reason);
   });
 });
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
-import { BackendUnavailableError, defineTask, InvalidOptionError } from '../../src/index.js';
+import { BackendUnavailableError, BackgroundTasksError, defineTask, InvalidOptionError } from '../../src/index.js';
 import { type DurableApp, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { hostileObjects } from '../support/hostile-values.js';
 import { servers, useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -99,6 +100,27 @@ describe('B34 · schedules that make no sense', () => {
 
     await expect(set).rejects.toThrow(InvalidOptionError);
     await expect(set).rejects.toThrow(says);
+  });
+});
+
+describe('B34 · schedules of what cannot be read', () => {
+  it.each(hostileObjects)('are refused by code, and show nothing of it: $what', async ({ make }) => {
+    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+    const schedules = durable.app.get(BullMqSchedules);
+    const every = { every: 60_000 };
+
+    const refusals = await Promise.all(
+      [
+        schedules.set(make() as never, Report, { kind: 'daily' }, every),
+        schedules.set('nightly', make() as never, { kind: 'daily' }, every),
+        schedules.set('nightly', Report, make() as never, every),
+        schedules.set('nightly', Report, { kind: 'daily' }, make()),
+        schedules.set('nightly', Report, { kind: 'daily' }, every, make()),
+      ].map((set) => set.catch((error: unknown) => error)),
+    );
+
+    expect(refusals.filter((error) => !(error instanceof BackgroundTasksError))).toEqual([]);
+    expect(refusals.map((error) => (error as Error).message).join()).not.toContain('canary');
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { BackgroundTasks } from '../../src/index.js';
+import { raise, revoked, withGetter } from '../support/hostile-values.js';
 import { startContext } from '../support/start-context.js';
 
 describe('B12 the log line of a failed task', () => {
@@ -57,6 +58,50 @@ describe('B12 the log line of a failed task', () => {
     vi.unstubAllEnvs();
     await run((tasks) => tasks.addTask(failing));
     expect(logs.errors[0]!.includes('added at')).toBe(isNamed);
+  });
+
+  it.each<[string, typeof Error.prepareStackTrace]>([
+    ['throws', () => raise(undefined)],
+    ['returns no text', (_, frames) => frames],
+    ['returns nothing', () => undefined],
+    ['returns a revoked proxy', () => revoked({})],
+  ])('leaves the place out where the application formats stacks itself, and that %s', async (_, prepare) => {
+    const { run, host, logs } = await startContext({ options: { captureStackTraces: true } });
+    const before = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace')!;
+    const restore = () => void Object.defineProperty(Error, 'prepareStackTrace', before);
+    onTestFinished(restore);
+    const error = new Error('no mail today');
+    expect(error.stack).toContain('no mail today');
+
+    Error.prepareStackTrace = prepare;
+    await run((tasks) => tasks.addTask(() => raise(error)));
+    restore();
+
+    expect(logs.errors).toEqual([
+      expect.stringMatching(/^Task "anonymous" failed \(id [^,]+, attempt 1, [^,]+ ms\): Error: no/),
+    ]);
+    expect(host.stats()).toMatchObject({ accepted: 1, failed: 1, running: 0 });
+  });
+
+  it('leaves the place out where nothing may change Error', async () => {
+    const { run, host, logs } = await startContext({ options: { captureStackTraces: true } });
+    const { stackTraceLimit } = Error;
+    const limit = { value: stackTraceLimit, enumerable: true, configurable: true };
+    Object.defineProperty(Error, 'stackTraceLimit', { ...limit, writable: false });
+    onTestFinished(() => void Object.defineProperty(Error, 'stackTraceLimit', { ...limit, writable: true }));
+
+    await run((tasks) => tasks.addTask(failing));
+
+    expect(logs.errors[0]).toContain('Error: no mail today');
+    expect(host.stats()).toMatchObject({ accepted: 1, failed: 1 });
+  });
+
+  it.each(['stack', 'cause'])('shows what can be read of an error whose %s throws', async (member) => {
+    const { run, logs } = await startContext();
+
+    await run((tasks) => tasks.addTask(() => raise(withGetter(new Error('no mail today'), member))));
+
+    expect(logs.errors[0]).toMatch(/no mail today/);
   });
 
   it('leaves the depth of other stack traces as it was', async () => {

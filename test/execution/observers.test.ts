@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { currentTask, type TaskEvent, type TaskObserver, type TaskReport } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
+import { hostileErrors } from '../support/hostile-errors.js';
+import { hostileObjects, raise } from '../support/hostile-values.js';
 import { startContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
@@ -98,6 +100,33 @@ describe('B16 observers', () => {
     expect(await rejections.count()).toBe(0);
     expect(logs.errors).toHaveLength(1);
     expect(logs.errors[0]).toContain('metrics are down');
+  });
+
+  it.each(hostileObjects)('may return $what, and disturb nobody', async ({ make }) => {
+    const rejections = new UnhandledRejections();
+    const observer = { taskAccepted: make, taskStarted: make, taskSettled: make } as TaskObserver;
+    const { run, host, logs } = await startContext({ options: { observers: [observer] } });
+
+    await run((tasks) => tasks.addTask(() => undefined));
+
+    expect(host.stats()).toMatchObject({ accepted: 1, succeeded: 1 });
+    expect(logs.errors).toEqual([]);
+    expect(await rejections.count()).toBe(0);
+  });
+
+  it.each(hostileErrors)('may throw or reject with $what, which is logged once', async ({ make }) => {
+    const rejections = new UnhandledRejections();
+    const observer = {
+      taskAccepted: () => raise(make()),
+      taskSettled: async () => raise(make()),
+    } as unknown as TaskObserver;
+    const { run, host, logs } = await startContext({ options: { observers: [observer] } });
+
+    await run((tasks) => tasks.addTask(() => undefined));
+
+    expect(host.stats()).toMatchObject({ accepted: 1, succeeded: 1 });
+    expect(logs.errors).toEqual([expect.stringMatching(/^A task observer threw, and is not reported again: /)]);
+    expect(await rejections.count()).toBe(0);
   });
 
   it('need not have all members', async () => {

@@ -5,7 +5,19 @@ import { type Platform, platforms } from '../support/platforms.js';
 import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';
 
-const values = ['undefined', 'null', 'string', 'frozen', 'message', 'stack', 'symbol', 'proxy', 'http'];
+const values = [
+  'undefined',
+  'null',
+  'string',
+  'frozen',
+  'message',
+  'stack',
+  'symbol',
+  'proxy',
+  'thenable',
+  'nan',
+  'http',
+];
 const ways = ['throws', 'rejects', 'thenable', 'throwing-thenable'];
 const positions = [0, 1, 2];
 const paths = values.flatMap((value) =>

@@ -1,3 +1,6 @@
+import { QueueFullError } from '../../src/index.js';
+import { revoked, trapped, withGetter as throwingAt } from './hostile-values.js';
+
 /** What a task may throw that breaks code which takes it for an error. */
 export const hostileErrors: readonly { readonly what: string; readonly make: () => unknown }[] = [
   { what: 'undefined', make: () => undefined },
@@ -12,6 +15,16 @@ export const hostileErrors: readonly { readonly what: string; readonly make: () 
   { what: 'an error whose cause getter throws', make: () => withGetter('cause') },
   { what: 'an error that is its own cause', make: selfCaused },
   { what: 'a proxy that throws on everything', make: throwingProxy },
+  { what: 'a revoked proxy', make: () => revoked({}) },
+  { what: 'a proxy without a prototype to see', make: () => trapped(new Error('hidden'), ['getPrototypeOf']) },
+  { what: 'NaN, which is not equal to itself', make: () => NaN },
+  { what: 'a thenable that never calls back', make: () => ({ then: () => undefined }) },
+  {
+    what: 'a thenable that is fulfilled',
+    make: () => ({ then: (fulfil: (value: unknown) => void) => fulfil('kept') }),
+  },
+  { what: 'an object whose then throws', make: () => throwingAt({}, 'then') },
+  { what: 'an error of ours whose members throw', make: () => trapped(new QueueFullError('a', 1), ['get']) },
 ];
 
 /** An object every use of which throws. */

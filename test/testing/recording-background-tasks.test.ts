@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, currentTask } from '../../src/index.js';
 import { RecordingBackgroundTasks } from '../../src/testing/index.js';
 import { threadTask } from '../../src/worker-threads/index.js';
+import { hostileObjects } from '../support/hostile-values.js';
 import { useTimeline } from '../support/timeline.js';
 import { RecordedLogs } from '../support/recorded-logs.js';
 
@@ -22,6 +23,19 @@ class Mailer {
     timeline.note(`from ${this.from} to ${to}`);
   }
 }
+
+describe('RecordingBackgroundTasks and an argument that throws where it is looked at', () => {
+  it.each(hostileObjects)('tells whether it was that one: $what', ({ make }) => {
+    const tasks = new RecordingBackgroundTasks();
+    const argument = make();
+    const keep = (_: unknown) => undefined;
+
+    tasks.addTask(keep, argument);
+
+    tasks.assertAdded(keep, argument);
+    expect(() => tasks.assertAdded(keep, { a: 2 })).toThrow(expect.objectContaining({ code: 'TASK_NOT_RECORDED' }));
+  });
+});
 
 describe('RecordingBackgroundTasks keeps tasks', () => {
   it('is a BackgroundTasks that runs nothing', () => {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type BackgroundTask, TaskScopes } from '../../src/index.js';
 import { report } from '../support/report.js';
 import { scaled } from '../support/scale.js';
@@ -133,6 +133,19 @@ describe('B36 what a function leaves running', () => {
     expect(logs.errors).toEqual([
       expect.stringMatching(/^Thread function "leavesTimer" left something running[^]*RangeError: left alone/),
     ]);
+  });
+
+  it('ends nothing but its thread where the logger throws', async () => {
+    const { logs } = await startThreads({ maxRunning: 1 });
+    const logged = vi.spyOn(logs, 'error').mockImplementation(() => {
+      throw new Error('disk full');
+    });
+
+    expect(await inThread('leavesTimer')(5)).toBe('done');
+    expect(await inThread('busy')(30)).toBe(30);
+    expect(await inThread('add')(1, 2)).toBe(3);
+
+    expect(logged).toHaveBeenCalledTimes(1);
   });
 
   it.each([

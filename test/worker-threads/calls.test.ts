@@ -80,6 +80,39 @@ describe('B36 an error that the function throws', () => {
   });
 });
 
+describe('B36 a value that throws where it is looked at', () => {
+  it.each([
+    ['revoked', { message: 'What was thrown (object) cannot be copied to another thread.' }],
+    ['proxy', { message: 'What was thrown (object) cannot be copied to another thread.' }],
+    ['getter', { name: 'Error', message: 'out of paper' }],
+    ['stack', { name: 'Error', message: 'out of paper' }],
+    ['cause', { name: 'Error', message: 'out of paper' }],
+    ['message', { name: 'Error' }],
+    ['once', { message: 'out of paper', details: { tray: 2 } }],
+    ['then', { message: 'What was thrown (object) cannot be copied to another thread.' }],
+  ])('arrives as an error, with what can be read, when it is thrown: %s', async (kind, error) => {
+    const { logs } = await startThreads();
+
+    await expect(inThread('throwsHostile')(kind)).rejects.toMatchObject(error);
+    expect(await inThread('add')(1, 2)).toBe(3);
+    expect(logs).toEqual(new RecordedLogs());
+  });
+
+  it.each([
+    ['revoked', 'TypeError'],
+    ['proxy', 'RangeError'],
+    ['then', 'RangeError'],
+    ['thenable', 'RangeError'],
+    ['members', 'ThreadValueNotCloneableError'],
+  ])('fails the call when it is returned, and no other: %s', async (kind, name) => {
+    const { logs } = await startThreads();
+
+    await expect(inThread('returnsHostile')(kind)).rejects.toMatchObject({ name });
+    expect(await inThread('add')(1, 2)).toBe(3);
+    expect(logs).toEqual(new RecordedLogs());
+  });
+});
+
 describe('B35 an export name', () => {
   it.each([
     'constructor',

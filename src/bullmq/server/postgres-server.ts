@@ -9,6 +9,7 @@ import {
 } from 'bullmq';
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { isInstance } from '../../errors/safely.js';
 import { endsWithin } from '../../execution/time-limit.js';
 import type { PostgresAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { readAddress } from '../options/server-address.js';
@@ -116,7 +117,7 @@ export class PostgresServer extends QueueServer {
   /** Creates or upgrades the tables only where that is needed, because it takes other rights than adding a task. */
   async #assertSchema(client: pg.PoolClient): Promise<void> {
     const version = await assertSchemaCompatibility(client).catch((error: unknown) => {
-      if (this.address.migrate && error instanceof SchemaMigrationRequiredError) return 0;
+      if (this.address.migrate && isInstance(error, SchemaMigrationRequiredError)) return 0;
       throw error;
     });
     if (!this.address.migrate || version >= LATEST_SCHEMA_VERSION) return;

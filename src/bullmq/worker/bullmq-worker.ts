@@ -1,5 +1,6 @@
 import { ErrorCode, type Job, type JobJson, Worker } from 'bullmq';
 import { setTimeout as wait } from 'node:timers/promises';
+import { safely } from '../../errors/safely.js';
 
 /**
  * BullMQ's worker, with a treatment of its own for jobs that are no JSON, jobs that lost their lock, jobs that another
@@ -145,6 +146,8 @@ const CODES = new Set<unknown>([
 ]);
 
 export function isLockLost(error: unknown): boolean {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return CODES.has(code) || String(message).startsWith('could not renew lock for job');
+  return safely(() => {
+    const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+    return CODES.has(code) || String(message).startsWith('could not renew lock for job');
+  }, false);
 }

@@ -1,6 +1,7 @@
 import { DelayedError, type KeepJobs, UnrecoverableError, WaitingError } from 'bullmq';
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import type { NamedTaskRunner } from '../../contracts/task-backend.js';
+import { isInstance } from '../../errors/safely.js';
 import { endsWithin } from '../../execution/time-limit.js';
 import type { BullMqRetention } from '../options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js';
@@ -37,7 +38,7 @@ export class TaskWorker {
     this.#worker.fetched = () => (server.workerFault = undefined);
     // Without a listener an error would end the process.
     this.#worker.on('error', (error) => {
-      if (error instanceof LockLostError) return void this.#resultRefused(error.job);
+      if (isInstance(error, LockLostError)) return void this.#resultRefused(error.job);
       if (!isLockLost(error)) server.workerFault = failureReason(error);
       this.#logError(error);
     });

@@ -1,0 +1,32 @@
+import { types } from 'node:util';
+
+/**
+ * Reads something of a value that other code made: a getter or a proxy may throw anything there. Returns `otherwise` if
+ * it does.
+ */
+export function safely<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Whether a value is an instance of a class. `instanceof` alone throws for some proxies. */
+export function isInstance<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  return safely(() => value instanceof type, false);
+}
+
+/** Whether a value is a promise of Node's own, or of a class that extends it. */
+export function isPromise(value: unknown): value is Promise<unknown> {
+  // The first half saves most values a call into Node.
+  return typeof value === 'object' && types.isPromise(value);
+}
+
+/** Calls back once a promise has settled. Only `await` is safe from a promise with a `then` of its own. */
+export async function whenSettled(promise: PromiseLike<unknown>, callback: () => void): Promise<void> {
+  try {
+    await promise;
+  } catch {}
+  callback();
+}
