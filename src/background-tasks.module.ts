@@ -32,7 +32,7 @@ import { markSendingHandlers } from './nest/handlers.js';
 import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
 import { supplyInstances } from './nest/instances.js';
-import { explainMissing } from './nest/missing-providers.js';
+import { explainMissing, isProvided } from './nest/missing-providers.js';
 import { afterLazyLoading, closeFirst, isTestingModule, type Module as NestModuleRef } from './nest/modules.js';
 import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
@@ -100,7 +100,9 @@ export class BackgroundTasksModule
   ) {
     super();
     assertSupportedNest();
-    const registrations = [...modules.values()].filter((module) => module.metatype === BackgroundTasksModule);
+    const registrations = [...modules.values()].filter(
+      (module) => module.metatype === BackgroundTasksModule && !lacksForRoot(module),
+    );
     if (registrations.length > 1) throw new AlreadyRegisteredError(registrations.length);
     this.#self = registrations[0]!;
     closeFirst(this.#self);
@@ -160,10 +162,16 @@ export class BackgroundTasksModule
   }
 }
 
-explainMissing(
-  MODULE_OPTIONS_TOKEN,
-  ({ cause }) => new NotRegisteredError('BackgroundTasksModule is imported without forRoot()', REGISTRATION, { cause }),
-);
+explainMissing(MODULE_OPTIONS_TOKEN, ({ modules }) => {
+  const importers = [...modules.values()].filter(({ imports }) => [...imports].some(lacksForRoot));
+  const problem = `${importers.map(({ name }) => name).join(', ')} imports BackgroundTasksModule without forRoot()`;
+  const isElsewhere = isProvided(modules, MODULE_OPTIONS_TOKEN);
+  return new NotRegisteredError(isElsewhere ? `${problem}. Remove that: it is global` : problem, REGISTRATION);
+});
+
+function lacksForRoot({ metatype, providers }: NestModuleRef): boolean {
+  return metatype === BackgroundTasksModule && !providers.has(MODULE_OPTIONS_TOKEN);
+}
 
 /** Marks our own provider, which a test may override. The injector is given the instances and never calls it. */
 function suppliedTasks(): never {

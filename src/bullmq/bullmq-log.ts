@@ -34,12 +34,18 @@ export class BullMqLog {
     this.#outageSince = undefined;
   }
 
+  /** Logs which tasks a crash of this process would lose. */
+  fellBack(names: readonly string[]): void {
+    const tasks = names.map((name) => `"${name}"`).join(', ');
+    this.#write('warn', `${this.kind} takes no tasks, so these run in this process and are lost in a crash: ${tasks}.`);
+  }
+
   /** Logs each of these sentences once. */
   refused(sentences: readonly string[]): void {
     for (const sentence of sentences) {
       if (this.#refused.has(sentence) || this.#refused.size >= MAX_NAMES) continue;
       this.#refused.add(sentence);
-      this.#logger.warn(`${withoutPasswords(sentence)} This is not logged again.`);
+      this.#write('warn', `${withoutPasswords(sentence)} This is not logged again.`);
     }
   }
 

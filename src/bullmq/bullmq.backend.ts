@@ -60,6 +60,7 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     if (batch.length === 0) return;
     if (this.#runsHere) {
       for (const task of batch) task.runHere();
+      this.server.log.fellBack(batch.map(({ envelope }) => envelope.name));
       return;
     }
     this.checkBatch(batch);

@@ -75,16 +75,14 @@ const REGISTRATION = `${NAME}.forRoot({ connection: 'redis://localhost:6379' })`
 
 explainMissing(
   MODULE_OPTIONS_TOKEN,
-  ({ cause }) => new NotRegisteredError(`${NAME} is imported without forRoot()`, REGISTRATION, { cause }),
+  () => new NotRegisteredError(`${NAME} is imported without forRoot()`, REGISTRATION),
 );
 
 for (const token of [BullMqBackend, BullMqHealth, BullMqSchedules]) {
-  explainMissing(token, ({ dependent, modules, cause }) => {
+  explainMissing(token, ({ dependent, modules }) => {
     // It is registered, and not global: the error of Nest names the module that has to import it.
     if (isProvided(modules, token)) return undefined;
-    return new NotRegisteredError(`${dependent} injects ${token.name}, but ${NAME} is not registered`, REGISTRATION, {
-      cause,
-    });
+    return new NotRegisteredError(`${dependent} injects ${token.name}, but ${NAME} is not registered`, REGISTRATION);
   });
 }
 

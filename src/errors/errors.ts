@@ -20,11 +20,14 @@ export class InvalidOptionError extends BackgroundTasksError {
 export class NotAFunctionError extends BackgroundTasksError {
   readonly code = 'NOT_A_FUNCTION';
 
-  constructor(received: unknown) {
+  /** `definition` is the name of the named task, where its definition was given. */
+  constructor(received: unknown, definition?: string) {
     super(
-      `addTask() needs a function: received ${describeKind(received)}. Pass the function itself, addTask(send, ` +
-        'id), not the result of calling it, addTask(send(id)); for a method pass the object and its name, ' +
-        "addTask(mailer, 'send', id).",
+      definition === undefined
+        ? `addTask() needs a function: received ${describeKind(received)}. Pass the function itself, addTask(send, ` +
+            'id), not the result of calling it, addTask(send(id)); for a method pass the object and its name, ' +
+            "addTask(mailer, 'send', id)."
+        : `addTask() needs a function: received the definition of task "${definition}". Use enqueue(definition, payload).`,
     );
   }
 }

@@ -41,7 +41,9 @@ export class InvalidPayloadError extends BackgroundTasksError {
     readonly path: string,
     problem: string,
   ) {
-    super(`${what} cannot be enqueued: ${path} ${problem}.`);
+    super(
+      `${what} cannot be enqueued: ${path} ${problem}. Give plain JSON that is small: ids rather than what they name.`,
+    );
   }
 }
 

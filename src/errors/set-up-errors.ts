@@ -5,8 +5,8 @@ export class NotRegisteredError extends BackgroundTasksError {
   readonly code = 'NOT_REGISTERED';
 
   /** `problem` says what shows it, and `registration` is the import to write. */
-  constructor(problem: string, registration: string, options?: ErrorOptions) {
-    super(`${problem}. Import it once, in the root module: imports: [${registration}].`, options);
+  constructor(problem: string, registration: string) {
+    super(`${problem}. Import it once, in the root module: imports: [${registration}].`);
   }
 }
 

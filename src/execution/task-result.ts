@@ -1,11 +1,26 @@
-import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { isObservable, type Observable } from 'rxjs';
 import { isPromise, safely } from '../errors/safely.js';
 
-/** Returns a promise of what a task returned, or `undefined` if there is nothing to wait for. */
-export function promiseOfResult(result: unknown): Promise<unknown> | undefined {
+/**
+ * Returns a promise of what a task returned, or `undefined` if there is nothing to wait for. An Observable is
+ * unsubscribed, and the promise rejects, when the signal aborts.
+ */
+export function promiseOfResult(result: unknown, signalOf: () => AbortSignal): Promise<unknown> | undefined {
   if (isThenable(result)) return Promise.resolve(result);
   // As Nest does for a handler: HttpService.post() sends nothing before somebody subscribes.
-  return isStream(result) ? lastValueFrom(result, { defaultValue: undefined }) : undefined;
+  return isStream(result) ? endOf(result, signalOf()) : undefined;
+}
+
+function endOf(stream: Observable<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const subscription = stream.subscribe({ error: reject, complete: resolve });
+    const stop = () => {
+      reject(signal.reason as Error);
+      subscription.unsubscribe();
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
 }
 
 /** Whether something can be awaited: a promise, or anything else with a `then`. */

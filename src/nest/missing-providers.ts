@@ -20,8 +20,6 @@ export interface MissingProvider {
   /** The provider or controller that injects it, with its module. */
   readonly dependent: string;
   readonly modules: ModulesContainer;
-  /** The error of Nest. */
-  readonly cause: unknown;
 }
 
 const explanations = new Map<unknown, (missing: MissingProvider) => Error | undefined>();
@@ -35,10 +33,10 @@ if (lookUp) {
     const found: Promise<unknown> = lookUp.call(this, context, module, wrapper, ...rest);
     const explain = explanations.get(context.name);
     if (!explain) return found;
-    return found.catch((cause: unknown) => {
+    return found.catch((error: unknown) => {
       const { container } = module as unknown as { readonly container: NestContainer };
       const dependent = `${nameOf(wrapper.name)} of ${module.name}`;
-      throw explain({ dependent, modules: container.getModules(), cause }) ?? cause;
+      throw explain({ dependent, modules: container.getModules() }) ?? error;
     });
   };
 }

@@ -98,6 +98,12 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     this.#settlement?.resolve(this.report());
   }
 
+  /** Keeps what is internal out of a response, where a handler returns what `addTask` returned. */
+  toJSON(): Pick<BackgroundTask, 'id' | 'name' | 'state'> {
+    const { id, name, state } = this;
+    return { id, name, state };
+  }
+
   /** Returns its report. Only valid once it is settled. */
   report(): TaskReport {
     const report = {

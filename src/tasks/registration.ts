@@ -12,11 +12,11 @@ export function isRegistered(modules: ModulesContainer): boolean {
 
 /** Explains, at start-up, why Nest finds no provider for a token of BackgroundTasksModule. */
 export function providedByModule(token: { readonly name: string }): void {
-  explainMissing(token as never, ({ dependent, modules, cause }) => {
+  explainMissing(token as never, ({ dependent, modules }) => {
     // It is registered, and not global: the error of Nest names the module that has to import it.
     if (isProvided(modules, token as never)) return undefined;
     const problem = `${dependent} injects ${token.name}, but BackgroundTasksModule is not registered`;
-    return new NotRegisteredError(problem, REGISTRATION, { cause });
+    return new NotRegisteredError(problem, REGISTRATION);
   });
 }
 
@@ -37,3 +37,13 @@ export const REGISTRATION = 'BackgroundTasksModule.forRoot()';
 
 providedByModule(BackgroundTasks);
 providedByModule(BackgroundTasksRef);
+
+// A Nest developer's reflex on seeing something injectable. Nest would make an object without methods.
+beforeInit((modules) => {
+  const found = [...modules.values()].find(
+    ({ providers }) => providers.get(BackgroundTasks)?.metatype === BackgroundTasks,
+  );
+  if (!found) return;
+  const problem = `BackgroundTasks is in the providers of ${found.name}. Remove it there: BackgroundTasksModule provides it`;
+  throw new NotRegisteredError(problem, REGISTRATION);
+});

@@ -1,6 +1,7 @@
 import { nameOf } from '../errors/describe-value.js';
 import { NotAFunctionError, UnknownMethodError } from '../errors/errors.js';
 import { isPromise, safely } from '../errors/safely.js';
+import { isDefinition } from './task-definition.js';
 
 /** Reads the arguments of `addTask` in either of its forms. @throws NOT_A_FUNCTION, UNKNOWN_METHOD */
 export function readTaskCall(target: unknown, args: readonly unknown[]): TaskCall {
@@ -8,6 +9,7 @@ export function readTaskCall(target: unknown, args: readonly unknown[]): TaskCal
     return { fn: target as TaskCall['fn'], target: undefined, args, name: nameOf(target) ?? 'anonymous' };
   }
   if (typeof target !== 'object' || target === null || args.length === 0) throw new NotAFunctionError(target);
+  if (isDefinition(target)) throw new NotAFunctionError(target, target.name);
   const [method, ...methodArgs] = args;
   const fn = readMethod(target, method);
   if (typeof fn !== 'function') {

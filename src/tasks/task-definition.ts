@@ -24,12 +24,17 @@ export function newDefinition(definition: TaskDefinition): TaskDefinition {
   return Object.freeze(definition);
 }
 
+/** Whether it is what `defineTask()` returned. */
+export function isDefinition(value: unknown): value is TaskDefinition {
+  return definitions.has(value as object);
+}
+
 /**
  * Throws INVALID_OPTION for what is no definition. Types cannot see one that is still `undefined`, because files import
  * each other in a circle.
  */
 export function assertDefinition(value: unknown): asserts value is TaskDefinition {
-  if (definitions.has(value as object)) return;
+  if (isDefinition(value)) return;
   throw new InvalidOptionError(
     'definition',
     value,

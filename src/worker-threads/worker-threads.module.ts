@@ -67,7 +67,7 @@ export class WorkerThreadsModule extends ConfigurableModuleClass implements OnMo
   }
 }
 
-explainMissing(MODULE_OPTIONS_TOKEN, ({ cause }) => {
+explainMissing(MODULE_OPTIONS_TOKEN, () => {
   const problem = 'WorkerThreadsModule is imported without forRoot()';
-  return new NotRegisteredError(problem, 'WorkerThreadsModule.forRoot()', { cause });
+  return new NotRegisteredError(problem, 'WorkerThreadsModule.forRoot()');
 });

@@ -164,7 +164,7 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     error: new api.InvalidPayloadError('The payload of task "send-invoice"', '$.at', 'is an instance of Date'),
     wrong: '"send-invoice"',
     value: '$.at is an instance of Date',
-    fix: 'cannot be enqueued',
+    fix: 'Give plain JSON',
   },
   BACKEND_UNAVAILABLE: {
     error: new api.BackendUnavailableError('Task "send-invoice"', 'Redis does not answer'),

@@ -1,4 +1,5 @@
 import { beforeEach, afterEach, describe, expect, it, vi } from 'vitest';
+import { Observable } from 'rxjs';
 import { currentTask } from '../../src/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { startContext } from '../support/start-context.js';
@@ -25,6 +26,23 @@ describe('B14 a task that exceeds timeoutMs', () => {
     expect((await stuck.settled).error).toMatchObject({ name: 'TimeoutError' });
     expect(next.state).toBe('succeeded');
     expect(host.stats()).toMatchObject({ accepted: 2, 'timed-out': 1, succeeded: 1, running: 0, waiting: 0 });
+  });
+
+  it('has an Observable that it returned unsubscribed, before its next attempt subscribes', async () => {
+    const { run } = await startContext();
+    const events: string[] = [];
+    const stream = new Observable<void>(() => {
+      events.push('subscribed');
+      return () => void events.push('unsubscribed');
+    });
+    const options = { timeoutMs: 100, retry: { attempts: 2, delayMs: 10, jitter: 0 } };
+    const task = await runAnd(
+      run((tasks) => tasks.with(options).addTask(() => stream)),
+      () => vi.advanceTimersByTimeAsync(300),
+    );
+
+    expect(events).toEqual(['subscribed', 'unsubscribed', 'subscribed', 'unsubscribed']);
+    expect(await task.settled).toMatchObject({ state: 'timed-out', attempts: 2 });
   });
 
   it('has its signal aborted with a TimeoutError', async () => {

@@ -96,6 +96,7 @@ describe.each(servers)(`B32 with fallback: 'in-process', while $kind is out`, { 
       expect(handles.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
       expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ succeeded: 4, discarded: 0, waiting: 0, failed: 0 });
       expect(logs.errors).toEqual([expect.stringContaining('they run in this process until it does')]);
+      expect(logs.warnings[0]).toContain('so these run in this process and are lost in a crash: "work"');
     });
 
     it('runs nothing of a handler that fails', async () => {

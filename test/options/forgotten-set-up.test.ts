@@ -144,26 +144,56 @@ describe('an application without a server and without BackgroundTasksModule', ()
 
 describe('a module that is imported without forRoot()', () => {
   it.each([
-    { module: BackgroundTasksModule, line: ROOT, others: [] },
-    { module: BullMqBackgroundTasksModule, line: QUEUE, others: [BackgroundTasksModule.forRoot()] },
-    { module: WorkerThreadsModule, line: 'WorkerThreadsModule.forRoot()', others: [] },
-  ])('stops the start-up: $module.name', async ({ module, line, others }) => {
+    { module: BackgroundTasksModule, says: 'Root imports BackgroundTasksModule', line: ROOT, others: [] },
+    {
+      module: BullMqBackgroundTasksModule,
+      says: 'BullMqBackgroundTasksModule is imported',
+      line: QUEUE,
+      others: [BackgroundTasksModule.forRoot()],
+    },
+    {
+      module: WorkerThreadsModule,
+      says: 'WorkerThreadsModule is imported',
+      line: 'WorkerThreadsModule.forRoot()',
+      others: [],
+    },
+  ])('stops the start-up: $module.name', async ({ module, says, line, others }) => {
     const starting = startContext({ imports: [...others, module] });
 
     await expect(starting).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
-    await expect(starting).rejects.toThrow(`${module.name} is imported without forRoot()`);
+    await expect(starting).rejects.toThrow(`${says} without forRoot()`);
     await expect(starting).rejects.toThrow(`imports: [${line}]`);
   });
 
-  it('stops it in a feature module, too, although the root module has forRoot()', async () => {
-    @Module({ imports: [BackgroundTasksModule] })
+  it.each(['before', 'after'])(
+    'stops it in a feature module, which is to remove it: imported %s forRoot()',
+    async (place) => {
+      @Module({ imports: [BackgroundTasksModule] })
+      class UsersModule {}
+      const imports = [BackgroundTasksModule.forRoot(), UsersModule];
+
+      const starting = startContext({ imports: place === 'before' ? imports.toReversed() : imports });
+
+      await expect(starting).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+      await expect(starting).rejects.toThrow(
+        /^UsersModule imports BackgroundTasksModule without forRoot\(\)\. Remove that: it is global\. Import it once/,
+      );
+    },
+  );
+});
+
+describe('BackgroundTasks in the providers of a module', () => {
+  it.each([
+    { where: 'beside forRoot()', others: [BackgroundTasksModule.forRoot()] },
+    { where: 'without forRoot()', others: [] },
+  ])('stops the start-up, because it has no methods there: $where', async ({ others }) => {
+    @Module({ imports: others, providers: [BackgroundTasks as unknown as Type] })
     class UsersModule {}
 
-    const starting = startContext({ imports: [BackgroundTasksModule.forRoot(), UsersModule] });
+    const starting = NestFactory.createApplicationContext(UsersModule, { logger: false, abortOnError: false });
 
-    await expect(starting).rejects.toThrow(
-      /^BackgroundTasksModule is (imported without forRoot\(\)|registered 2 times)/,
-    );
+    await expect(starting).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+    await expect(starting).rejects.toThrow(/^BackgroundTasks is in the providers of UsersModule\. Remove it there/);
   });
 });
 

@@ -18,6 +18,14 @@ describe('the handle of a task', () => {
     expect(await task.settled).toMatchObject({ id: task.id, name });
   });
 
+  it('sends its id, name and state, and nothing of its insides, where a handler returns it', async () => {
+    const { run } = await startContext();
+
+    const sent = await run((tasks) => JSON.stringify(tasks.with({ name: 'mail' }).addTask(() => undefined)));
+
+    expect(JSON.parse(sent)).toEqual({ id: expect.any(String) as string, name: 'mail', state: 'waiting' });
+  });
+
   it('names a method of an object without a prototype', async () => {
     const { run } = await startContext();
     const bare = Object.assign(Object.create(null) as object, { send: () => undefined });

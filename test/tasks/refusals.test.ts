@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BackgroundTasksError } from '../../src/index.js';
+import { BackgroundTasksError, defineTask } from '../../src/index.js';
 import { startContext } from '../support/start-context.js';
 
 describe('B6 what cannot be a task', () => {
@@ -24,6 +24,22 @@ describe('B6 what cannot be a task', () => {
       expect(() => tasks.addTask(given as () => void)).toThrow(BackgroundTasksError);
     });
     expect(host.stats().accepted).toBe(0);
+  });
+
+  it('refuses the definition of a named task, and names enqueue()', async () => {
+    const { run } = await startContext();
+    const SendInvoice = defineTask<{ orderId: string }>({ name: 'send-invoice' });
+
+    await run((tasks) => {
+      expect(() => tasks.addTask(SendInvoice as never, { orderId: 'A-1' } as never)).toThrow(
+        expect.objectContaining({
+          code: 'NOT_A_FUNCTION',
+          message:
+            'addTask() needs a function: received the definition of task "send-invoice". ' +
+            'Use enqueue(definition, payload).',
+        }),
+      );
+    });
   });
 
   it.each<{ what: string; target: unknown; member: unknown; received: string }>([
