@@ -77,6 +77,8 @@ export interface NamedTaskAttempt {
   readonly number: number;
   /** Receives what the handler says through `currentTask().progress()`. */
   readonly progressed: (value: unknown) => void;
+  /** Whether the backend makes another attempt when this one ends with that error. @default never */
+  readonly willRetry?: (error: unknown) => boolean;
 }
 
 /** The end of an attempt. */

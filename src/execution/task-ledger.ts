@@ -72,8 +72,10 @@ export class TaskLedger {
     this.#counts[state]++;
     task.settle(state, error, now);
     if (state === 'failed' || state === 'timed-out') {
-      this.log.failure(task);
-      if (this.keepsFailures && this.#failures.push(task.report()) > KEPT_FAILURES) this.#failures.shift();
+      const isRetried = task.willRetry?.(error) === true;
+      this.log.failure(task, isRetried);
+      if (this.keepsFailures && !isRetried && this.#failures.push(task.report()) > KEPT_FAILURES)
+        this.#failures.shift();
     }
     if (this.observers.length > 0) {
       const report = task.report();

@@ -11,12 +11,16 @@ export class TaskLog {
   readonly #brokenObservers = new WeakSet<TaskObserver>();
   #isTraceBroken = false;
 
-  failure(task: QueuedTask): void {
-    const what = task.state === 'timed-out' ? 'timed out' : 'failed';
+  failure(task: QueuedTask, isRetried: boolean): void {
+    const how = task.state === 'timed-out' ? 'timed out' : 'failed';
+    const what = isRetried ? `${how}, and is tried again` : how;
     const details = [`id ${task.id}`, `attempt ${task.attempts}`, `${task.durationMs.toFixed(1)} ms`];
     const frame = firstFrame(task.stackTrace);
     if (frame) details.push(`added ${frame}`);
-    this.#write('error', `Task "${task.name}" ${what} (${details.join(', ')}): ${errorText(task.error)}`);
+    this.#write(
+      isRetried ? 'warn' : 'error',
+      `Task "${task.name}" ${what} (${details.join(', ')}): ${errorText(task.error)}`,
+    );
   }
 
   discarded(tasks: readonly QueuedTask[], reason: string): void {

@@ -73,14 +73,18 @@ export class HandlerRunner implements NamedTaskRunner {
     return runUnit(scope, () => Promise.race([asyncContext.run(context, work), attempt.givenUp]));
   }
 
-  #jobOf(envelope: TaskEnvelope, { number, progressed }: NamedTaskAttempt, defined: CheckedTaskOptions): NamedTask {
+  #jobOf(
+    envelope: TaskEnvelope,
+    { number, progressed, willRetry }: NamedTaskAttempt,
+    defined: CheckedTaskOptions,
+  ): NamedTask {
     const timeoutMs = envelope.context.timeoutMs ?? defined.timeoutMs;
     // Further attempts are the backend's: not even the module's own default makes one here.
     const options = { retry: ONE_ATTEMPT, ...(timeoutMs !== undefined && { timeoutMs }) };
     const origin = { cancel: () => false, hasFailed: false, chainLength: 0 };
     const parts = { queue: this.scopes.jobs, envelope, idempotencyKey: undefined, settings: {} };
     const job = new NamedTask(() => this.runHandler(envelope), options, origin, parts);
-    return Object.assign(job, { stage: 'ready' as const, attempts: number - 1, progressed });
+    return Object.assign(job, { stage: 'ready' as const, attempts: number - 1, progressed, willRetry });
   }
 }
 

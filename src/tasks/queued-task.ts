@@ -28,6 +28,8 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   /** For a follow-up: the task that enqueued it. */
   follows: QueuedTask | undefined;
   idempotencyKey: string | undefined;
+  /** For an attempt of a backend: whether another one follows when it ends with that error. */
+  willRetry: ((error: unknown) => boolean) | undefined;
   readonly name: string;
   readonly addedAfterFailure: boolean;
   readonly chainLength: number;

@@ -18,6 +18,7 @@ import {
   TaskHandler,
   TaskScopes,
 } from '../../src/index.js';
+import { settled } from '../../src/testing/index.js';
 import { openTelemetryPropagation } from '../../src/opentelemetry/index.js';
 import { deferred } from '../support/deferred.js';
 import { servers, useServer } from '../support/servers.js';
@@ -112,13 +113,13 @@ describe.each(backends)('B27 B30 B31 a named task, $kind', ({ prepare }) => {
     const worker = { lockDurationMs: 1_000, stalledIntervalMs: 500 };
     const options = server && { ...server().options, queueName: `backends-${randomUUID()}`, worker };
     const imports: ModuleMetadata['imports'] = options ? [BullMqBackgroundTasksModule.forRoot(options)] : [];
-    const { app } = await startContext({
+    const { app, logs } = await startContext({
       imports,
       providers: [Run, sessionResource, WorkHandler, NextHandler],
       options: { captureContext: () => ({ tenant: 'acme' }), tracePropagation: openTelemetryPropagation },
     });
     if (server) await until('the server is ready', () => app.get(BullMqBackend).unavailableBecause === undefined);
-    return { app, timeline: app.get(Run), scopes: app.get(TaskScopes), host: app.get(BackgroundTasksHost) };
+    return { app, logs, timeline: app.get(Run), scopes: app.get(TaskScopes), host: app.get(BackgroundTasksHost) };
   }
 
   it('is run once, with resources that are committed and closed after it', async () => {
@@ -148,6 +149,15 @@ describe.each(backends)('B27 B30 B31 a named task, $kind', ({ prepare }) => {
       [1, 2, 3].map((attempt) => `fail : attempt ${attempt}, session true`),
     );
     expect(timeline.events.filter((event) => event === 'rollback')).toHaveLength(3);
+  });
+
+  it('has failed once, with its last attempt', async () => {
+    const { app, logs, scopes } = await start();
+    await scopes.run(({ tasks }) => void tasks.enqueue(Work, { act: 'fail' }));
+    await logs.until('errors', 'Task "work" failed');
+
+    expect(logs.errors).toEqual([expect.stringMatching(/^Task "work" failed \(id .*, attempt 3, .*no/)]);
+    await expect(settled(app)).rejects.toMatchObject({ code: 'TASKS_FAILED', errors: [new Error('no')] });
   });
 
   it('has its signal aborted at its time limit, and is tried again', async () => {

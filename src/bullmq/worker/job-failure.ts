@@ -1,4 +1,5 @@
 import { RATE_LIMIT_ERROR, UnrecoverableError } from 'bullmq';
+import { isInstance } from '../../errors/safely.js';
 import { errorText } from '../../execution/error-text.js';
 
 /**
@@ -11,6 +12,11 @@ export function jobFailure(thrown: unknown): Error {
   const failure = name === 'UnrecoverableError' ? new UnrecoverableError(message) : new Error(message);
   Object.defineProperty(failure, 'stack', { value: stack, configurable: true, writable: true });
   return failure;
+}
+
+/** Whether BullMQ tries a task again that threw this. */
+export function isRetriable(thrown: unknown): boolean {
+  return !isInstance(jobFailure(thrown), UnrecoverableError);
 }
 
 function textsOf(thrown: unknown): { name: string; message: string; stack: string } {

@@ -10,7 +10,7 @@ import { failureReason } from '../server/failure-reason.js';
 import { type BullMqWorker, isLockLost, LockLostError } from './bullmq-worker.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope, VERSION } from './job-envelope.js';
-import { jobFailure } from './job-failure.js';
+import { isRetriable, jobFailure } from './job-failure.js';
 import { ProgressWriter } from './progress-writer.js';
 import { putAsideUntil } from './put-aside.js';
 import { ownBackoff } from './retry-backoff.js';
@@ -127,6 +127,7 @@ export class TaskWorker {
     const { report, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => progress.put(value),
+      willRetry: (error) => job.attemptsMade + 1 < (job.opts.attempts ?? 1) && isRetriable(error),
     });
     if (report.state === 'succeeded') return;
     if (interruptedByShutdown) {
