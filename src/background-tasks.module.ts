@@ -165,8 +165,8 @@ export class BackgroundTasksModule
 explainMissing(MODULE_OPTIONS_TOKEN, ({ modules }) => {
   const importers = [...modules.values()].filter(({ imports }) => [...imports].some(lacksForRoot));
   const problem = `${importers.map(({ name }) => name).join(', ')} imports BackgroundTasksModule without forRoot()`;
-  const isElsewhere = isProvided(modules, MODULE_OPTIONS_TOKEN);
-  return new NotRegisteredError(isElsewhere ? `${problem}. Remove that: it is global` : problem, REGISTRATION);
+  if (!isProvided(modules, MODULE_OPTIONS_TOKEN)) return new NotRegisteredError(problem, REGISTRATION);
+  return new NotRegisteredError(`${problem}. Remove that import: another module has forRoot()`);
 });
 
 function lacksForRoot({ metatype, providers }: NestModuleRef): boolean {

@@ -40,10 +40,9 @@ export class InvalidPayloadError extends BackgroundTasksError {
     what: string,
     readonly path: string,
     problem: string,
+    fix = 'Give plain JSON. In place of large data, give an id.',
   ) {
-    super(
-      `${what} cannot be enqueued: ${path} ${problem}. Give plain JSON that is small: ids rather than what they name.`,
-    );
+    super(`${what} cannot be enqueued: ${path} ${problem}. ${fix}`);
   }
 }
 

@@ -4,9 +4,10 @@ import { BackgroundTasksError } from './background-tasks-error.js';
 export class NotRegisteredError extends BackgroundTasksError {
   readonly code = 'NOT_REGISTERED';
 
-  /** `problem` says what shows it, and `registration` is the import to write. */
-  constructor(problem: string, registration: string) {
-    super(`${problem}. Import it once, in the root module: imports: [${registration}].`);
+  /** `problem` says what shows it, and `registration` is the import to write, if it is missing. */
+  constructor(problem: string, registration?: string) {
+    const fix = registration && ` Import the module once, in the root module: imports: [${registration}].`;
+    super(`${problem}.${fix ?? ''}`);
   }
 }
 

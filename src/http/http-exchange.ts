@@ -230,13 +230,13 @@ export class HttpExchange
     const failed = (error: unknown) => log.deferredExitFailed(error, scope.disposables?.failed, this);
     const failure = this.#failure;
     if (failure) {
-      void scope.fail(failure.error)?.then(({ error }) => Object.is(error, failure.error) || failed(error));
-      return;
+      return void scope.fail(failure.error)?.then(({ error }) => {
+        if (!Object.is(error, failure.error)) failed(error);
+      });
     }
-    void scope.beforeResponse()?.catch((error: unknown) => {
-      failed(error);
-      return scope.fail(error);
-    });
+    const exiting = scope.beforeResponse();
+    void exiting?.catch(failed);
+    void exiting?.catch((error: unknown) => scope.fail(error));
   }
 
   #endScope(aborted: boolean): void {

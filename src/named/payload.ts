@@ -44,18 +44,22 @@ const payloadOf = (name: string): string => `The payload of task "${name}"`;
 export function checkPayload({ name, schema }: TaskDefinition, payload: JsonValue): unknown {
   if (!schema) return payload;
   const verdict = safely(() => verdictOf(schema['~standard'].validate(payload)), BROKEN_SCHEMA);
-  if (verdict.problem !== undefined) throw new InvalidPayloadError(payloadOf(name), verdict.path, verdict.problem);
+  if (verdict.problem !== undefined) {
+    throw new InvalidPayloadError(payloadOf(name), verdict.path, verdict.problem, verdict.fix);
+  }
   return verdict.value;
 }
 
 /** The answer of a schema: the value for the handler, or what is wrong with the payload. */
 type Verdict =
-  { readonly value: unknown; readonly problem?: undefined } | { readonly path: string; readonly problem: string };
+  | { readonly value: unknown; readonly problem?: undefined }
+  | { readonly path: string; readonly problem: string; readonly fix: string };
 
 /** The error that it threw is not kept: it may show the payload. */
 const BROKEN_SCHEMA: Verdict = {
   path: '$',
   problem: 'cannot be checked: the schema of the task threw, or gave no result of a Standard Schema',
+  fix: 'Let the schema report issues and not throw.',
 };
 
 /** Reads the answer of a schema, and throws if it is none. */
@@ -63,12 +67,16 @@ function verdictOf(answer: unknown): Verdict {
   if (isPromise(answer)) {
     answer.catch(() => undefined);
     const problem = 'is checked by a schema that is asynchronous, which enqueue() cannot wait for';
-    return { path: '$', problem };
+    return { path: '$', problem, fix: 'Use a schema that is synchronous.' };
   }
   const { issues, value } = answer as { readonly issues?: readonly StandardSchemaV1.Issue[]; readonly value?: unknown };
   if (!issues) return 'value' in (answer as object) ? { value } : BROKEN_SCHEMA;
   const path = (issues[0]?.path ?? []).map((step) => (typeof step === 'object' ? step.key : step));
-  return { path: pathOf(path), problem: 'is not what the schema of the task asks for' };
+  return {
+    path: pathOf(path),
+    problem: 'is not what the schema of the task asks for',
+    fix: 'Give what the schema takes.',
+  };
 }
 
 /** Copies a payload and checks it. Reads each member once, so that the value checked is the value sent. */

@@ -53,10 +53,10 @@ export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): 
   for (const name of ROUTE_METHODS) {
     const register = methods[name]!;
     methods[name] = function (...args) {
-      const [pattern] = args;
+      const pattern = args.length > 1 ? String(args[0]) : undefined;
       const handler = args.at(-1);
       if (typeof handler === 'function') {
-        args[args.length - 1] = wrapRoute(handler as HttpHandler, hooks, isOnExpress, String(pattern));
+        args[args.length - 1] = wrapRoute(handler as HttpHandler, hooks, isOnExpress, pattern);
       }
       return register.apply(this, args);
     };

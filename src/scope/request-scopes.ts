@@ -14,6 +14,7 @@ import type { CheckedTaskOptions } from '../options/task-options.js';
 import { BackgroundTasksRef } from '../tasks/background-tasks-ref.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
+import { providedByModule } from '../tasks/registration.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { RequestScope } from './request-scope.js';
 import { attachSourceOf, type ScopeSource, scopeSourceOf, type ScopeOrigin } from './scope-source.js';
@@ -138,3 +139,5 @@ export interface EnqueueCall extends CheckedEnqueueOptions {
   readonly options: CheckedTaskOptions;
   readonly stackTrace: Error | undefined;
 }
+
+providedByModule(RequestScopes);

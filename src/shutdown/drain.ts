@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Unfinished } from '../execution/task-log.js';
 import { NamedTasks } from '../named/named-tasks.js';
 import { RequestScopes } from '../scope/request-scopes.js';
+import { providedByModule } from '../tasks/registration.js';
 import type { HttpConnections } from './http-connections.js';
 import { onSecondInterrupt } from './second-interrupt.js';
 
@@ -62,7 +63,7 @@ export class Drain {
       const stopListening = onSecondInterrupt(() => {
         this.#abortRunning();
         // By then a task that heeds its signal has ended as itself.
-        setImmediate(end, 'was cut short by a second SIGINT');
+        setImmediate(end, 'was cut short by SIGINT');
       });
       void this.#finish().then(() => end());
     });
@@ -108,3 +109,5 @@ const QUIET_MS = 100;
 /** Share of the time limit that running tasks have after their signals abort, and its upper bound. */
 const GRACE_SHARE = 1 / 5;
 const MAX_GRACE_MS = 5_000;
+
+providedByModule(Drain);

@@ -38,12 +38,23 @@ export const REGISTRATION = 'BackgroundTasksModule.forRoot()';
 providedByModule(BackgroundTasks);
 providedByModule(BackgroundTasksRef);
 
-// A Nest developer's reflex on seeing something injectable. Nest would make an object without methods.
-beforeInit((modules) => {
-  const found = [...modules.values()].find(
-    ({ providers }) => providers.get(BackgroundTasks)?.metatype === BackgroundTasks,
-  );
-  if (!found) return;
-  const problem = `BackgroundTasks is in the providers of ${found.name}. Remove it there: BackgroundTasksModule provides it`;
-  throw new NotRegisteredError(problem, REGISTRATION);
+needsModule((modules) => {
+  const found = inProviders(modules, BackgroundTasksRef);
+  return found && `BackgroundTasksRef in the providers of ${found}`;
 });
+
+// Many add it to `providers`, because it can be injected. Nest would build an object without methods.
+beforeInit((modules) => {
+  const found = inProviders(modules, BackgroundTasks);
+  if (found === undefined) return;
+  throw new NotRegisteredError(
+    `BackgroundTasks is in the providers of ${found}. Remove it there. BackgroundTasksModule provides it`,
+    REGISTRATION,
+  );
+});
+
+/** Returns the name of a module whose `providers` hold the class itself. */
+function inProviders(modules: ModulesContainer, type: unknown): string | undefined {
+  const found = [...modules.values()].find(({ providers }) => providers.get(type as never)?.metatype === type);
+  return found?.name;
+}

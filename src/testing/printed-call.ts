@@ -18,17 +18,23 @@ function printedOptions(options: TaskOptions): string {
 }
 
 function printed(value: unknown): string {
-  const print = () => inspect(withPrintedMatchers(value), { depth: 5, breakLength: Infinity });
+  const print = () =>
+    inspect(withPrintedMatchers(value, DEPTH), { depth: DEPTH, breakLength: Infinity, compact: true });
   return safely(print, '[a value that throws where it is printed]');
 }
 
 /** Has a matcher printed by its name, as in `{ id: Any<Number> }`, and not by its fields. */
-function withPrintedMatchers(value: unknown): unknown {
+function withPrintedMatchers(value: unknown, depth: number): unknown {
   if (isMatcher(value)) return { [inspect.custom]: () => printedMatcher(value) };
-  if (!isPlain(value)) return value;
-  if (Array.isArray(value)) return value.map(withPrintedMatchers);
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, withPrintedMatchers(member)]));
+  if (depth < 0 || !isPlain(value)) return value;
+  if (Array.isArray(value)) return value.map((element) => withPrintedMatchers(element, depth - 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key, withPrintedMatchers(member, depth - 1)]),
+  );
 }
+
+/** Levels of an argument that are printed. An argument may contain itself. */
+const DEPTH = 5;
 
 function printedMatcher(matcher: Matcher): string {
   const name = matcher.toAsymmetricMatcher?.();

@@ -118,7 +118,7 @@ async function doAll(server: Access, asWeb: Access, asWorker: Access) {
   const schedules = web.app.get(BullMqSchedules);
   await schedules.set('often', defineTask({ name: 'send' }), {}, { every: 200 });
 
-  const worker = { lockDurationMs: LOCK_MS, stalledIntervalMs: 100, limiter: { max: 1_000, durationMs: 1_000 } };
+  const worker = { lockDurationMs: LOCK_MS, stalledIntervalMs: 1_500, limiter: { max: 1_000, durationMs: 1_000 } };
   const working = await startDurable({ server: asWorker, queueName, runner, worker });
   await untilReady(working);
   await until('a task is put aside', async () => (await putAside(queue)) === 1);

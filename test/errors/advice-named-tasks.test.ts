@@ -60,12 +60,12 @@ const advice: readonly Advice<Platform>[] = [
     },
   },
   ...payloads([
-    { fix: '$.at is an instance of Date', wrong: { at: new Date(0) }, right: { at: new Date(0).toISOString() } },
-    { fix: 'and maxPayloadBytes is 65536', wrong: 'x'.repeat(70_000), right: { path: 'reports/1.csv' } },
+    { fix: 'Give plain JSON.', wrong: { at: new Date(0) }, right: { at: new Date(0).toISOString() } },
+    { fix: 'In place of large data, give an id.', wrong: 'x'.repeat(70_000), right: { path: 'reports/1.csv' } },
   ]),
   {
     code: 'INVALID_PAYLOAD',
-    fix: '$.orderId is not what the schema of the task asks for',
+    fix: 'Give what the schema takes.',
     apply: (isFixed, platform) => {
       const orderId = (isFixed ? 'A-1' : 1) as string;
       return inHandler(platform, (tasks) => tasks.enqueue(Invoice, { orderId }), { providers: [InvoiceHandler] });

@@ -31,7 +31,7 @@ const advice: readonly Advice<Platform>[] = [
   },
   {
     code: 'NOT_REGISTERED',
-    fix: 'Import it once, in the root module: imports: [BackgroundTasksModule.forRoot()]',
+    fix: 'Import the module once, in the root module: imports: [BackgroundTasksModule.forRoot()]',
     apply: (isFixed, platform) => {
       const users = { provide: 'users', inject: [BackgroundTasksRef], useFactory: String };
       @Module({ imports: isFixed ? [BackgroundTasksModule.forRoot()] : [], providers: [users] })
@@ -41,7 +41,7 @@ const advice: readonly Advice<Platform>[] = [
   },
   {
     code: 'NOT_REGISTERED',
-    fix: 'Import it once, in the root module: imports: [BackgroundTasksModule.forRoot()]',
+    fix: 'Remove that import: another module has forRoot().',
     apply: (isFixed, platform) => {
       const users = { provide: 'users', inject: [BackgroundTasksRef], useFactory: String };
       @Module({ imports: isFixed ? [] : [BackgroundTasksModule], providers: [users] })

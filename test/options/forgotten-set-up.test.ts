@@ -176,17 +176,27 @@ describe('a module that is imported without forRoot()', () => {
 
       await expect(starting).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
       await expect(starting).rejects.toThrow(
-        /^UsersModule imports BackgroundTasksModule without forRoot\(\)\. Remove that: it is global\. Import it once/,
+        /^UsersModule imports BackgroundTasksModule without forRoot\(\)\. Remove that import: another module has forRoot\(\)\.$/,
       );
     },
   );
 });
 
-describe('BackgroundTasks in the providers of a module', () => {
+describe('a class of this package in the providers of a module', () => {
+  it.each([BackgroundTasksRef, TaskScopes, BackgroundTasksHost])(
+    'stops the start-up without forRoot(): %o',
+    async (type) => {
+      const starting = startContext({ providers: [type] });
+
+      await expect(starting).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+      await expect(starting).rejects.toThrow(`imports: [${ROOT}]`);
+    },
+  );
+
   it.each([
     { where: 'beside forRoot()', others: [BackgroundTasksModule.forRoot()] },
     { where: 'without forRoot()', others: [] },
-  ])('stops the start-up, because it has no methods there: $where', async ({ others }) => {
+  ])('stops the start-up, because BackgroundTasks has no methods there: $where', async ({ others }) => {
     @Module({ imports: others, providers: [BackgroundTasks as unknown as Type] })
     class UsersModule {}
 

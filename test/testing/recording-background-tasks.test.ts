@@ -253,6 +253,16 @@ describe('RecordingBackgroundTasks asserts what was added', () => {
     );
   });
 
+  it('prints an argument that contains itself', () => {
+    const tasks = new RecordingBackgroundTasks();
+    const store = (_order: object) => undefined;
+    const order: { self?: object } = {};
+    order.self = order;
+    tasks.addTask(store, order);
+
+    expect(() => tasks.assertAdded(store, { id: 1 })).toThrow(/added: store\(.*self: .*\)\./);
+  });
+
   it('prints where a task of that name is of another function, and no more than twenty tasks', () => {
     const tasks = new RecordingBackgroundTasks();
     for (let count = 0; count < 22; count++) tasks.with({ name: 'send' }).addTask(() => undefined);
