@@ -12,7 +12,10 @@ export interface Comparison {
 const both: readonly PlatformName[] = ['Fastify', 'Express'];
 
 export const comparisons: readonly Comparison[] = [
+  // The control: how far apart two groups of processes are that run the same code.
+  { variant: 'bare', baseline: 'bare', platforms: both },
   { variant: 'imported, unused', baseline: 'bare', platforms: both },
+  { variant: 'unused, reference injected elsewhere', baseline: 'bare', platforms: both },
   { variant: '@Tasks(), 1 task', baseline: "res.on('finish')", platforms: both },
   { variant: '@Tasks(), 5 tasks', baseline: '@Tasks(), 1 task', platforms: both },
   { variant: 'setImmediate', baseline: "res.on('finish')", platforms: both },

@@ -1,29 +1,32 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Comparison, PlatformName } from './comparisons.js';
+import { median } from './statistics.js';
 import type { VariantName } from './variants.js';
 
 export interface Pace {
-  /** Each comparison takes this long, in as many paired runs as that is. */
-  readonly seconds: number;
-  readonly requestsPerRun: number;
-  /** Before its first counted run, each server answers so many. */
+  /** Server processes a side: two that run the same code differ for life. */
+  readonly processes: number;
+  /** Before its first counted run, each server answers so many. Node compiles half of the code in the first 40,000. */
   readonly warmupRequests: number;
+  /** A round is one run of each server. The runs are short, so that a drift of the machine hits all. */
+  readonly rounds: number;
+  readonly requestsPerRun: number;
+  /** Each comparison of throughput takes this long, in as many paired runs as that is. */
+  readonly seconds: number;
 }
 
 export interface Measured extends Pick<Comparison, 'variant' | 'baseline'> {
   readonly platform: PlatformName;
-  /** Requests a second of the variant over those of the baseline, one value a round. */
+  /**
+   * CPU time a request of the baseline over the variant's, without sockets, one value a pair of runs: above 1 the
+   * variant takes less.
+   */
+  readonly ownCostRatios: readonly number[];
+  /** CPU microseconds a request without sockets, the median of each process. */
+  readonly ownCost: { readonly variant: readonly number[]; readonly baseline: readonly number[] };
+  /** Requests a second of the variant over those of the baseline, over sockets, one value a pair of runs. */
   readonly throughputRatios: readonly number[];
-  /** CPU time a request of the baseline's server process over the variant's: above 1 the variant takes less. */
-  readonly cpuRatios: readonly number[];
-  /** CPU microseconds of the server process per request, one value a round. */
-  readonly cpuPerRequest: { readonly variant: readonly number[]; readonly baseline: readonly number[] };
-}
-
-interface Run {
-  readonly perSecond: number;
-  readonly cpuMicroseconds: number;
 }
 
 interface Server {
@@ -31,14 +34,11 @@ interface Server {
   readonly port: number;
 }
 
-/**
- * Measures comparisons: a process for each server, another for the load. The runs are short and the
- * two sides take turns, so that a drift of the machine hits both; but not shorter than a few
- * collections of garbage on Express, or half of the runs would have one more than the others.
- */
+type Pair = readonly [variant: number, baseline: number];
+
+/** Measures comparisons: some processes for the servers of each side, another for the load. The two sides take turns. */
 export class Laboratory {
   readonly #load: ChildProcess;
-  readonly #servers = new Map<string, Promise<Server>>();
 
   /** `isAwake`: whether the load has a core to itself, and need not sleep. */
   constructor(
@@ -49,67 +49,74 @@ export class Laboratory {
   }
 
   async measure({ variant, baseline }: Omit<Comparison, 'platforms'>, platform: PlatformName): Promise<Measured> {
-    const servers = [await this.#warmServer(platform, variant), await this.#warmServer(platform, baseline)];
-    const runs: [Run, Run][] = [];
-    const end = performance.now() + this.pace.seconds * 1_000;
-    while (performance.now() < end) {
-      // Every other round begins with the other side.
-      const order = runs.length % 2 === 0 ? [0, 1] : [1, 0];
-      const pair: Run[] = [];
-      for (const side of order) pair[side] = await this.#run(servers[side]!, this.pace.requestsPerRun);
-      runs.push(pair as [Run, Run]);
-    }
+    const pairs: [Server, Server][] = [];
+    for (let count = 0; count < this.pace.processes; count++)
+      pairs.push([await this.#start(platform, variant), await this.#start(platform, baseline)]);
+    const own = await this.#measureOwnCost(pairs);
+    const throughput = await this.#measureThroughput(pairs);
+    for (const { child } of pairs.flat()) child.disconnect();
     return {
       variant,
       baseline,
       platform,
-      throughputRatios: runs.map(([a, b]) => a.perSecond / b.perSecond),
-      cpuRatios: runs.map(([a, b]) => b.cpuMicroseconds / a.cpuMicroseconds),
-      cpuPerRequest: {
-        variant: runs.map(([a]) => a.cpuMicroseconds),
-        baseline: runs.map(([, b]) => b.cpuMicroseconds),
+      ownCostRatios: own.flat().map(([a, b]) => b / a),
+      ownCost: {
+        variant: own.map((runs) => median(runs.map(([a]) => a))),
+        baseline: own.map((runs) => median(runs.map(([, b]) => b))),
       },
+      throughputRatios: throughput.map(([a, b]) => a / b),
     };
   }
 
-  async close(): Promise<void> {
-    const servers = await Promise.all(this.#servers.values());
-    for (const child of [this.#load, ...servers.map((server) => server.child)]) child.disconnect();
+  close(): void {
+    this.#load.disconnect();
   }
 
-  /** A server serves all comparisons that it takes part in, and is idle in between. */
-  #warmServer(platform: PlatformName, name: VariantName): Promise<Server> {
-    const key = `${platform} ${name}`;
-    const known = this.#servers.get(key);
-    if (known) return known;
-    const started = this.#startServer(platform, name);
-    this.#servers.set(key, started);
-    return started;
+  /** Returns the runs of each pair of processes. */
+  async #measureOwnCost(pairs: readonly [Server, Server][]): Promise<Pair[][]> {
+    const runs = pairs.map((): Pair[] => []);
+    for (let round = 0; round < this.pace.rounds; round++)
+      for (const [index, pair] of pairs.entries())
+        runs[index]!.push(await inTurns(pair, round, (server) => this.#ownCost(server, this.pace.requestsPerRun)));
+    return runs;
   }
 
-  async #startServer(platform: PlatformName, name: VariantName): Promise<Server> {
+  async #measureThroughput(pairs: readonly [Server, Server][]): Promise<Pair[]> {
+    const runs: Pair[] = [];
+    const end = performance.now() + this.pace.seconds * 1_000;
+    for (let round = 0; performance.now() < end; round++)
+      for (const pair of pairs) runs.push(await inTurns(pair, round, (server) => this.#perSecond(server)));
+    return runs;
+  }
+
+  async #start(platform: PlatformName, name: VariantName): Promise<Server> {
     const child = start('server.js', [platform, name]);
-    const port = await answerOf<number>(child);
-    const server = { child, port };
-    await this.#run(server, this.pace.warmupRequests);
+    const server = { child, port: await answerOf<number>(child) };
+    await this.#ownCost(server, this.pace.warmupRequests);
     return server;
   }
 
-  async #run({ child, port }: Server, requests: number): Promise<Run> {
-    const before = await cpuUsage(child);
-    this.#load.send({ port, requests });
-    const seconds = await answerOf<number>(this.#load);
-    const after = await cpuUsage(child);
-    return {
-      perSecond: requests / seconds,
-      cpuMicroseconds: (after.user + after.system - before.user - before.system) / requests,
-    };
+  async #ownCost({ child }: Server, requests: number): Promise<number> {
+    child.send(requests);
+    return answerOf<number>(child);
+  }
+
+  async #perSecond({ port }: Server): Promise<number> {
+    const { requestsPerRun } = this.pace;
+    this.#load.send({ port, requests: requestsPerRun });
+    return requestsPerRun / (await answerOf<number>(this.#load));
   }
 }
 
-async function cpuUsage(child: ChildProcess): Promise<NodeJS.CpuUsage> {
-  child.send('cpu');
-  return answerOf<NodeJS.CpuUsage>(child);
+/** Every other round begins with the other side. */
+async function inTurns(
+  [variant, baseline]: readonly [Server, Server],
+  round: number,
+  run: (server: Server) => Promise<number>,
+): Promise<Pair> {
+  if (round % 2 === 0) return [await run(variant), await run(baseline)];
+  const ofBaseline = await run(baseline);
+  return [await run(variant), ofBaseline];
 }
 
 function start(file: string, args: readonly string[]): ChildProcess {

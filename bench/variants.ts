@@ -26,6 +26,11 @@ const withQueue = () => [
 export const variants = {
   bare: { controller: byHand.Bare },
   'imported, unused': { controller: byHand.Bare, imports: withTasks() },
+  'unused, reference injected elsewhere': {
+    controller: byHand.Bare,
+    providers: [ours.AuditLog],
+    imports: withTasks(),
+  },
   "res.on('finish')": { controller: byHand.OnFinish },
   setImmediate: { controller: byHand.Immediate },
   'event-emitter': {

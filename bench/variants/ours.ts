@@ -1,4 +1,4 @@
-import { Controller, Get, type Provider } from '@nestjs/common';
+import { Controller, Get, Injectable, type Provider } from '@nestjs/common';
 import { BackgroundTasks, BackgroundTasksRef, provideResource, Resource, Tasks } from 'nestjs-background-tasks';
 import { answer, work } from './work.js';
 
@@ -29,6 +29,12 @@ export class ThroughRef {
     this.ref.current.addTask(work, 1);
     return answer;
   }
+}
+
+/** Merely there: where anything injects the reference, requests are found through AsyncLocalStorage. */
+@Injectable()
+export class AuditLog {
+  constructor(readonly ref: BackgroundTasksRef) {}
 }
 
 @Controller()
