@@ -172,7 +172,7 @@ export class Disposables {
 }
 
 /**
- * What was thrown. It is wrapped because it may be anything: a promise that is resolved with a thenable waits for it.
+ * A thrown value. It is wrapped because it may be anything: a promise that is resolved with a thenable waits for it.
  */
 export interface Failure {
   readonly error: unknown;

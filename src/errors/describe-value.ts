@@ -25,7 +25,7 @@ export function nameOf(value: unknown): string | undefined {
   return typeof name === 'string' && name ? name : undefined;
 }
 
-/** What the source of a program may call a function. Any other name was computed, and may be somebody's data. */
+/** Names that the source of a program may give to a function. Any other name was computed, and may be somebody's data. */
 const IDENTIFIER = /^(bound )*[\p{ID_Start}$_][\p{ID_Continue}$]{0,60}$/u;
 
 function named(what: string, owner: unknown): string | undefined {

@@ -1,7 +1,7 @@
 import { isPromise, whenSettled } from '../errors/safely.js';
 
 /**
- * What a request has begun and not finished: its routes, handlers, middleware and exception filters. Promises are only
+ * The work that a request has begun and not finished: its routes, handlers, middleware and exception filters. Promises are only
  * noted until somebody waits: that saves requests which use nothing of ours a callback for each.
  */
 export class BegunWork {

@@ -6,7 +6,7 @@ import { isObservable, Observable } from 'rxjs';
 import { isPromise, safely } from '../errors/safely.js';
 import type { RawRequest } from './raw-http.js';
 
-/** What a request is told about its handler and the interceptors around it. */
+/** Receives what a request is told about its handler and the interceptors around it. */
 export interface HandlerListener {
   /** Whether Nest waits for the handler before it sends the response, if no interceptor answers earlier. */
   readonly isSentByNest: boolean;

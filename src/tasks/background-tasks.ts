@@ -20,8 +20,8 @@ import type { TaskDefinition } from './task-definition.js';
  * A task is lost if the process dies before it ran; see the README for what survives what.
  */
 export abstract class BackgroundTasks {
-  // This form is the first, because an editor completes an unfinished call from the first form. `Target` lets a call such
-  // as `moduleRef.get(Mailer)` decide its type by itself.
+  // First, because an editor completes an unfinished call from the first form. `Target` keeps the type of a call such as
+  // `moduleRef.get(Mailer)`.
   /**
    * Runs `target.method(...args)` after the response, with `this` kept.
    *
@@ -35,8 +35,8 @@ export abstract class BackgroundTasks {
   /**
    * Runs `fn(...args)` after the response. Arguments are passed by reference, as they are then.
    *
-   * @throws NOT_A_FUNCTION, RESOURCE_RELEASED_EARLY, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG; for a `threadTask()` also
-   * THREAD_VALUE_NOT_CLONEABLE, THREAD_ARGUMENTS_TOO_LARGE
+   * @throws NOT_A_FUNCTION, RESOURCE_RELEASED_EARLY, SCOPE_CLOSED, SHUTTING_DOWN, QUEUE_FULL, TASK_CHAIN_TOO_LONG.
+   * A `threadTask()` adds THREAD_VALUE_NOT_CLONEABLE and THREAD_ARGUMENTS_TOO_LARGE.
    */
   abstract addTask<Args extends unknown[], Params = NotInferred, Members = NotInferred>(
     fn: TaskCallable<Args, Params, Members>,
