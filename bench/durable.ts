@@ -73,7 +73,6 @@ for (const comparison of [
   const { variant, baseline, throughputRatios, ownCostRatios } = await laboratory.measure(comparison, 'Fastify');
   console.log(`| ${variant} | ${baseline} | ${spread(throughputRatios)} | ${spread(ownCostRatios)} |`);
 }
-laboratory.close();
 
 for (const concurrency of [1, 10, 100]) {
   const processed: number[] = [];

@@ -67,7 +67,6 @@ for (const comparison of comparisons) {
   }
 }
 
-laboratory.close();
 // Whoever asks for some of the comparisons has no question about the rest.
 const rest = values.only ? {} : { nanoseconds: measureOneTask(), scale: measureScale() };
 writeFileSync(

@@ -2,9 +2,9 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import inject from 'light-my-request';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Connection } from './connection.js';
 import { rootModule, type VariantName } from './variants.js';
 
 // A server process: node server.js <platform> <variant>. Told a number by its parent, it answers so many requests that
@@ -14,14 +14,11 @@ const [, , platform, variant] = process.argv as [string, string, 'Express' | 'Fa
 const adapter = platform === 'Fastify' ? new FastifyAdapter() : new ExpressAdapter();
 const app = await NestFactory.create(rootModule(variant), adapter, { logger: false });
 const server = (await app.listen(0, '127.0.0.1')) as Server;
-const dispatch = (request: IncomingMessage, response: ServerResponse) => server.emit('request', request, response);
+const connection = new Connection(server);
 
 async function ownCost(requests: number): Promise<number> {
   const before = process.cpuUsage();
-  for (let count = 0; count < requests; count++) {
-    const { statusCode } = await inject(dispatch, { method: 'GET', url: '/' });
-    if (statusCode !== 200) throw new Error(`Answered: ${statusCode}`);
-  }
+  for (let count = 0; count < requests; count++) await connection.get();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / requests;
 }

@@ -61,14 +61,11 @@ export const session = provideResource({
 
 @Controller()
 export class WithSession {
-  constructor(
-    private readonly current: Session,
-    private readonly tasks: BackgroundTasks,
-  ) {}
+  constructor(private readonly current: Session) {}
 
   @Get()
-  get() {
-    this.tasks.addTask(work, this.current.id);
+  get(@Tasks() tasks: BackgroundTasks) {
+    tasks.addTask(work, this.current.id);
     return answer;
   }
 }

@@ -2,8 +2,8 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { ResourceYieldedNothingError, ResourceYieldedTwiceError } from '../errors/errors.js';
 import { isPromise, whenSettled } from '../errors/safely.js';
 import { isThenable } from '../execution/task-result.js';
+import type { CompiledResource } from './compiled-resource.js';
 import type { Rank } from './disposal-plan.js';
-import type { ResourceDefinition } from './resource-definition.js';
 
 /** A resource of one request, from the call of its factory until it is given back. */
 export class AcquiredResource {
@@ -11,14 +11,17 @@ export class AcquiredResource {
   #value: unknown;
   #isAcquired = false;
   #construction: Promise<unknown> | undefined;
+  /** What {@link acquire} has returned. */
+  acquired: unknown;
 
-  constructor(
-    private readonly definition: ResourceDefinition,
-    readonly rank: Rank,
-  ) {}
+  constructor(readonly resource: CompiledResource) {}
+
+  get rank(): Rank {
+    return this.resource.rank;
+  }
 
   get release(): 'before-response' | 'after-tasks' {
-    return this.definition.release;
+    return this.resource.definition.release;
   }
 
   /** Settles when the factory has come to its `yield`; `undefined` once it has. */
@@ -37,45 +40,47 @@ export class AcquiredResource {
    * RESOURCE_YIELDED_NOTHING or with what the factory threw.
    */
   acquire(dependencies: readonly unknown[]): unknown {
-    let acquired: unknown;
-    try {
-      const made = this.definition.create(...dependencies);
-      acquired = this.definition.dispose ? after(made, this.#acquired) : this.#advance(made);
-    } catch (error) {
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
-      acquired = Promise.reject(error);
+    this.acquired = this.#create(dependencies);
+    if (isPromise(this.acquired)) {
+      this.#construction = this.acquired;
+      // The code that asked for the resource handles a failure.
+      void whenSettled(this.acquired, () => (this.#construction = undefined));
     }
-    if (!isPromise(acquired)) return acquired;
-    this.#construction = acquired;
-    // The code that asked for the resource handles a failure.
-    void whenSettled(acquired, () => (this.#construction = undefined));
-    return acquired;
+    return this.acquired;
   }
 
   /** Gives the value back, if there is one. With `outcome.error`, throws that in at the `yield` first. */
   dispose(outcome: TaskOutcome): unknown {
     if (!this.#isAcquired) return undefined;
     const generator = this.#generator;
-    if (!generator) return this.definition.dispose!(this.#value, outcome);
+    if (!generator) return this.resource.definition.dispose!(this.#value, outcome);
     const last: Step | Promise<Step> = outcome.succeeded ? generator.next() : generator.throw(outcome.error);
     return after(last, (step) => (hasReturned(step) ? undefined : this.#yieldedTwice(generator)));
   }
 
-  #advance(made: unknown): unknown {
-    if (!isGenerator(made)) throw new ResourceYieldedNothingError(this.definition.name);
-    this.#generator = made;
-    const first: Step | Promise<Step> = made.next();
-    return after(first, (step) => {
-      if (hasReturned(step)) throw new ResourceYieldedNothingError(this.definition.name);
-      return this.#acquired(step.value);
-    });
+  #create(dependencies: readonly unknown[]): unknown {
+    const { definition } = this.resource;
+    try {
+      const made = definition.create(...dependencies);
+      if (definition.dispose) return after(made, (value) => this.#hold(value));
+      if (!isGenerator(made)) throw new ResourceYieldedNothingError(definition.name);
+      this.#generator = made;
+      const first: Step | Promise<Step> = made.next();
+      return after(first, (step) => {
+        if (hasReturned(step)) throw new ResourceYieldedNothingError(definition.name);
+        return this.#hold(step.value);
+      });
+    } catch (error) {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
+      return Promise.reject(error);
+    }
   }
 
-  readonly #acquired = (value: unknown): unknown => {
+  #hold(value: unknown): unknown {
     this.#isAcquired = true;
     this.#value = value;
     return value;
-  };
+  }
 
   async #yieldedTwice(generator: AnyGenerator): Promise<never> {
     let failure: { readonly cause: unknown } | undefined;
@@ -84,7 +89,7 @@ export class AcquiredResource {
     } catch (cause) {
       failure = { cause };
     }
-    throw new ResourceYieldedTwiceError(this.definition.name, failure);
+    throw new ResourceYieldedTwiceError(this.resource.definition.name, failure);
   }
 }
 

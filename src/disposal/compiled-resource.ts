@@ -76,7 +76,6 @@ interface Variant {
 
 function acquireWith(resource: CompiledResource, dependencies: readonly Acquire[]): Acquire {
   return (request) => {
-    if (dependencies.length === 0) return request.acquire(resource, []);
     const values = dependencies.map((each) => each(request));
     return values.some(isPromise)
       ? Promise.all(values).then((settled) => request.acquire(resource, settled))

@@ -5,7 +5,7 @@ import { isInstance } from '../errors/safely.js';
 import type { TaskEngine } from '../execution/task-engine.js';
 import type { Described, DisposalFailure } from '../execution/task-log.js';
 import { isThenable } from '../execution/task-result.js';
-import { withTimeLimit } from '../execution/time-limit.js';
+import { TimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import { AcquiredResource } from './acquired-resource.js';
@@ -16,9 +16,8 @@ import { TrackedInstance } from './tracked-instance.js';
 /** The resources and instances of one request that have to be given back. */
 export class Disposables {
   #entries: Entry[] = [];
-  #resources: Map<CompiledResource, unknown> | undefined;
-  /** Every `'before-response'` resource of the request, also those that have been released. */
-  #early: AcquiredResource[] | undefined;
+  /** Every resource of the request, also those that have been given back. */
+  readonly #resources: AcquiredResource[] = [];
   #context: AsyncResource | undefined;
   #disposing: string | undefined;
   #failed: string | undefined;
@@ -50,21 +49,21 @@ export class Disposables {
 
   /** Gives the request's one instance of the resource. The first call runs its factory. */
   acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
-    const resources = (this.#resources ??= new Map());
-    if (resources.has(resource)) return resources.get(resource);
-    const acquired = new AcquiredResource(resource.definition, resource.rank);
-    const value = acquired.acquire(dependencies);
-    resources.set(resource, value);
+    // A request has few, so a list is faster than a map.
+    const known = this.#resources.find((each) => each.resource === resource);
+    if (known) return known.acquired;
+    const acquired = new AcquiredResource(resource);
+    acquired.acquire(dependencies);
+    this.#resources.push(acquired);
     this.#track(acquired);
-    if (isBeforeResponse(acquired)) (this.#early ??= []).push(acquired);
-    return value;
+    return acquired.acquired;
   }
 
   /** Throws RESOURCE_RELEASED_EARLY if a task would use a `'before-response'` resource of this request. */
   assertLastsFor(task: string, { fn, target, args }: TaskCall): void {
-    if (!this.#early) return;
-    const values = [target ?? fn, ...args];
-    const early = this.#early.find((resource) => values.some((value) => resource.is(value)));
+    const early = this.#resources.find(
+      (each) => isBeforeResponse(each) && (each.is(target ?? fn) || args.some((value) => each.is(value))),
+    );
     if (early) throw new ResourceReleasedEarlyError(task, early.rank.name);
   }
 
@@ -77,14 +76,13 @@ export class Disposables {
    * and the caller gives them that error.
    */
   async exitBeforeResponse(outcome: TaskOutcome): Promise<void> {
-    const entries = await this.#takeBeforeResponse();
-    for (let entry = entries.shift(); entry; entry = entries.shift()) {
-      try {
-        await this.#dispose(entry, outcome);
-      } catch (error) {
-        this.#entries.push(...entries.reverse());
-        throw error;
-      }
+    const limit = this.#timeLimit();
+    const entries = await this.#takeBeforeResponse(limit);
+    try {
+      for (let entry = entries.shift(); entry; entry = entries.shift()) await this.#dispose(entry, outcome, limit);
+    } finally {
+      limit.stop();
+      this.#entries.push(...entries.reverse());
     }
   }
 
@@ -94,14 +92,16 @@ export class Disposables {
    */
   async failBeforeResponse(failure: Failure): Promise<Failure> {
     let answer = failure;
-    for (const entry of await this.#takeBeforeResponse()) {
+    const limit = this.#timeLimit();
+    for (const entry of await this.#takeBeforeResponse(limit)) {
       try {
-        await this.#dispose(entry, { succeeded: false, error: answer.error, aborted: false });
+        await this.#dispose(entry, { succeeded: false, error: answer.error, aborted: false }, limit);
       } catch (error) {
         if (isInstance(error, DisposeTimeoutError)) this.#logFailures([{ name: entry.rank.name, error }]);
         else answer = { error };
       }
     }
+    limit.stop();
     return answer;
   }
 
@@ -110,16 +110,21 @@ export class Disposables {
    * resource that a disposer acquires stays: tasks that the disposer adds may use it.
    */
   async disposeAll(outcome: TaskOutcome): Promise<void> {
-    const failures: DisposalFailure[] = [];
-    if (this.#entries.some((entry) => entry.construction !== undefined)) await this.#constructionEnded();
-    for (const entry of dependentsFirst(this.#entries.splice(0))) {
+    let failures: DisposalFailure[] | undefined;
+    const limit = this.#timeLimit();
+    if (this.#entries.some((entry) => entry.construction !== undefined)) await this.#constructionEnded(limit);
+    const entries = dependentsFirst(this.#entries);
+    this.#entries = [];
+    for (const entry of entries) {
       try {
-        await this.#dispose(entry, outcome);
+        await this.#dispose(entry, outcome, limit);
       } catch (error) {
-        if (outcome.succeeded || !Object.is(error, outcome.error)) failures.push({ name: entry.rank.name, error });
+        if (outcome.succeeded || !Object.is(error, outcome.error))
+          (failures ??= []).push({ name: entry.rank.name, error });
       }
     }
-    if (failures.length > 0) this.#logFailures(failures);
+    limit.stop();
+    if (failures) this.#logFailures(failures);
   }
 
   #track(entry: Entry): void {
@@ -128,15 +133,12 @@ export class Disposables {
     this.#entries.push(entry);
   }
 
-  async #dispose(entry: Entry, outcome: TaskOutcome): Promise<void> {
-    const giveBack = () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
-    // A construction that has not ended by now hangs. If it ends later, its instance is given back then.
-    const { construction } = entry;
+  async #dispose(entry: Entry, outcome: TaskOutcome, limit: TimeLimit): Promise<void> {
     this.#disposing = entry.rank.name;
     try {
-      const work = construction ? construction.then(giveBack, giveBack) : giveBack();
+      const work = this.#giveBack(entry, outcome);
       // A synchronous disposer needs no timer.
-      if (isThenable(work)) await this.#withTimeout(work, entry);
+      if (isThenable(work)) await this.#within(limit, work, entry);
     } catch (error) {
       this.#failed = entry.rank.name;
       throw error;
@@ -145,26 +147,39 @@ export class Disposables {
     }
   }
 
+  #giveBack(entry: Entry, outcome: TaskOutcome): unknown {
+    // A construction that has not ended by now hangs. If it ends later, its instance is given back then.
+    const { construction } = entry;
+    if (construction) {
+      const dispose = () => this.#context!.runInAsyncScope(() => entry.dispose(outcome));
+      return construction.then(dispose, dispose);
+    }
+    return this.#context!.runInAsyncScope(() => entry.dispose(outcome));
+  }
+
   /** Waits until all constructions have ended, those that they begin included. Gives up on one that hangs. */
-  async #constructionEnded(isIncluded: (entry: Entry) => boolean = () => true): Promise<void> {
+  async #constructionEnded(limit: TimeLimit, isIncluded: (entry: Entry) => boolean = () => true): Promise<void> {
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index]!;
       const construction = isIncluded(entry) ? entry.construction : undefined;
-      if (construction) await this.#withTimeout(construction, entry).catch(() => undefined);
+      if (construction) await this.#within(limit, construction, entry).catch(() => undefined);
     }
   }
 
-  #withTimeout(work: PromiseLike<unknown>, { rank }: Entry): Promise<unknown> {
-    const { disposeTimeoutMs } = this.engine.options;
-    return withTimeLimit(work, disposeTimeoutMs, () => new DisposeTimeoutError(rank.name, disposeTimeoutMs));
+  #timeLimit(): TimeLimit {
+    return new TimeLimit(this.engine.options.disposeTimeoutMs);
+  }
+
+  #within(limit: TimeLimit, work: PromiseLike<unknown>, { rank }: Entry): Promise<unknown> {
+    return limit.within(work, () => new DisposeTimeoutError(rank.name, limit.ms));
   }
 
   #logFailures(failures: readonly DisposalFailure[]): void {
     this.engine.log.disposalFailed(failures, this.origin);
   }
 
-  async #takeBeforeResponse(): Promise<Entry[]> {
-    await this.#constructionEnded(isBeforeResponse);
+  async #takeBeforeResponse(limit: TimeLimit): Promise<Entry[]> {
+    await this.#constructionEnded(limit, isBeforeResponse);
     const taken = this.#entries.filter(isBeforeResponse);
     this.#entries = this.#entries.filter((entry) => !isBeforeResponse(entry));
     return dependentsFirst(taken);
@@ -185,6 +200,6 @@ function isBeforeResponse(entry: Entry): boolean {
 }
 
 /** Sorts dependents first; where the graph does not decide, the last begun first. */
-function dependentsFirst(entries: readonly Entry[]): Entry[] {
-  return entries.toReversed().sort((a, b) => b.rank.value - a.rank.value);
+function dependentsFirst(entries: Entry[]): Entry[] {
+  return entries.length < 2 ? entries : entries.toReversed().sort((a, b) => b.rank.value - a.rank.value);
 }

@@ -21,8 +21,12 @@ export function describeKind(value: unknown): string {
 
 /** Reads the name of a function or a class; `undefined` if it has none that is text. */
 export function nameOf(value: unknown): string | undefined {
-  const name = safely(() => (value as { readonly name?: unknown } | undefined)?.name, undefined);
-  return typeof name === 'string' && name ? name : undefined;
+  try {
+    const name = (value as { readonly name?: unknown } | undefined)?.name;
+    return typeof name === 'string' && name ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Names that the source of a program may give to a function. Any other name was computed, and may be somebody's data. */

@@ -14,7 +14,11 @@ export function safely<T>(read: () => T, otherwise: T): T {
 
 /** Whether a value is an instance of a class. `instanceof` alone throws for some proxies. */
 export function isInstance<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
-  return safely(() => value instanceof type, false);
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a value is a promise of Node's own, or of a class that extends it. */

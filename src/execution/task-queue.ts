@@ -18,7 +18,7 @@ import { WaitingTasks } from './waiting-tasks.js';
 export class TaskQueue implements PermitWaiter {
   readonly #waiting: WaitingTasks;
   /** As many as `concurrency` allows, so one most of the time. */
-  readonly #runs: TaskRun[] = [];
+  #runs: readonly TaskRun[] = [];
   /** The outcome of the request, while the queue drains. */
   outcome: TaskOutcome | undefined;
   /** Set while it drains. */
@@ -26,7 +26,7 @@ export class TaskQueue implements PermitWaiter {
   /** The number of permits to run that it holds or waits for. */
   #runPermits = 0;
   /** Tasks to run in this process that have not claimed their idempotency key yet. */
-  readonly #withUnclaimedKey: QueuedTask[] = [];
+  #withUnclaimedKey: QueuedTask[] | undefined;
   #handOvers = 0;
   #hasTaskFailed = false;
   #isStarting = false;
@@ -43,7 +43,7 @@ export class TaskQueue implements PermitWaiter {
 
   /** The waiting tasks, without those that are being handed over. */
   get waiting(): readonly QueuedTask[] {
-    return this.#waiting.toArray().filter(({ stage }) => stage !== 'handed-over');
+    return this.#waiting.notHandedOver;
   }
 
   /** The named tasks that are to be handed over now. */
@@ -111,7 +111,7 @@ export class TaskQueue implements PermitWaiter {
     if (task.state !== 'waiting' || task.stage !== 'handed-over') return;
     if (this.#hasTaskFailed) return this.#endWaiting([task], 'skipped');
     this.#waiting.markReady(task);
-    if (task.idempotencyKey !== undefined) this.#withUnclaimedKey.push(task);
+    if (task.idempotencyKey !== undefined) (this.#withUnclaimedKey ??= []).push(task);
     if (this.outcome) this.#claimKeys();
     this.#startNext();
   }
@@ -121,7 +121,7 @@ export class TaskQueue implements PermitWaiter {
     this.outcome = outcome;
     this.#onIdle = onIdle;
     this.#endWaiting(unfitTasks(this.waiting, outcome, this), 'discarded');
-    if (this.#withUnclaimedKey.length > 0) this.#claimKeys();
+    this.#claimKeys();
     this.#startNext();
   }
 
@@ -151,14 +151,14 @@ export class TaskQueue implements PermitWaiter {
   }
 
   abortRunning(reason: Error): void {
-    for (const run of [...this.#runs]) run.abort(reason);
+    for (const run of this.#runs) run.abort(reason);
   }
 
   /** At the deadline: ends what runs and what waits as `abandoned`. */
   abandon(): void {
-    // First what waits, or the end of a task would discard its follow-ups.
+    // What waits comes first, or the end of a task would discard its follow-ups.
     this.#endWaiting(this.#waiting.toArray(), 'abandoned');
-    for (const run of [...this.#runs]) run.abandon();
+    for (const run of this.#runs) run.abandon();
     this.#startNext();
   }
 
@@ -173,13 +173,13 @@ export class TaskQueue implements PermitWaiter {
     this.engine.ledger.start(task, this.#now ?? performance.now());
     this.#now = undefined;
     const run = new TaskRun(task, this);
-    this.#runs.push(run);
+    this.#runs = [...this.#runs, run];
     run.start();
   }
 
   /** Ends a task that has run. */
   ended(run: TaskRun, state: TerminalTaskState, error?: unknown): void {
-    this.#runs.splice(this.#runs.indexOf(run), 1);
+    this.#runs = this.#runs.filter((other) => other !== run);
     const now = performance.now();
     this.engine.ledger.end(run.task, state, error, now);
     const hasFailed = state === 'failed' || state === 'timed-out';
@@ -210,8 +210,9 @@ export class TaskQueue implements PermitWaiter {
 
   /** Claims keys once the outcome is known. Until then the request may fail and its tasks be discarded. */
   #claimKeys(): void {
-    const refused = this.#withUnclaimedKey.splice(0).filter((task) => !task.isSettled && !this.engine.keys.claim(task));
-    this.#endWaiting(refused, 'discarded');
+    const refused = this.#withUnclaimedKey?.filter((task) => !task.isSettled && !this.engine.keys.claim(task));
+    this.#withUnclaimedKey = undefined;
+    if (refused) this.#endWaiting(refused, 'discarded');
   }
 
   /** Ends the tasks that the backend does not have run here. */
@@ -226,10 +227,9 @@ export class TaskQueue implements PermitWaiter {
     this.#isStarting = true;
     if (this.engine.isPastDeadline) this.#endWaiting(this.waiting, 'abandoned');
     this.handOver()?.catch(() => undefined);
-    const { concurrency, running } = this.limits;
-    while (this.#runPermits < concurrency && this.#runPermits - this.#runs.length < this.#waiting.ready) {
+    while (this.#runPermits < this.limits.concurrency && this.#runPermits - this.#runs.length < this.#waiting.ready) {
       this.#runPermits++;
-      running.acquire(this);
+      this.limits.running.acquire(this);
     }
     this.#isStarting = false;
     if (this.#runPermits > 0 || this.#handOvers > 0 || this.#waiting.ready > 0) return;

@@ -5,10 +5,13 @@ import { isPromise, safely } from '../errors/safely.js';
  * Returns a promise of what a task returned, or `undefined` if there is nothing to wait for. An Observable is
  * unsubscribed, and the promise rejects, when the signal aborts.
  */
-export function promiseOfResult(result: unknown, signalOf: () => AbortSignal): Promise<unknown> | undefined {
+export function promiseOfResult(
+  result: unknown,
+  attempt: { readonly signal: AbortSignal },
+): Promise<unknown> | undefined {
   if (isThenable(result)) return Promise.resolve(result);
   // As Nest does for a handler: HttpService.post() sends nothing before somebody subscribes.
-  return isStream(result) ? endOf(result, signalOf()) : undefined;
+  return isStream(result) ? endOf(result, attempt.signal) : undefined;
 }
 
 function endOf(stream: Observable<unknown>, signal: AbortSignal): Promise<void> {

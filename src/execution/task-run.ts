@@ -89,5 +89,5 @@ export class TaskRun {
  */
 function call(attempt: TaskAttempt): Promise<unknown> | undefined {
   asyncContext.enterWith(attempt);
-  return promiseOfResult(attempt.queued.invoke(), () => attempt.signal);
+  return promiseOfResult(attempt.queued.invoke(), attempt);
 }

@@ -33,3 +33,27 @@ function limited<T>(
     );
   });
 }
+
+/** A time limit for one piece of work after another. One timer serves them all: to make one takes longer than most of the work. */
+export class TimeLimit {
+  #timer: NodeJS.Timeout | undefined;
+  #onLate: (() => void) | undefined;
+
+  constructor(readonly ms: number) {}
+
+  /** Settles as `work` does, but rejects with the error of `tooLate` if that takes too long. */
+  within(work: PromiseLike<unknown>, tooLate: () => Error): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#onLate = () => reject(tooLate());
+      if (this.#timer) this.#timer.refresh();
+      else this.#timer = setTimeout(() => this.#onLate?.(), this.ms);
+      work.then(resolve, reject);
+    });
+  }
+
+  /** Call it after the last piece of work. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

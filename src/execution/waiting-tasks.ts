@@ -9,7 +9,7 @@ import type { Semaphore } from './semaphore.js';
  */
 export class WaitingTasks {
   /** Those before `#first` have left. So taking the first of many does not move the others. */
-  readonly #tasks: (QueuedTask | undefined)[] = [];
+  #tasks: (QueuedTask | undefined)[] = NONE;
   #first = 0;
   #ready = 0;
   #withoutPermit = 0;
@@ -38,6 +38,12 @@ export class WaitingTasks {
   /** The named tasks that are to be handed over now, at this outcome. */
   due(outcome: TaskOutcome | undefined): readonly QueuedTask[] {
     return this.hasUnready ? this.toArray().filter((task) => isDue(task, outcome)) : NONE;
+  }
+
+  /** Those that are not being handed over. */
+  get notHandedOver(): readonly QueuedTask[] {
+    const tasks = this.toArray();
+    return this.hasUnready ? tasks.filter(({ stage }) => stage !== 'handed-over') : tasks;
   }
 
   toArray(): QueuedTask[] {
@@ -86,7 +92,7 @@ export class WaitingTasks {
     const task = this.#tasks[this.#first];
     if (task?.stage === 'ready') {
       this.#tasks[this.#first++] = undefined;
-      if (this.#first === this.#tasks.length) this.#first = this.#tasks.length = 0;
+      if (this.#first === this.#tasks.length) this.#clear();
       this.#left(task);
       return task;
     }
@@ -105,9 +111,16 @@ export class WaitingTasks {
   }
 
   #push(task: QueuedTask): void {
-    this.#tasks.push(task);
+    // A pushed-to array reserves room for sixteen; most requests have one task.
+    if (this.#tasks.length === 0) this.#tasks = [task];
+    else this.#tasks.push(task);
     if (task.stage === 'ready') this.#ready++;
     if (!task.hasPermit) this.#withoutPermit++;
+  }
+
+  #clear(): void {
+    this.#tasks = NONE;
+    this.#first = 0;
   }
 
   #left(task: QueuedTask): void {
@@ -125,4 +138,5 @@ export class WaitingTasks {
   }
 }
 
-const NONE: readonly QueuedTask[] = [];
+/** Nobody writes to it. */
+const NONE: QueuedTask[] = [];

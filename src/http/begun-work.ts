@@ -1,5 +1,10 @@
 import { isPromise, whenSettled } from '../errors/safely.js';
 
+export interface BegunWorkListener {
+  /** Something that has begun has settled or returned. */
+  begunSettled(): void;
+}
+
 /**
  * The work that a request has begun and not finished: its routes, handlers, middleware and exception filters. Promises are only
  * noted until somebody waits: that saves requests which use nothing of ours a callback for each.
@@ -7,7 +12,7 @@ import { isPromise, whenSettled } from '../errors/safely.js';
 export class BegunWork {
   #noted: PromiseLike<unknown>[] | undefined;
   #notedHandlers: PromiseLike<unknown>[] | undefined;
-  #onSettled: (() => void) | undefined;
+  #listener: BegunWorkListener | undefined;
   #hasBegun = false;
   /** The calls that have not returned: their promises are not known yet. */
   #calls = 0;
@@ -39,29 +44,29 @@ export class BegunWork {
     } finally {
       this.#calls--;
       if (isPromise(result)) this.track(result);
-      else this.#onSettled?.();
+      else this.#listener?.begunSettled();
     }
   }
 
   /** Takes note of a promise. */
   track(work: PromiseLike<unknown>): void {
     this.#hasBegun = true;
-    if (this.isCounted || this.#onSettled) this.#count(work);
+    if (this.isCounted || this.#listener) this.#count(work);
     else (this.#noted ??= []).push(work);
   }
 
   /** Takes note of the promise of a handler, which may go on when its route has settled. */
   trackHandler(handler: PromiseLike<unknown>): void {
     this.#hasBegun = true;
-    if (this.isCounted || this.#onSettled) this.#countHandler(handler);
+    if (this.isCounted || this.#listener) this.#countHandler(handler);
     else (this.#notedHandlers ??= []).push(handler);
   }
 
-  /** Calls back from now on, each time that something has settled or returned. */
-  watch(onSettled: () => void): void {
-    this.#onSettled = onSettled;
-    for (const work of this.#noted ?? []) this.#count(work);
-    for (const handler of this.#notedHandlers ?? []) this.#countHandler(handler);
+  /** Tells the listener from now on, each time that something has settled or returned. */
+  watch(listener: BegunWorkListener): void {
+    this.#listener = listener;
+    this.#noted?.forEach((work) => this.#count(work));
+    this.#notedHandlers?.forEach((handler) => this.#countHandler(handler));
     this.#noted = this.#notedHandlers = undefined;
   }
 
@@ -69,7 +74,7 @@ export class BegunWork {
     this.#unsettled++;
     void whenSettled(work, () => {
       this.#unsettled--;
-      this.#onSettled?.();
+      this.#listener?.begunSettled();
     });
   }
 

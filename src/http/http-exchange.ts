@@ -35,6 +35,7 @@ export class HttpExchange
   implements AsyncContext, HandlerListener, ListMember, ResourceRequest, ScopeOrigin, ScopeSource
 {
   listIndex = -1;
+  readonly task = undefined;
   /** Set by {@link StalledResponses}. Most responses are over before. */
   snapshot: SendSnapshot | undefined;
   /** Stands in for BackgroundTasks where a test has overridden it. */
@@ -48,7 +49,9 @@ export class HttpExchange
   /** Dropped when the exchange is over: Nest keeps the request, and so this object, longer than that. */
   #response: RawResponse | undefined;
   #scope: RequestScope | undefined;
-  readonly #begun: BegunWork;
+  /** Whether anything looks for the request through AsyncLocalStorage. */
+  readonly usesAsyncContext: boolean;
+  readonly begun: BegunWork;
   /** Whether a route, or an error, has come. Until then a middleware may still pass the request on. */
   #isRouted = false;
   #body: StreamedBody | undefined;
@@ -63,11 +66,8 @@ export class HttpExchange
     readonly exchanges: HttpExchanges,
   ) {
     this.#response = response;
-    this.#begun = new BegunWork(exchanges.scopes.usesRef);
-  }
-
-  get task(): undefined {
-    return undefined;
+    this.usesAsyncContext = exchanges.usesAsyncContext;
+    this.begun = new BegunWork(this.usesAsyncContext);
   }
 
   get description(): string {
@@ -110,31 +110,22 @@ export class HttpExchange
 
   /** Whether the handler, or a piece of the body that it returned, is still to come. */
   get isHandlerRunning(): boolean {
-    return this.#begun.isHandlerRunning || this.#body?.isReading === true;
+    return this.begun.isHandlerRunning || this.#body?.isReading === true;
   }
 
-  get runInContext(): ((callback: () => void) => void) | undefined {
-    return this.exchanges.scopes.usesRef ? (callback) => asyncContext.run(this, callback) : undefined;
+  runInContext(callback: () => void): void {
+    asyncContext.run(this, callback);
   }
 
   /** Calls a route. Until it returns, the route counts as begun. */
   callRoute(route: () => unknown): unknown {
     this.#isRouted = true;
     if (this.#scope && !this.isSentByNest) this.#watchClient();
-    return this.#begun.call(route);
-  }
-
-  callMiddleware(middleware: () => unknown): unknown {
-    return this.#begun.call(middleware);
-  }
-
-  /** Notes an async exception filter that has begun. */
-  trackFilter(filter: PromiseLike<unknown>): void {
-    this.#begun.track(filter);
+    return this.begun.call(route);
   }
 
   trackHandler(handler: PromiseLike<unknown>): void {
-    this.#begun.trackHandler(handler);
+    this.begun.trackHandler(handler);
   }
 
   trackBody(body: StreamedBody): void {
@@ -147,7 +138,7 @@ export class HttpExchange
     if (!this.#scope) return undefined;
     // On Fastify the route settles when the result has arrived: a client that stops reading puts that off for ever.
     this.#watchClient();
-    return this.#begun.isHandlerRunning ? undefined : this.#scope.beforeResponse();
+    return this.begun.isHandlerRunning ? undefined : this.#scope.beforeResponse();
   }
 
   /** Takes an error on its way to the exception filters. `answer` hands it to them, once resources have seen it. */
@@ -158,14 +149,14 @@ export class HttpExchange
       this.#response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
     }
     this.#scope?.markFailed(error);
-    const released = this.#begun.isHandlerRunning ? undefined : this.#scope?.fail(error);
+    const released = this.begun.isHandlerRunning ? undefined : this.#scope?.fail(error);
     if (!released) {
       answer(error);
       return;
     }
     // Nest has returned by then, so an error of the filter goes where Nest's own rejection would go.
     const answered = released.then((failure) => answer(failure.error));
-    this.#begun.track(answered.catch((filterError: unknown) => forwardError(host, filterError)));
+    this.begun.track(answered.catch((filterError: unknown) => forwardError(host, filterError)));
   }
 
   /** Called when the client has stopped reading. */
@@ -176,20 +167,21 @@ export class HttpExchange
   #open(): RequestScope {
     const { rawRequest, exchanges } = this;
     const response = this.#response!;
-    const isDone = this.#begun.hasSettled && !this.isHandlerRunning;
-    if (isDone && (response.writableFinished || response.destroyed)) throw new ScopeClosedError('BackgroundTasks');
+    const isSent = response.writableFinished || response.destroyed;
+    if (isSent && this.begun.hasSettled && !this.isHandlerRunning) throw new ScopeClosedError('BackgroundTasks');
     const scope = exchanges.scopes.create(this);
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
     // The handler may write at any time without going through the adapter.
     if (!this.isSentByNest) this.#watchClient();
-    this.#begun.watch(() => this.#begunSettled());
-    onResponseOver(rawRequest, response, (aborted) => this.#responseOver(aborted));
+    this.begun.watch(this);
+    onResponseOver(rawRequest, response, this);
     return scope;
   }
 
-  #begunSettled(): void {
-    if (!this.#response || !this.#begun.isSettled) return;
+  /** Called each time that something which has begun has settled or returned. */
+  begunSettled(): void {
+    if (!this.#response || !this.begun.isSettled) return;
     if (this.#isRouted) this.#releaseLate();
     if (this.#isResponseOver) this.#endScopeIfOver();
     else this.#watchClient();
@@ -199,17 +191,19 @@ export class HttpExchange
     if (this.#response && !this.#isResponseOver) this.exchanges.stalledResponses.watch(this);
   }
 
-  #responseOver(aborted: boolean): void {
+  /** Called when the response is over, and perhaps again. */
+  responseOver(aborted: boolean): void {
+    if (this.#isResponseOver) return;
     this.#isResponseOver = true;
     this.#isAborted = aborted;
     this.exchanges.stalledResponses.forget(this);
     // Nest does the same, but does not wait.
-    if (aborted && this.#body) this.#begun.track(this.#body.end().catch(() => undefined));
+    if (aborted && this.#body) this.begun.track(this.#body.end().catch(() => undefined));
     this.#endScopeIfOver();
   }
 
   #endScopeIfOver(): void {
-    if (!this.#response || !this.#isResponseOver || !this.#begun.isSettled) return;
+    if (!this.#response || !this.#isResponseOver || !this.begun.isSettled) return;
     if (this.#isAborted && !this.#isRouted && !this.#response.headersSent) {
       // A middleware may never pass it on, as a proxy that waits for its own upstream.
       const { stalledClientTimeoutMs } = this.exchanges.scopes.engine.options;
@@ -245,6 +239,6 @@ export class HttpExchange
     if (!response) return;
     this.#response = undefined;
     // A response that was not aborted has sent its headers; asking costs a microsecond on Express.
-    this.#scope!.end(!aborted || response.headersSent ? { statusCode: response.statusCode, aborted } : { aborted });
+    this.#scope!.end(aborted, !aborted || response.headersSent ? response.statusCode : undefined);
   }
 }

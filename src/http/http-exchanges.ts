@@ -70,7 +70,7 @@ export class HttpExchanges implements AdapterHooks {
   wrapMiddleware(middleware: HttpHandler): HttpHandler {
     const call = this.scopes.usesRef ? inAsyncContext(middleware) : middleware;
     return (request, response, next) =>
-      this.#beginFramed(request, response).callMiddleware(() => call(request, response, next));
+      this.#beginFramed(request, response).begun.call(() => call(request, response, next));
   }
 
   beforeSending(request: RawRequest, body: unknown): Promise<void> | undefined {
@@ -86,14 +86,14 @@ export class HttpExchanges implements AdapterHooks {
 export function onException(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
   const exchange = exchangeOf(host.getArgByIndex(0));
   if (!exchange) return answer(error);
-  const { runInContext } = exchange;
   // A broken body is noticed in an event of the socket, where the context is another one.
-  exchange.fail(error, host, runInContext ? (answered) => runInContext(() => answer(answered)) : answer);
+  const inContext = (answered: unknown) => exchange.runInContext(() => answer(answered));
+  exchange.fail(error, host, exchange.usesAsyncContext ? inContext : answer);
 }
 
 /** Passes an async exception filter that has begun to its exchange. */
 export function onFilter(filter: Promise<unknown>, host: ArgumentsHost): void {
-  exchangeOf(host.getArgByIndex(0))?.trackFilter(filter);
+  exchangeOf(host.getArgByIndex(0))?.begun.track(filter);
 }
 
 /** Calls the handler with its exchange in AsyncLocalStorage, where BackgroundTasksRef finds it. */

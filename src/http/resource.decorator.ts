@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext, type InjectionToken } from '@nestjs/common';
 import { tokenName } from '../disposal/provide-resource.js';
 import { OutsideScopeError } from '../errors/errors.js';
-import { currentExchange } from './find-exchange.js';
+import { exchangeOf } from './find-exchange.js';
 import { needsModuleInHandlers } from './handlers-need-module.js';
 
 /**
@@ -26,7 +26,8 @@ export const resourceFactory = (token: InjectionToken): never => {
 export const resourceFactoryIn =
   (moduleKey: string) =>
   (token: InjectionToken, context: ExecutionContext): unknown => {
-    const exchange = currentExchange(context, nameOf(token));
+    const exchange = exchangeOf(context.getArgByIndex(0));
+    if (!exchange) return resourceFactory(token);
     return exchange.exchanges.resources.acquire(moduleKey, token, exchange);
   };
 

@@ -66,7 +66,7 @@ export class HandlerRunner implements NamedTaskRunner {
               handler.isDependencyTreeDurable(),
             ),
           );
-      await promiseOfResult((instance as TaskHandlerClass<unknown>).run(payload), () => attempt.signal);
+      await promiseOfResult((instance as TaskHandlerClass<unknown>).run(payload), attempt);
     };
     const context = { tasks: scope.tasks, task: attempt };
     // Resources of a handler that never settles are released when its time is up.

@@ -14,8 +14,10 @@ export interface HandlerListener {
   trackHandler(handler: Promise<unknown>): void;
   /** Called with what a returned async iterable or web stream is read with. */
   trackBody(body: StreamedBody): void;
-  /** Calls back in the async context of the request; absent where nothing looks for it there. */
-  readonly runInContext?: ((callback: () => void) => void) | undefined;
+  /** Whether anything looks for the request in its async context. */
+  readonly usesAsyncContext: boolean;
+  /** Calls back in the async context of the request. */
+  runInContext(callback: () => void): void;
 }
 
 /** A response body that is read piece by piece. */
@@ -35,24 +37,21 @@ export function listenToHandlers(find: (request: unknown) => HandlerListener | u
   const prototype = InterceptorsConsumer.prototype as InterceptorsConsumer & { [PATCHED]?: true };
   if (prototype[PATCHED]) return;
   const { intercept } = prototype;
-  prototype.intercept = function interceptAndTell(
-    this: InterceptorsConsumer,
-    ...[interceptors, args, instance, callback, next, type]: Parameters<typeof intercept>
-  ) {
+  const interceptAndTell: Intercept = function (interceptors, args, instance, callback, next, type) {
     const listener = find(args[0]);
-    if (!listener) return intercept.call(this, interceptors, args, instance, callback, next, type);
-    const outlivesRoute = !listener.isSentByNest || interceptors?.length > 0;
-    const begin = () => {
-      const handler = next();
-      listener.trackHandler(handler);
-      return handler;
-    };
-    const told = outlivesRoute ? toldOf(interceptors, find) : interceptors;
-    const result = intercept.call(this, told, args, instance, callback, outlivesRoute ? begin : next, type);
-    const { runInContext } = listener;
-    if (!runInContext) return result;
-    return result.then((value: unknown) => (isStream(value) ? withTeardownIn(runInContext, value) : value));
-  } as typeof intercept;
+    const outlivesRoute = listener && (!listener.isSentByNest || interceptors?.length > 0);
+    const result = intercept.call(
+      this,
+      outlivesRoute ? toldOf(interceptors, find) : interceptors,
+      args,
+      instance,
+      callback,
+      outlivesRoute ? telling(listener, next) : next,
+      type,
+    );
+    return listener?.usesAsyncContext ? tearingDownIn(listener, result) : result;
+  };
+  prototype.intercept = interceptAndTell as typeof intercept;
   listenToBodies(find);
   prototype[PATCHED] = true;
 }
@@ -69,6 +68,11 @@ export function bodyOfFile(file: StreamableFile): StreamedBody {
     },
   };
 }
+
+type Intercept = (
+  this: InterceptorsConsumer,
+  ...args: Parameters<InterceptorsConsumer['intercept']>
+) => Promise<unknown>;
 
 const PATCHED = Symbol('nestjs-background-tasks:interceptors-consumer');
 
@@ -90,15 +94,26 @@ function toldOf(interceptors: NestInterceptor[], find: (request: unknown) => Han
   return known;
 }
 
-/** Runs the teardown of an Observable in a context. It is called when the client leaves, by an event of the socket. */
-function withTeardownIn<T>(run: (callback: () => void) => void, source: Observable<T>): Observable<T> {
+/** Calls a handler and tells of its promise. */
+function telling(listener: HandlerListener, next: () => Promise<unknown>): () => Promise<unknown> {
+  return () => {
+    const handler = next();
+    listener.trackHandler(handler);
+    return handler;
+  };
+}
+
+/** Runs the teardown of a returned Observable in the context of its request. An event of the socket calls it. */
+async function tearingDownIn(listener: HandlerListener, result: Promise<unknown>): Promise<unknown> {
+  const source = await result;
+  if (!isStream(source)) return source;
   return new Observable((subscriber) => {
     const subscription = source.subscribe({
       next: (value) => subscriber.next(value),
       error: (error: unknown) => subscriber.error(error),
       complete: () => subscriber.complete(),
     });
-    return () => run(() => subscription.unsubscribe());
+    return () => listener.runInContext(() => subscription.unsubscribe());
   });
 }
 

@@ -78,9 +78,11 @@ export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): 
   };
   for (const name of SEND_METHODS) {
     const send = methods[name]!;
-    methods[name] = function (...args) {
-      const waited = hooks.beforeSending(unframe(args[0] as Framed<RawResponse>, isOnExpress).req, args[1]);
-      return waited ? waited.then(() => send.apply(this, args)) : send.apply(this, args);
+    methods[name] = function (response, body, detail) {
+      const waited = hooks.beforeSending(unframe(response as Framed<RawResponse>, isOnExpress).req, body);
+      return waited
+        ? waited.then(() => send.call(this, response, body, detail))
+        : send.call(this, response, body, detail);
     };
   }
 }

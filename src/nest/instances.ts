@@ -50,7 +50,9 @@ export function supplyInstances(wrapper: InstanceWrapper, supply: (contextId: Co
       instance = Promise.reject(error);
     }
     const supplied = (value: unknown) => {
-      Object.assign(record, { instance: value, isResolved: true, isPending: false });
+      record.instance = value;
+      record.isResolved = true;
+      record.isPending = false;
     };
     if (isPromise(instance)) {
       record.isPending = true;

@@ -109,12 +109,12 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
-    this.#assertNotClosed(`Resource ${resource.definition.name}`);
+    if (this.#phase === 'closed') throw new ScopeClosedError(`Resource ${resource.definition.name}`);
     return this.#toDispose.acquire(resource, dependencies);
   }
 
   trackInstance(record: InstanceRecord, rank: Rank): void {
-    this.#assertNotClosed(`An instance of ${rank.name}`);
+    if (this.#phase === 'closed') throw new ScopeClosedError(`An instance of ${rank.name}`);
     this.#toDispose.trackInstance(record, rank);
   }
 
@@ -145,24 +145,10 @@ export class RequestScope implements ListMember, TaskOrigin {
   }
 
   /** Called once the handler has settled and the response is over: runs the tasks, then disposes. */
-  end(response: Pick<TaskOutcome, 'statusCode' | 'aborted'>): void {
+  end(aborted: boolean, statusCode?: number): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'ending';
-    const drain = (waitedFor?: Promise<unknown>) => {
-      // A failed exit makes the other resources exit with its error, and the scope waits for them, too.
-      const exiting = this.#exiting;
-      if (exiting !== waitedFor) {
-        void exiting!.then(() => drain(exiting));
-        return;
-      }
-      this.#outcome = Object.freeze(
-        this.#failure
-          ? { succeeded: false, error: this.#failure.error, ...response }
-          : { succeeded: true, ...response },
-      );
-      this.#drain();
-    };
-    drain();
+    this.#endOnceExited(aborted, statusCode);
   }
 
   /** Calls back once the scope has closed; at once if it has. */
@@ -196,11 +182,7 @@ export class RequestScope implements ListMember, TaskOrigin {
 
   #assertTakes(task: string): void {
     if (this.scopes.isShutDown) throw new ShuttingDownError(`Task "${task}"`);
-    this.#assertNotClosed(`Task "${task}"`);
-  }
-
-  #assertNotClosed(what: string): void {
-    if (this.#phase === 'closed') throw new ScopeClosedError(what);
+    if (this.#phase === 'closed') throw new ScopeClosedError(`Task "${task}"`);
   }
 
   async #exitBeforeResponse(needsPermits: boolean): Promise<void> {
@@ -225,6 +207,17 @@ export class RequestScope implements ListMember, TaskOrigin {
     return exiting;
   }
 
+  #endOnceExited(aborted: boolean, statusCode: number | undefined, waitedFor?: Promise<unknown>): void {
+    const exiting = this.#exiting;
+    // A failed exit makes the other resources exit with its error, and the scope waits for them, too.
+    if (exiting !== waitedFor) {
+      void exiting!.then(() => this.#endOnceExited(aborted, statusCode, exiting));
+      return;
+    }
+    this.#outcome = outcomeOf(this.#failure, aborted, statusCode);
+    this.#drain();
+  }
+
   #drain(): void {
     this.queue.drain(this.#outcome, () => this.#dispose());
   }
@@ -239,6 +232,13 @@ export class RequestScope implements ListMember, TaskOrigin {
     // Nest's own tables keep the request, and so the scope, alive for two more garbage collections.
     this.#disposables = undefined;
     this.scopes.closed(this);
-    for (const callback of this.#onClosed ?? []) callback();
+    this.#onClosed?.forEach((callback) => callback());
   }
+}
+
+function outcomeOf(failure: Failure | undefined, aborted: boolean, statusCode: number | undefined): TaskOutcome {
+  const outcome: { -readonly [K in keyof TaskOutcome]: TaskOutcome[K] } = { succeeded: !failure, aborted };
+  if (failure) outcome.error = failure.error;
+  if (statusCode !== undefined) outcome.statusCode = statusCode;
+  return Object.freeze(outcome);
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type ContextId, ModulesContainer } from '@nestjs/core';
-import type { ResourceRequest } from '../disposal/compiled-resource.js';
+import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import { DisposalPlan, type Rank } from '../disposal/disposal-plan.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
@@ -96,7 +96,7 @@ export class RequestScopes {
   /** Called by a scope that has closed, and when the last job has ended. */
   closed(scope?: RequestScope): void {
     if (scope) this.open.delete(scope);
-    if (this.#isEmpty) for (const callback of this.#onEmpty.splice(0)) callback();
+    if (this.#onEmpty.length > 0 && this.#isEmpty) for (const callback of this.#onEmpty.splice(0)) callback();
   }
 
   get #isEmpty(): boolean {
@@ -110,18 +110,7 @@ export class RequestScopes {
 
   /** Describes the request of a context to the resources that the injector builds for it. */
   #resourceRequest(contextId: ContextId, what: string): ResourceRequest {
-    const scope = this.ofContext(contextId, what);
-    const requestOf = this.#requestOf;
-    return {
-      contextId,
-      get request() {
-        return requestOf(contextId);
-      },
-      get tasks() {
-        return scope.tasks;
-      },
-      acquire: (resource, dependencies) => scope.acquire(resource, dependencies),
-    };
+    return new InjectorRequest(contextId, this.ofContext(contextId, what), this.#requestOf);
   }
 
   #sourceOf(contextId: ContextId): ScopeSource | undefined {
@@ -129,6 +118,27 @@ export class RequestScopes {
     if (known) return known;
     attachSourceOf(this.#requestOf(contextId), contextId);
     return scopeSourceOf(contextId);
+  }
+}
+
+/** The request of a context of the injector. */
+class InjectorRequest implements ResourceRequest {
+  constructor(
+    readonly contextId: ContextId,
+    private readonly scope: RequestScope,
+    private readonly requestOf: (contextId: ContextId) => unknown,
+  ) {}
+
+  get request(): unknown {
+    return this.requestOf(this.contextId);
+  }
+
+  get tasks(): BackgroundTasks {
+    return this.scope.tasks;
+  }
+
+  acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
+    return this.scope.acquire(resource, dependencies);
   }
 }
 

@@ -16,7 +16,7 @@ export async function runUnit<T>(scope: RequestScope, work: () => T | Promise<T>
   }
   await new Promise<void>((resolve) => {
     scope.onClosed(resolve);
-    scope.end({ aborted: false });
+    scope.end(false);
   });
   if ('error' in result) throw result.error;
   return result.value;

@@ -54,9 +54,14 @@ export const CHECK_ARGUMENTS = Symbol('nestjs-background-tasks:check-arguments')
 
 /** Calls the function's own check of its arguments, if it has one. */
 export function checkArguments({ fn, args }: TaskCall): void {
-  const check = safely(
-    () => (fn as { [CHECK_ARGUMENTS]?(args: readonly unknown[]): void })[CHECK_ARGUMENTS],
-    undefined,
-  );
-  check?.(args);
+  checkOf(fn)?.(args);
+}
+
+function checkOf(fn: TaskCall['fn'] & { [CHECK_ARGUMENTS]?(args: readonly unknown[]): void }) {
+  try {
+    return fn[CHECK_ARGUMENTS];
+  } catch {
+    // A function may be a proxy.
+    return undefined;
+  }
 }
