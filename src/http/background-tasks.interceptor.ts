@@ -16,7 +16,7 @@ export class BackgroundTasksInterceptor implements NestInterceptor {
     // A message, if it is bound globally in an application that also serves those.
     if (!exchange) return next.handle();
     // Opened now, so that a task is refused that is added after the request is over.
-    exchange.openScope();
+    exchange.openScope('BackgroundTasks');
     return asyncContext.run(exchange, () => next.handle());
   }
 }

@@ -47,7 +47,7 @@ export class HttpExchange
   /** The request as the framework passes it to handlers: on Fastify, an object around Node's. */
   framedRequest: object | undefined;
   /** Dropped when the exchange is over: Nest keeps the request, and so this object, longer than that. */
-  #response: RawResponse | undefined;
+  response: RawResponse | undefined;
   #scope: RequestScope | undefined;
   /** Whether anything looks for the request through AsyncLocalStorage. */
   readonly usesAsyncContext: boolean;
@@ -65,7 +65,7 @@ export class HttpExchange
     response: RawResponse,
     readonly exchanges: HttpExchanges,
   ) {
-    this.#response = response;
+    this.response = response;
     this.usesAsyncContext = exchanges.usesAsyncContext;
     this.begun = new BegunWork(this.usesAsyncContext);
   }
@@ -79,21 +79,17 @@ export class HttpExchange
     return this.framedRequest ?? this.rawRequest;
   }
 
-  get response(): RawResponse | undefined {
-    return this.#response;
-  }
-
   get hasClientLeft(): boolean {
     return this.#isAborted;
   }
 
   get canDelayResponse(): boolean {
-    return this.isSentByNest && this.#response?.headersSent === false;
+    return this.isSentByNest && this.response?.headersSent === false;
   }
 
   /** The tasks of this request. @throws SCOPE_CLOSED, SHUTTING_DOWN */
   get tasks(): BackgroundTasks {
-    return this.tasksOverride ?? this.openScope().tasks;
+    return this.tasksOverride ?? this.openScope('BackgroundTasks').tasks;
   }
 
   get contextId(): ContextId {
@@ -101,11 +97,11 @@ export class HttpExchange
   }
 
   acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
-    return this.openScope().acquire(resource, dependencies);
+    return this.openScope(resource.definition.name).acquire(resource, dependencies);
   }
 
-  openScope(): RequestScope {
-    return (this.#scope ??= this.#open());
+  openScope(what: string): RequestScope {
+    return (this.#scope ??= this.#open(what));
   }
 
   /** Whether the handler, or a piece of the body that it returned, is still to come. */
@@ -145,8 +141,8 @@ export class HttpExchange
   fail(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
     this.#failure ??= { error };
     this.#isRouted = true;
-    if (isInstance(error, UnavailableError) && this.#response?.headersSent === false) {
-      this.#response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
+    if (isInstance(error, UnavailableError) && this.response?.headersSent === false) {
+      this.response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
     }
     this.#scope?.markFailed(error);
     const released = this.begun.isHandlerRunning ? undefined : this.#scope?.fail(error);
@@ -164,11 +160,15 @@ export class HttpExchange
     this.#endScope(false);
   }
 
-  #open(): RequestScope {
+  /** Nest and Node may keep the request for two more garbage collections: nothing else should survive with it. */
+  scopeClosed(): void {
+    this.#scope = this.framedRequest = undefined;
+  }
+
+  #open(what: string): RequestScope {
     const { rawRequest, exchanges } = this;
-    const response = this.#response!;
-    const isSent = response.writableFinished || response.destroyed;
-    if (isSent && this.begun.hasSettled && !this.isHandlerRunning) throw new ScopeClosedError('BackgroundTasks');
+    const response = this.response;
+    if (!response || this.#isOver(response)) throw new ScopeClosedError(what);
     const scope = exchanges.scopes.create(this);
     this.#scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
@@ -181,14 +181,18 @@ export class HttpExchange
 
   /** Called each time that something which has begun has settled or returned. */
   begunSettled(): void {
-    if (!this.#response || !this.begun.isSettled) return;
+    if (!this.response || !this.begun.isSettled) return;
     if (this.#isRouted) this.#releaseLate();
     if (this.#isResponseOver) this.#endScopeIfOver();
     else this.#watchClient();
   }
 
+  #isOver(response: RawResponse): boolean {
+    return (response.writableFinished || response.destroyed) && this.begun.hasSettled && !this.isHandlerRunning;
+  }
+
   #watchClient(): void {
-    if (this.#response && !this.#isResponseOver) this.exchanges.stalledResponses.watch(this);
+    if (this.response && !this.#isResponseOver) this.exchanges.stalledResponses.watch(this);
   }
 
   /** Called when the response is over, and perhaps again. */
@@ -203,8 +207,8 @@ export class HttpExchange
   }
 
   #endScopeIfOver(): void {
-    if (!this.#response || !this.#isResponseOver || !this.begun.isSettled) return;
-    if (this.#isAborted && !this.#isRouted && !this.#response.headersSent) {
+    if (!this.response || !this.#isResponseOver || !this.begun.isSettled) return;
+    if (this.#isAborted && !this.#isRouted && !this.response.headersSent) {
       // A middleware may never pass it on, as a proxy that waits for its own upstream.
       const { stalledClientTimeoutMs } = this.exchanges.scopes.engine.options;
       const giveUp = () => {
@@ -235,9 +239,9 @@ export class HttpExchange
 
   #endScope(aborted: boolean): void {
     clearTimeout(this.#abortTimer);
-    const response = this.#response;
+    const response = this.response;
     if (!response) return;
-    this.#response = undefined;
+    this.response = undefined;
     // A response that was not aborted has sent its headers; asking costs a microsecond on Express.
     this.#scope!.end(aborted, !aborted || response.headersSent ? response.statusCode : undefined);
   }

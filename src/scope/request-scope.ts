@@ -231,6 +231,7 @@ export class RequestScope implements ListMember, TaskOrigin {
     this.#phase = 'closed';
     // Nest's own tables keep the request, and so the scope, alive for two more garbage collections.
     this.#disposables = undefined;
+    this.origin.scopeClosed?.();
     this.scopes.closed(this);
     this.#onClosed?.forEach((callback) => callback());
   }

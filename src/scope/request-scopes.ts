@@ -67,7 +67,7 @@ export class RequestScopes {
   ofContext(contextId: ContextId, what: string): RequestScope {
     const source = this.#sourceOf(contextId);
     if (!source) throw new OutsideScopeError(what, 'injector');
-    return source.openScope();
+    return source.openScope(what);
   }
 
   /**
@@ -105,7 +105,7 @@ export class RequestScopes {
 
   #instanceBegun(contextId: ContextId, record: InstanceRecord, rank: Rank): void {
     // A context of no request of ours is disposed of by the code that made it.
-    this.#sourceOf(contextId)?.openScope().trackInstance(record, rank);
+    this.#sourceOf(contextId)?.openScope(`An instance of ${rank.name}`).trackInstance(record, rank);
   }
 
   /** Describes the request of a context to the resources that the injector builds for it. */

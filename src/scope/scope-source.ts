@@ -9,8 +9,8 @@ const SCOPE_SOURCE = Symbol('nestjs-background-tasks:scope');
 
 /** Opens the scope of a request when something of ours is first touched: a request that touches nothing has none. */
 export interface ScopeSource {
-  /** @throws SCOPE_CLOSED, SHUTTING_DOWN */
-  openScope(): RequestScope;
+  /** @throws SCOPE_CLOSED, which says that `what` came too late; SHUTTING_DOWN */
+  openScope(what: string): RequestScope;
 }
 
 /** Finds the source of a request, Node's own or the framework's wrapper. */
@@ -64,6 +64,8 @@ export interface ScopeOrigin extends Described {
   readonly context?: JsonValue | undefined;
   /** For the run of a named task: the context of its envelope. The named tasks that it enqueues inherit it. */
   readonly inherited?: TaskEnvelopeContext;
+  /** Called when the scope has closed, to let go of it. */
+  scopeClosed?(): void;
 }
 
 /** Whether it is a function given to `TaskScopes.run()`: no request, and no run of a handler. */
