@@ -5,13 +5,8 @@ import { parseArgs } from 'node:util';
 import { comparisons } from './comparisons.js';
 import { Laboratory, type Measured } from './measure.js';
 import { type MicroName, microNames } from './micro-names.js';
+import type { Scale } from './scale.js';
 import { median, spread } from './statistics.js';
-
-interface Scale {
-  readonly byScopeSize: Record<string, number>;
-  readonly inFlight: Record<string, number>;
-  readonly waitingBytes: number;
-}
 
 const { values } = parseArgs({
   options: {
@@ -34,9 +29,9 @@ const usual = values.quick
   : {
       processes: 4,
       warmupRequests: 40_000,
-      rounds: 10,
-      requestsPerRun: 1_000,
-      seconds: 10,
+      rounds: 6,
+      requestsPerRun: 3_000,
+      seconds: 8,
       microRounds: 5,
       microMilliseconds: 200,
     };

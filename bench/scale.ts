@@ -2,9 +2,19 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { BackgroundTasksHost, BackgroundTasksModule, TaskScopes } from 'nestjs-background-tasks';
+import { median } from './statistics.js';
 import { work } from './variants/work.js';
 
 // What a task costs by how many there are, without a server around it. Prints JSON for its parent.
+
+export interface Scale {
+  /** Microseconds a task, by how many one scope has. */
+  readonly byScopeSize: Readonly<Record<string, number>>;
+  /** Microseconds to settle each of that many tasks that wait at a time. */
+  readonly inFlight: Readonly<Record<string, number>>;
+  /** Bytes of heap that each of 10,000 waiting tasks holds. */
+  readonly waitingBytes: number;
+}
 
 @Module({ imports: [BackgroundTasksModule.forRoot({ maxPending: Infinity })] })
 class Root {}
@@ -12,7 +22,6 @@ class Root {}
 const app = await NestFactory.createApplicationContext(Root, { logger: false });
 const scopes = app.get(TaskScopes);
 
-/** Microseconds a task, by how many one scope has. */
 const byScopeSize: Record<number, number> = {};
 for (const size of [1, 10, 100, 1_000]) {
   const rounds = 20_000 / size;
@@ -29,15 +38,14 @@ async function timed(rounds: number, size: number): Promise<number> {
   return ((performance.now() - begin) * 1_000) / (rounds * size);
 }
 
-/** Microseconds to settle each of that many tasks that wait at a time. */
 const inFlight: Record<number, number> = {};
-/** Bytes of heap that each of 10,000 waiting tasks holds. */
 let waitingBytes = 0;
 for (const count of [1, 100, 10_000]) {
-  await waitingTasks(count);
-  const { microseconds, bytes } = await waitingTasks(count);
-  inFlight[count] = microseconds;
-  waitingBytes = bytes;
+  const rounds = Math.max(20, 200 / count);
+  const results: Awaited<ReturnType<typeof waitingTasks>>[] = [];
+  for (let round = 0; round < rounds; round++) results.push(await waitingTasks(count));
+  inFlight[count] = median(results.map(({ microseconds }) => microseconds));
+  waitingBytes = median(results.map(({ bytes }) => bytes));
 }
 
 async function waitingTasks(count: number): Promise<{ bytes: number; microseconds: number }> {

@@ -23,6 +23,14 @@ const withQueue = () => [
   BullMqBackgroundTasksModule.forRoot({ connection: enqueueing.redisUrl, worker: false }),
 ];
 
+function withResource(levels: number): Variant {
+  return { controller: ours.deep(levels), providers: ours.chain, imports: withTasks() };
+}
+
+function withNestScope(levels: number): Variant {
+  return { controller: nest.deep(levels), providers: nest.chain };
+}
+
 export const variants = {
   bare: { controller: byHand.Bare },
   'imported, unused': { controller: byHand.Bare, imports: withTasks() },
@@ -45,10 +53,16 @@ export const variants = {
   'empty Scope.REQUEST provider': { controller: nest.WithEmpty, providers: [nest.Empty] },
   'resource by constructor, 1 task': { controller: ours.WithSession, providers: [ours.session], imports: withTasks() },
   'same factory, undisposed': { controller: nest.WithPlainSession, providers: [nest.plainSession] },
-  '@Resource() 1 deep, 1 task': { controller: ours.OneDeep, providers: [ours.session], imports: withTasks() },
-  '@Resource() 5 deep, 1 task': { controller: ours.FiveDeep, providers: ours.chain, imports: withTasks() },
-  'Nest request scope 1 deep': { controller: nest.WithEmpty, providers: [nest.Empty] },
-  'Nest request scope 5 deep': { controller: nest.FiveDeep, providers: nest.chain },
+  '@Resource() 1 deep, 1 task': withResource(1),
+  '@Resource() 2 deep, 1 task': withResource(2),
+  '@Resource() 3 deep, 1 task': withResource(3),
+  '@Resource() 4 deep, 1 task': withResource(4),
+  '@Resource() 5 deep, 1 task': withResource(5),
+  'Nest request scope 1 deep': withNestScope(1),
+  'Nest request scope 2 deep': withNestScope(2),
+  'Nest request scope 3 deep': withNestScope(3),
+  'Nest request scope 4 deep': withNestScope(4),
+  'Nest request scope 5 deep': withNestScope(5),
   '10 disposers': { controller: nest.WithTen, providers: nest.ten(true), imports: withTasks() },
   '10 providers, undisposed': { controller: nest.WithTen, providers: nest.ten(false) },
   '10 registered, 3 used': { controller: nest.WithThree, providers: nest.registered(10), imports: withTasks() },

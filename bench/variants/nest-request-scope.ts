@@ -39,14 +39,18 @@ export const chain: Provider[] = tokens.map((provide, level) => ({
   useFactory: async () => new Session(),
 }));
 
-@Controller()
-export class FiveDeep {
-  constructor(@Inject(tokens[4]) readonly session: Session) {}
+/** A controller whose provider depends on another, and so on, that many levels deep. */
+export function deep(levels: number): Type {
+  @Controller()
+  class Deep {
+    constructor(@Inject(tokens[levels - 1]) readonly session: Session) {}
 
-  @Get()
-  get() {
-    return answer;
+    @Get()
+    get() {
+      return answer;
+    }
   }
+  return Deep;
 }
 
 /** Request-scoped classes `provider-0` …, with a disposer or without. */

@@ -1,4 +1,4 @@
-import { Controller, Get, Injectable, type Provider } from '@nestjs/common';
+import { Controller, Get, Injectable, type Provider, type Type } from '@nestjs/common';
 import { BackgroundTasks, BackgroundTasksRef, provideResource, Resource, Tasks } from 'nestjs-background-tasks';
 import { answer, work } from './work.js';
 
@@ -70,15 +70,6 @@ export class WithSession {
   }
 }
 
-@Controller()
-export class OneDeep {
-  @Get()
-  get(@Resource(Session) current: Session, @Tasks() tasks: BackgroundTasks) {
-    tasks.addTask(work, current.id);
-    return answer;
-  }
-}
-
 const tokens = Array.from({ length: 5 }, (_, level) => `level-${level}`);
 
 export const chain: Provider[] = tokens.map((provide, level) =>
@@ -91,11 +82,15 @@ export const chain: Provider[] = tokens.map((provide, level) =>
   }),
 );
 
-@Controller()
-export class FiveDeep {
-  @Get()
-  get(@Resource(tokens[4]!) current: Session, @Tasks() tasks: BackgroundTasks) {
-    tasks.addTask(work, current.id);
-    return answer;
+/** A controller whose resource depends on another, and so on, that many levels deep. */
+export function deep(levels: number): Type {
+  @Controller()
+  class Deep {
+    @Get()
+    get(@Resource(tokens[levels - 1]!) current: Session, @Tasks() tasks: BackgroundTasks) {
+      tasks.addTask(work, current.id);
+      return answer;
+    }
   }
+  return Deep;
 }

@@ -78,12 +78,11 @@ export class Disposables {
   async exitBeforeResponse(outcome: TaskOutcome): Promise<void> {
     const limit = this.#timeLimit();
     const entries = await this.#takeBeforeResponse(limit);
-    try {
-      for (let entry = entries.shift(); entry; entry = entries.shift()) await this.#dispose(entry, outcome, limit);
-    } finally {
-      limit.stop();
-      this.#entries.push(...entries.reverse());
-    }
+    const outcomeOf = () => outcome;
+    await this.#disposeEach(entries, outcomeOf, limit, (entry, error) => {
+      this.#entries.push(...entries.slice(entries.indexOf(entry) + 1).reverse());
+      throw error;
+    });
   }
 
   /**
@@ -93,15 +92,11 @@ export class Disposables {
   async failBeforeResponse(failure: Failure): Promise<Failure> {
     let answer = failure;
     const limit = this.#timeLimit();
-    for (const entry of await this.#takeBeforeResponse(limit)) {
-      try {
-        await this.#dispose(entry, { succeeded: false, error: answer.error, aborted: false }, limit);
-      } catch (error) {
-        if (isInstance(error, DisposeTimeoutError)) this.#logFailures([{ name: entry.rank.name, error }]);
-        else answer = { error };
-      }
-    }
-    limit.stop();
+    const outcomeOf = () => ({ succeeded: false, error: answer.error, aborted: false });
+    await this.#disposeEach(await this.#takeBeforeResponse(limit), outcomeOf, limit, (entry, error) => {
+      if (isInstance(error, DisposeTimeoutError)) this.#logFailures([{ name: entry.rank.name, error }]);
+      else answer = { error };
+    });
     return answer;
   }
 
@@ -110,21 +105,16 @@ export class Disposables {
    * resource that a disposer acquires stays: tasks that the disposer adds may use it.
    */
   async disposeAll(outcome: TaskOutcome): Promise<void> {
-    let failures: DisposalFailure[] | undefined;
+    const failures: DisposalFailure[] = [];
     const limit = this.#timeLimit();
     if (this.#entries.some((entry) => entry.construction !== undefined)) await this.#constructionEnded(limit);
     const entries = dependentsFirst(this.#entries);
     this.#entries = [];
-    for (const entry of entries) {
-      try {
-        await this.#dispose(entry, outcome, limit);
-      } catch (error) {
-        if (outcome.succeeded || !Object.is(error, outcome.error))
-          (failures ??= []).push({ name: entry.rank.name, error });
-      }
-    }
-    limit.stop();
-    if (failures) this.#logFailures(failures);
+    const outcomeOf = () => outcome;
+    await this.#disposeEach(entries, outcomeOf, limit, ({ rank: { name } }, error) => {
+      if (outcome.succeeded || !Object.is(error, outcome.error)) failures.push({ name, error });
+    });
+    if (failures.length > 0) this.#logFailures(failures);
   }
 
   #track(entry: Entry): void {
@@ -133,17 +123,27 @@ export class Disposables {
     this.#entries.push(entry);
   }
 
-  async #dispose(entry: Entry, outcome: TaskOutcome, limit: TimeLimit): Promise<void> {
-    this.#disposing = entry.rank.name;
+  /** Gives entries back, one after another. A synchronous disposer needs no timer, and nobody waits for it. */
+  async #disposeEach(
+    entries: readonly Entry[],
+    outcomeOf: () => TaskOutcome,
+    limit: TimeLimit,
+    failed: (entry: Entry, error: unknown) => void,
+  ): Promise<void> {
     try {
-      const work = this.#giveBack(entry, outcome);
-      // A synchronous disposer needs no timer.
-      if (isThenable(work)) await this.#within(limit, work, entry);
-    } catch (error) {
-      this.#failed = entry.rank.name;
-      throw error;
+      for (const entry of entries) {
+        this.#disposing = entry.rank.name;
+        try {
+          const work = this.#giveBack(entry, outcomeOf());
+          if (isThenable(work)) await this.#within(limit, work, entry);
+        } catch (error) {
+          this.#failed = entry.rank.name;
+          failed(entry, error);
+        }
+      }
     } finally {
       this.#disposing = undefined;
+      limit.stop();
     }
   }
 

@@ -23,22 +23,18 @@ export class TrackedInstance {
   dispose(outcome: TaskOutcome): unknown {
     const { instance, isConstructorCalled } = this.record;
     if (!isConstructorCalled || typeof instance !== 'object' || instance === null) return undefined;
-    if (this.disposed.has(instance) || !isDisposable(instance)) return undefined;
+    const disposer = this.disposed.has(instance) ? undefined : disposerOf(instance);
+    if (disposer === undefined) return undefined;
     this.disposed.add(instance);
-    return callDisposer(instance, outcome);
+    // A getter that throws instead of returning the disposer is one that failed.
+    const members = instance as Disposers;
+    return disposer === 'onRequestDispose' ? members.onRequestDispose(outcome) : members[disposer]();
   }
 }
 
 /** Whether instances of a class, or one instance, have a disposer. */
 export function isDisposable(candidate: object): boolean {
   return disposerOf(candidate) !== undefined;
-}
-
-/** Calls exactly one disposer. A getter that throws instead of returning it is one that failed. */
-function callDisposer(instance: object, outcome: TaskOutcome): unknown {
-  const members = instance as Disposers;
-  const key = disposerOf(instance)!;
-  return key === 'onRequestDispose' ? members.onRequestDispose(outcome) : members[key]();
 }
 
 /** Finds the disposer: `onRequestDispose`, else `[Symbol.asyncDispose]`, else `[Symbol.dispose]`. */
