@@ -17,13 +17,13 @@ import {
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
 } from './background-tasks.module-definition.js';
+import { HandlerResources } from './disposal/handler-resources.js';
 import { OutsideScopeError } from './errors/errors.js';
 import { AlreadyRegisteredError, NotRegisteredError } from './errors/set-up-errors.js';
 import { TaskEngine } from './execution/task-engine.js';
+import { resourceFactory, resourceFactoryIn } from './handlers/resource.decorator.js';
 import { exchangeOf } from './http/find-exchange.js';
-import { HandlerResources } from './http/handler-resources.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
-import { resourceFactory, resourceFactoryIn } from './http/resource.decorator.js';
 import { NamedTasks } from './named/named-tasks.js';
 import { onDurableContext } from './nest/durable-controllers.js';
 import { listenToExceptions } from './nest/exceptions.js';
@@ -38,6 +38,8 @@ import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
 import { group, readOption } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
+import { calledUnit } from './scope/called-unit.js';
+import { CalledUnits } from './scope/called-units.js';
 import { RequestScopes } from './scope/request-scopes.js';
 import { attachSourceOf } from './scope/scope-source.js';
 import { TaskScopes } from './scope/task-scopes.js';
@@ -61,6 +63,7 @@ import { REGISTRATION } from './tasks/registration.js';
       useFactory: (options: BackgroundTasksModuleOptions) => new TaskEngine(resolveModuleOptions(options)),
     },
     RequestScopes,
+    CalledUnits,
     NamedTasks,
     { provide: BackgroundTasks, scope: Scope.REQUEST, useFactory: suppliedTasks },
     Drain,
@@ -68,7 +71,7 @@ import { REGISTRATION } from './tasks/registration.js';
     BackgroundTasksRef,
     TaskScopes,
   ],
-  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, TaskScopes],
+  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, CalledUnits, RequestScopes, TaskScopes],
 })
 export class BackgroundTasksModule
   extends ConfigurableModuleClass
@@ -106,6 +109,8 @@ export class BackgroundTasksModule
     if (registrations.length > 1) throw new AlreadyRegisteredError(registrations.length);
     this.#self = registrations[0]!;
     closeFirst(this.#self);
+    bindToModules(resourceFactory, resourceFactoryIn);
+    listenToHandlers((request, type) => exchangeOf(request) ?? (type === 'http' ? undefined : calledUnit()));
     const tasks = this.#self.providers.get(BackgroundTasks)!;
     scopes.areTasksOverridden = !isOurs(tasks);
     if (isOurs(tasks)) supplyInstances(tasks, (contextId) => scopes.ofContext(contextId, 'BackgroundTasks').tasks);
@@ -114,17 +119,11 @@ export class BackgroundTasksModule
   /** Nest calls this in HTTP applications, after everything has been built and before routes are registered. */
   configure(_consumer: MiddlewareConsumer): void {
     const { httpAdapter } = this.adapterHost;
-    this.scopes.plan.scan();
-    const resources = new HandlerResources(this.scopes.plan, this.modules);
+    this.#readGraph();
     markSendingHandlers(this.modules);
-    bindToModules(resourceFactory, resourceFactoryIn);
     onDurableContext((contextId, request) => attachSourceOf(request, contextId));
     listenToExceptions(onException, onFilter);
-    listenToHandlers(exchangeOf);
-    hookAdapter(
-      httpAdapter,
-      new HttpExchanges(httpAdapter, this.scopes, resources, this.moduleRef, this.#overriddenTasks()),
-    );
+    hookAdapter(httpAdapter, new HttpExchanges(httpAdapter, this.scopes, this.moduleRef, this.#overriddenTasks()));
     const server = httpAdapter.getHttpServer() as Server;
     this.drain.attach(new HttpConnections(server));
     if (!isTestingModule(this.modules)) warnOfMissingShutdownHooks(server, this.scopes.engine);
@@ -133,7 +132,7 @@ export class BackgroundTasksModule
   /** Runs after the same hook of all other modules, because of `closeFirst`. */
   onModuleInit(): void {
     const read = () => {
-      this.scopes.plan.scan();
+      this.#readGraph();
       this.named.explore();
     };
     // Others may have loaded modules in the same hook.
@@ -149,6 +148,11 @@ export class BackgroundTasksModule
   /** The first of all shutdown hooks, because of `closeFirst`: nothing that tasks use is closed yet. */
   onModuleDestroy(): Promise<void> {
     return this.drain.begin();
+  }
+
+  #readGraph(): void {
+    this.scopes.plan.scan();
+    this.scopes.resources = new HandlerResources(this.scopes.plan, this.modules, resourceFactory);
   }
 
   /**

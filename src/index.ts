@@ -54,8 +54,8 @@ export {
 } from './errors/set-up-errors.js';
 export type { TaskStats } from './execution/task-ledger.js';
 export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
-export { Resource } from './http/resource.decorator.js';
-export { Tasks } from './http/tasks.decorator.js';
+export { Resource } from './handlers/resource.decorator.js';
+export { Tasks } from './handlers/tasks.decorator.js';
 export { defineTask, type TaskDefinitionOptions } from './named/define-task.js';
 export { type Handles, TaskHandler, type TaskHandlerClass } from './named/task-handler.decorator.js';
 export type { EnqueueOptions } from './options/enqueue-options.js';

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { isObservable, type Observable } from 'rxjs';
 
 /**
  * Reads something of a value that other code made: a getter or a proxy may throw anything there. Returns `otherwise` if
@@ -25,6 +26,11 @@ export function isInstance<T>(value: unknown, type: abstract new (...args: never
 export function isPromise(value: unknown): value is Promise<unknown> {
   // The first half saves most values a call into Node.
   return typeof value === 'object' && types.isPromise(value);
+}
+
+/** Whether a value is an Observable, of any copy of rxjs. An object may throw where rxjs reads its members. */
+export function isStream(value: unknown): value is Observable<unknown> {
+  return safely(() => isObservable(value), false);
 }
 
 /** Calls back once a promise has settled. Only `await` is safe from a promise with a `then` of its own. */

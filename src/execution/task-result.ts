@@ -1,5 +1,5 @@
-import { isObservable, type Observable } from 'rxjs';
-import { isPromise, safely } from '../errors/safely.js';
+import type { Observable } from 'rxjs';
+import { isPromise, isStream } from '../errors/safely.js';
 
 /**
  * Returns a promise of what a task returned, or `undefined` if there is nothing to wait for. An Observable is
@@ -34,9 +34,4 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
       (typeof value === 'object' || typeof value === 'function') &&
       typeof (value as { then?: unknown }).then === 'function')
   );
-}
-
-/** An object may throw where rxjs reads its members. Then it is no stream, and the task has not failed. */
-function isStream(result: unknown): result is Observable<unknown> {
-  return safely(() => isObservable(result), false);
 }

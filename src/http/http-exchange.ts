@@ -1,6 +1,5 @@
 import { type ArgumentsHost, StreamableFile } from '@nestjs/common';
 import type { ContextId } from '@nestjs/core';
-import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import type { Failure } from '../disposal/disposables.js';
 import { RETRY_AFTER_SECONDS, UnavailableError } from '../errors/background-tasks-error.js';
 import { ScopeClosedError } from '../errors/errors.js';
@@ -11,9 +10,7 @@ import { bodyOfFile, type HandlerListener, type StreamedBody } from '../nest/han
 import { contextIdOf } from '../nest/injector.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import type { RequestScope } from '../scope/request-scope.js';
-import type { ScopeSource, ScopeOrigin } from '../scope/scope-source.js';
-import { asyncContext, type AsyncContext } from '../tasks/async-context.js';
-import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import { Unit } from '../scope/unit.js';
 import { BegunWork } from './begun-work.js';
 import type { HttpExchanges } from './http-exchanges.js';
 import { onResponseOver } from './response-over.js';
@@ -31,15 +28,10 @@ import type { SendSnapshot } from './stalled-responses.js';
  *
  * A handler may go on after its response has left. Until it has settled, its `'before-response'` resources stay open.
  */
-export class HttpExchange
-  implements AsyncContext, HandlerListener, ListMember, ResourceRequest, ScopeOrigin, ScopeSource
-{
+export class HttpExchange extends Unit implements HandlerListener, ListMember {
   listIndex = -1;
-  readonly task = undefined;
   /** Set by {@link StalledResponses}. Most responses are over before. */
   snapshot: SendSnapshot | undefined;
-  /** Stands in for BackgroundTasks where a test has overridden it. */
-  tasksOverride: BackgroundTasks | undefined;
   /** Whether Nest sends the response through the adapter, which can wait for `beforeSending()`. */
   isSentByNest = true;
   /** The pattern of the route, such as `/users/:id`. */
@@ -48,7 +40,6 @@ export class HttpExchange
   framedRequest: object | undefined;
   /** Dropped when the exchange is over: Nest keeps the request, and so this object, longer than that. */
   response: RawResponse | undefined;
-  #scope: RequestScope | undefined;
   /** Whether anything looks for the request through AsyncLocalStorage. */
   readonly usesAsyncContext: boolean;
   readonly begun: BegunWork;
@@ -65,6 +56,7 @@ export class HttpExchange
     response: RawResponse,
     readonly exchanges: HttpExchanges,
   ) {
+    super(exchanges.scopes);
     this.response = response;
     this.usesAsyncContext = exchanges.usesAsyncContext;
     this.begun = new BegunWork(this.usesAsyncContext);
@@ -87,21 +79,8 @@ export class HttpExchange
     return this.isSentByNest && this.response?.headersSent === false;
   }
 
-  /** The tasks of this request. @throws SCOPE_CLOSED, SHUTTING_DOWN */
-  get tasks(): BackgroundTasks {
-    return this.tasksOverride ?? this.openScope('BackgroundTasks').tasks;
-  }
-
   get contextId(): ContextId {
     return contextIdOf(this.request, this.exchanges.moduleRef);
-  }
-
-  acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
-    return this.openScope(resource.definition.name).acquire(resource, dependencies);
-  }
-
-  openScope(what: string): RequestScope {
-    return (this.#scope ??= this.#open(what));
   }
 
   /** Whether the handler, or a piece of the body that it returned, is still to come. */
@@ -109,14 +88,10 @@ export class HttpExchange
     return this.begun.isHandlerRunning || this.#body?.isReading === true;
   }
 
-  runInContext(callback: () => void): void {
-    asyncContext.run(this, callback);
-  }
-
   /** Calls a route. Until it returns, the route counts as begun. */
   callRoute(route: () => unknown): unknown {
     this.#isRouted = true;
-    if (this.#scope && !this.isSentByNest) this.#watchClient();
+    if (this.scope && !this.isSentByNest) this.#watchClient();
     return this.begun.call(route);
   }
 
@@ -131,10 +106,10 @@ export class HttpExchange
   /** Called when the handler chain has its result. Returns what the response has to wait for, if anything. */
   beforeSending(body: unknown): Promise<void> | undefined {
     if (isInstance(body, StreamableFile)) this.#body ??= bodyOfFile(body);
-    if (!this.#scope) return undefined;
+    if (!this.scope) return undefined;
     // On Fastify the route settles when the result has arrived: a client that stops reading puts that off for ever.
     this.#watchClient();
-    return this.begun.isHandlerRunning ? undefined : this.#scope.beforeResponse();
+    return this.begun.isHandlerRunning ? undefined : this.scope.beforeResponse();
   }
 
   /** Takes an error on its way to the exception filters. `answer` hands it to them, once resources have seen it. */
@@ -144,8 +119,8 @@ export class HttpExchange
     if (isInstance(error, UnavailableError) && this.response?.headersSent === false) {
       this.response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
     }
-    this.#scope?.markFailed(error);
-    const released = this.begun.isHandlerRunning ? undefined : this.#scope?.fail(error);
+    this.scope?.markFailed(error);
+    const released = this.begun.isHandlerRunning ? undefined : this.scope?.fail(error);
     if (!released) {
       answer(error);
       return;
@@ -161,16 +136,16 @@ export class HttpExchange
   }
 
   /** Nest and Node may keep the request for two more garbage collections: nothing else should survive with it. */
-  scopeClosed(): void {
-    this.#scope = this.framedRequest = undefined;
+  override scopeClosed(): void {
+    this.scope = this.framedRequest = undefined;
   }
 
-  #open(what: string): RequestScope {
-    const { rawRequest, exchanges } = this;
+  protected open(what: string): RequestScope {
+    const { rawRequest, scopes } = this;
     const response = this.response;
     if (!response || this.#isOver(response)) throw new ScopeClosedError(what);
-    const scope = exchanges.scopes.create(this);
-    this.#scope = scope;
+    const scope = scopes.create(this);
+    this.scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
     // The handler may write at any time without going through the adapter.
     if (!this.isSentByNest) this.#watchClient();
@@ -210,7 +185,7 @@ export class HttpExchange
     if (!this.response || !this.#isResponseOver || !this.begun.isSettled) return;
     if (this.#isAborted && !this.#isRouted && !this.response.headersSent) {
       // A middleware may never pass it on, as a proxy that waits for its own upstream.
-      const { stalledClientTimeoutMs } = this.exchanges.scopes.engine.options;
+      const { stalledClientTimeoutMs } = this.scopes.engine.options;
       const giveUp = () => {
         this.#isRouted = true;
         this.#endScopeIfOver();
@@ -223,8 +198,8 @@ export class HttpExchange
 
   /** Releases the `'before-response'` resources where the response has left without us (`@Res()`, `@Sse()`, 408). */
   #releaseLate(): void {
-    const scope = this.#scope!;
-    const { log } = this.exchanges.scopes.engine;
+    const scope = this.scope!;
+    const { log } = this.scopes.engine;
     const failed = (error: unknown) => log.deferredExitFailed(error, scope.disposables?.failed, this);
     const failure = this.#failure;
     if (failure) {
@@ -243,6 +218,6 @@ export class HttpExchange
     if (!response) return;
     this.response = undefined;
     // A response that was not aborted has sent its headers; asking costs a microsecond on Express.
-    this.#scope!.end(aborted, !aborted || response.headersSent ? response.statusCode : undefined);
+    this.scope!.end(aborted, !aborted || response.headersSent ? response.statusCode : undefined);
   }
 }

@@ -6,7 +6,6 @@ import type { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource } from '../scope/scope-source.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import type { HandlerResources } from './handler-resources.js';
 import { exchangeOf } from './find-exchange.js';
 import { HttpExchange } from './http-exchange.js';
 import { StalledResponses } from './stalled-responses.js';
@@ -19,7 +18,6 @@ export class HttpExchanges implements AdapterHooks {
   constructor(
     adapter: AbstractHttpAdapter,
     readonly scopes: RequestScopes,
-    readonly resources: HandlerResources,
     readonly moduleRef: ModuleRef,
     /** Resolves the BackgroundTasks that a test has put in place of ours; absent if none has. */
     private readonly overriddenTasks: ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined,

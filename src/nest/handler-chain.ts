@@ -2,8 +2,8 @@ import type { NestInterceptor, StreamableFile } from '@nestjs/common';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { RouterResponseController } from '@nestjs/core/router/router-response-controller.js';
 import { finished, type Readable } from 'node:stream';
-import { isObservable, Observable } from 'rxjs';
-import { isPromise, safely } from '../errors/safely.js';
+import { Observable } from 'rxjs';
+import { isPromise, isStream } from '../errors/safely.js';
 import type { RawRequest } from './raw-http.js';
 
 /** Receives what a request is told about its handler and the interceptors around it. */
@@ -18,6 +18,8 @@ export interface HandlerListener {
   readonly usesAsyncContext: boolean;
   /** Calls back in the async context of the request. */
   runInContext(callback: () => void): void;
+  /** Returns the result once all that must precede the answer is done. Absent where the adapter can wait for that. */
+  answer?(result: Promise<unknown>): Promise<unknown>;
 }
 
 /** A response body that is read piece by piece. */
@@ -31,14 +33,14 @@ export interface StreamedBody {
 /**
  * Tells requests of their handlers. A route settles when its response is decided: an interceptor may answer while the
  * handler goes on, and Nest answers by itself when the client of `@Sse()` leaves. The first call serves every
- * application of the process; `find` returns the request's listener.
+ * application of the process; `find` returns the listener of what the handler is called for.
  */
-export function listenToHandlers(find: (request: unknown) => HandlerListener | undefined): void {
+export function listenToHandlers(find: FindListener): void {
   const prototype = InterceptorsConsumer.prototype as InterceptorsConsumer & { [PATCHED]?: true };
   if (prototype[PATCHED]) return;
   const { intercept } = prototype;
   const interceptAndTell: Intercept = function (interceptors, args, instance, callback, next, type) {
-    const listener = find(args[0]);
+    const listener = find(args[0], type);
     const outlivesRoute = listener && (!listener.isSentByNest || interceptors?.length > 0);
     const result = intercept.call(
       this,
@@ -49,6 +51,7 @@ export function listenToHandlers(find: (request: unknown) => HandlerListener | u
       outlivesRoute ? telling(listener, next) : next,
       type,
     );
+    if (listener?.answer) return listener.answer(result);
     return listener?.usesAsyncContext ? tearingDownIn(listener, result) : result;
   };
   prototype.intercept = interceptAndTell as typeof intercept;
@@ -69,6 +72,9 @@ export function bodyOfFile(file: StreamableFile): StreamedBody {
   };
 }
 
+/** Finds the listener by the first argument of a handler and the type of its context, such as `'http'`. */
+export type FindListener = (request: unknown, type: string | undefined) => HandlerListener | undefined;
+
 type Intercept = (
   this: InterceptorsConsumer,
   ...args: Parameters<InterceptorsConsumer['intercept']>
@@ -79,13 +85,13 @@ const PATCHED = Symbol('nestjs-background-tasks:interceptors-consumer');
 /** The interceptors of a route, which also tell of their promises. Nest keeps one array a route. */
 const told = new WeakMap<readonly NestInterceptor[], NestInterceptor[]>();
 
-function toldOf(interceptors: NestInterceptor[], find: (request: unknown) => HandlerListener | undefined) {
+function toldOf(interceptors: NestInterceptor[], find: FindListener) {
   let known = told.get(interceptors);
   if (!known) {
     known = interceptors.map((interceptor) => ({
       intercept: (context, handler) => {
         const result = interceptor.intercept(context, handler);
-        if (isPromise(result)) find(context.getArgByIndex(0))?.trackHandler(result);
+        if (isPromise(result)) find(context.getArgByIndex(0), context.getType())?.trackHandler(result);
         return result;
       },
     }));
@@ -117,19 +123,14 @@ async function tearingDownIn(listener: HandlerListener, result: Promise<unknown>
   });
 }
 
-/** Nest asks the same, and then answers what the value throws. */
-function isStream(value: unknown): value is Observable<unknown> {
-  return safely(() => isObservable(value), false);
-}
-
 /** Nest reads the body of a returned async iterable or web stream through an iterator of its own. */
-function listenToBodies(find: (request: unknown) => HandlerListener | undefined): void {
+function listenToBodies(find: FindListener): void {
   const prototype = RouterResponseController.prototype as unknown as { readFirst?: ReadFirst };
   const { readFirst } = prototype;
   // Nest before 12.1 sends no such bodies.
   if (!readFirst) return;
   prototype.readFirst = function readFirstAndTell(iterator, request, response) {
-    find(request)?.trackBody(bodyOf(iterator));
+    find(request, 'http')?.trackBody(bodyOf(iterator));
     return readFirst.call(this, iterator, request, response);
   };
 }

@@ -68,6 +68,11 @@ export class RequestScope implements ListMember, TaskOrigin {
     return this.queue.chainLength;
   }
 
+  /** Whether something must precede the answer: resources exit, or named tasks are handed over. */
+  get holdsAnswer(): boolean {
+    return this.#disposables?.hasBeforeResponse === true || this.queue.due.length > 0;
+  }
+
   /** The resources and instances to give back; absent if there are none. */
   get disposables(): Disposables | undefined {
     return this.#disposables;

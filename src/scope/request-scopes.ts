@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type ContextId, ModulesContainer } from '@nestjs/core';
 import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import { DisposalPlan, type Rank } from '../disposal/disposal-plan.js';
+import type { HandlerResources } from '../disposal/handler-resources.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { type QueueLimits, TaskEngine } from '../execution/task-engine.js';
@@ -29,6 +30,8 @@ export class RequestScopes {
   readonly jobs: TaskQueue;
   /** The words of a log line for the queue of jobs. */
   readonly origin = { description: 'a job' };
+  /** The resources that handlers name. Set once everything has been built. */
+  resources: HandlerResources | undefined;
   /** Whether a test has overridden BackgroundTasks. */
   areTasksOverridden = false;
   /** From then on new work is refused: everything that was accepted has ended. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Unfinished } from '../execution/task-log.js';
 import { NamedTasks } from '../named/named-tasks.js';
+import { CalledUnits } from '../scope/called-units.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import { providedByModule } from '../tasks/registration.js';
 import type { HttpConnections } from './http-connections.js';
@@ -15,6 +16,7 @@ export class Drain {
   constructor(
     private readonly scopes: RequestScopes,
     private readonly named: NamedTasks,
+    private readonly called: CalledUnits,
   ) {}
 
   get hasBegun(): boolean {
@@ -72,6 +74,7 @@ export class Drain {
   /** Waits for the connections first: a request that finishes may leave tasks. */
   async #finish(): Promise<void> {
     await this.#connections?.finish();
+    await this.called.whenAnswered();
     await this.scopes.whenEmpty();
   }
 

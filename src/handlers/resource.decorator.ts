@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext, type InjectionToken } from '@nestjs/common';
 import { tokenName } from '../disposal/provide-resource.js';
 import { OutsideScopeError } from '../errors/errors.js';
-import { exchangeOf } from './find-exchange.js';
+import { unitOf } from './current-unit.js';
 import { needsModuleInHandlers } from './handlers-need-module.js';
 
 /**
@@ -26,9 +26,9 @@ export const resourceFactory = (token: InjectionToken): never => {
 export const resourceFactoryIn =
   (moduleKey: string) =>
   (token: InjectionToken, context: ExecutionContext): unknown => {
-    const exchange = exchangeOf(context.getArgByIndex(0));
-    if (!exchange) return resourceFactory(token);
-    return exchange.exchanges.resources.acquire(moduleKey, token, exchange);
+    const unit = unitOf(context);
+    if (!unit) return resourceFactory(token);
+    return unit.scopes.resources!.acquire(moduleKey, token, unit);
   };
 
 const decorate = createParamDecorator(resourceFactory);

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
-import { currentExchange } from './find-exchange.js';
+import { currentUnit } from './current-unit.js';
 import { needsModuleInHandlers } from './handlers-need-module.js';
 
 /**
@@ -13,7 +13,7 @@ import { needsModuleInHandlers } from './handlers-need-module.js';
 export const Tasks: () => ParameterDecorator = createParamDecorator(currentTasks);
 
 function currentTasks(_: undefined, context: ExecutionContext): BackgroundTasks {
-  return currentExchange(context, '@Tasks()').tasks;
+  return currentUnit(context, '@Tasks()').tasks;
 }
 
 needsModuleInHandlers(currentTasks, () => '@Tasks()');

@@ -1,19 +1,18 @@
 import type { InjectionToken } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import type { Acquire, ResourceRequest } from '../disposal/compiled-resource.js';
-import type { DisposalPlan } from '../disposal/disposal-plan.js';
-import { tokenName } from '../disposal/provide-resource.js';
+import type { Acquire, ResourceRequest } from './compiled-resource.js';
+import type { DisposalPlan } from './disposal-plan.js';
+import { tokenName } from './provide-resource.js';
 import { UnknownResourceError } from '../errors/errors.js';
 import { handlersOf } from '../nest/handlers.js';
 import { visibleProvider } from '../nest/injector.js';
-import { resourceFactory } from './resource.decorator.js';
 
 /** The resources that route handlers name with `@Resource()`, compiled at start-up for each module. */
 export class HandlerResources {
   readonly #acquire = new Map<string, Map<InjectionToken, Acquire>>();
 
-  /** @throws UNKNOWN_RESOURCE */
-  constructor(plan: DisposalPlan, modules: ModulesContainer) {
+  /** `resourceFactory` is what `@Resource()` has left with each parameter. @throws UNKNOWN_RESOURCE */
+  constructor(plan: DisposalPlan, modules: ModulesContainer, resourceFactory: unknown) {
     for (const { module, moduleKey, controllerName, method, parameters } of handlersOf(modules)) {
       for (const { factory, data } of Object.values(parameters)) {
         if (factory !== resourceFactory) continue;

@@ -1,0 +1,116 @@
+import type { ContextId, ModuleRef } from '@nestjs/core';
+import { Observable } from 'rxjs';
+import type { Failure } from '../disposal/disposables.js';
+import { ScopeClosedError } from '../errors/errors.js';
+import { isInstance, isStream, whenSettled } from '../errors/safely.js';
+import type { ListMember } from '../execution/unordered-list.js';
+import type { HandlerListener } from '../nest/handler-chain.js';
+import { asyncContext } from '../tasks/async-context.js';
+import type { RequestScope } from './request-scope.js';
+import type { RequestScopes } from './request-scopes.js';
+import { createContext } from './scope-source.js';
+import { Unit } from './unit.js';
+
+/** A message, an event or a call, which is no HTTP request, while it is handled. */
+export class CalledUnit extends Unit implements HandlerListener, ListMember {
+  listIndex = -1;
+  readonly isSentByNest = true;
+  readonly usesAsyncContext = true;
+  /** There is no response to hold until there is room for all tasks. */
+  readonly canDelayResponse = false;
+  #contextId: ContextId | undefined;
+  #failure: Failure | undefined;
+  #handlers: Promise<unknown>[] | undefined;
+  #isOver = false;
+
+  constructor(
+    scopes: RequestScopes,
+    readonly description: string,
+    /** The value that Nest injects as `REQUEST`. */
+    readonly request: object,
+    private readonly moduleRef: ModuleRef,
+    /** Whether the peer has gone, so that nobody receives the answer. */
+    private readonly hasPeerLeft: () => boolean = () => false,
+  ) {
+    super(scopes);
+  }
+
+  get hasClientLeft(): boolean {
+    return this.hasPeerLeft();
+  }
+
+  get contextId(): ContextId {
+    return (this.#contextId ??= createContext(this.request, this.openScope('A provider'), this.moduleRef));
+  }
+
+  /** A handler may go on when an interceptor has answered. */
+  trackHandler(handler: Promise<unknown>): void {
+    (this.#handlers ??= []).push(handler);
+  }
+
+  trackBody(): void {}
+
+  /** Resolves once every handler has settled. */
+  async whenHandled(): Promise<void> {
+    for (const handler of this.#handlers ?? []) await whenSettled(handler, () => undefined);
+  }
+
+  /** Returns the result of the handler chain, once all that must precede the answer is done. */
+  async answer(result: Promise<unknown>): Promise<unknown> {
+    const value = await result;
+    if (isStream(value)) return this.#answerEach(value);
+    await this.scope?.beforeResponse();
+    return value;
+  }
+
+  /** Takes an error on its way to the exception filters. Returns a promise of the one to answer, if that takes time. */
+  fail(error: unknown): Promise<Failure> | undefined {
+    this.#failure ??= { error };
+    return this.scope?.fail(error);
+  }
+
+  /** Called when the answer has left: runs the tasks, then disposes. */
+  end(): void {
+    this.#isOver = true;
+    this.scope?.end(this.hasClientLeft);
+  }
+
+  protected open(what: string): RequestScope {
+    if (this.#isOver) throw new ScopeClosedError(what);
+    const scope = this.scopes.create(this);
+    if (this.#failure) scope.markFailed(this.#failure.error);
+    return scope;
+  }
+
+  /** Holds the last answer until all that must precede it is done. Holds none where nothing must. */
+  #answerEach(source: Observable<unknown>): Observable<unknown> {
+    return new Observable((subscriber) => {
+      let held: { readonly value: unknown } | undefined;
+      const complete = () => {
+        if (held) subscriber.next(held.value);
+        subscriber.complete();
+      };
+      const subscription = source.subscribe({
+        next: (value) => {
+          const earlier = held;
+          held = this.scope?.holdsAnswer ? { value } : undefined;
+          if (earlier) subscriber.next(earlier.value);
+          if (!held) subscriber.next(value);
+        },
+        error: (error: unknown) => subscriber.error(error),
+        complete: () => {
+          const exiting = this.scope?.beforeResponse();
+          if (exiting) exiting.then(complete, (error: unknown) => subscriber.error(error));
+          else complete();
+        },
+      });
+      return () => this.runInContext(() => subscription.unsubscribe());
+    });
+  }
+}
+
+/** The unit that this code runs for, unless it is an HTTP request. */
+export function calledUnit(): CalledUnit | undefined {
+  const unit = asyncContext.getStore();
+  return isInstance(unit, CalledUnit) ? unit : undefined;
+}

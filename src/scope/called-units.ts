@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { finalize } from 'rxjs';
+import { isStream } from '../errors/safely.js';
+import { UnorderedList } from '../execution/unordered-list.js';
+import { providedByModule } from '../tasks/registration.js';
+import type { CalledUnit } from './called-unit.js';
+
+/** Runs what is no HTTP request, and knows what is running. */
+@Injectable()
+export class CalledUnits {
+  readonly #running = new UnorderedList<CalledUnit>();
+  readonly #onEnded = new Set<() => void>();
+
+  /**
+   * Calls a handler as one unit. Returns what it returns: a promise of a value, or of an Observable of answers. The
+   * tasks of the unit run when the last answer has left, and its resources are released then.
+   */
+  async run(unit: CalledUnit, handler: () => unknown): Promise<unknown> {
+    this.#running.add(unit);
+    try {
+      const result = await unit.runInContext(handler);
+      if (isStream(result)) return result.pipe(finalize(() => this.#answered(unit)));
+      this.#answered(unit);
+      return result;
+    } catch (error) {
+      void unit.fail(error);
+      this.#answered(unit);
+      throw error;
+    }
+  }
+
+  /** The number of handlers that have not been answered. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Resolves once all that run now have been answered. */
+  async whenAnswered(): Promise<void> {
+    const units = this.#running.toArray();
+    while (units.some(({ listIndex }) => listIndex !== -1)) {
+      await new Promise<void>((resolve) => this.#onEnded.add(resolve));
+    }
+  }
+
+  /** The answer is written after the handler has returned, so the tasks begin a turn of the event loop later. */
+  #answered(unit: CalledUnit): void {
+    setImmediate(() => void unit.whenHandled().then(() => this.#end(unit)));
+  }
+
+  #end(unit: CalledUnit): void {
+    this.#running.delete(unit);
+    unit.end();
+    if (this.#onEnded.size === 0) return;
+    const callbacks = [...this.#onEnded];
+    this.#onEnded.clear();
+    for (const callback of callbacks) callback();
+  }
+}
+
+providedByModule(CalledUnits);

@@ -1,0 +1,52 @@
+import type { ContextId } from '@nestjs/core';
+import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
+import { type AsyncContext, asyncContext } from '../tasks/async-context.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import type { RequestScope } from './request-scope.js';
+import type { RequestScopes } from './request-scopes.js';
+import type { ScopeOrigin, ScopeSource } from './scope-source.js';
+
+/**
+ * A request, a message, an event or a call while it is handled: what `@Tasks()`, `@Resource()`, the injector and
+ * BackgroundTasksRef lead to. Its scope opens when something of ours is first touched.
+ */
+export abstract class Unit implements AsyncContext, ResourceRequest, ScopeOrigin, ScopeSource {
+  /** A unit begins outside of any task. */
+  readonly task = undefined;
+  /** Stands in for BackgroundTasks where a test has overridden it. */
+  tasksOverride: BackgroundTasks | undefined;
+  protected scope: RequestScope | undefined;
+
+  constructor(readonly scopes: RequestScopes) {}
+
+  abstract readonly description: string;
+  abstract readonly request: object;
+  abstract readonly canDelayResponse: boolean;
+  abstract readonly hasClientLeft: boolean;
+  abstract readonly contextId: ContextId;
+
+  /** @throws SCOPE_CLOSED, which says that `what` came too late; SHUTTING_DOWN */
+  protected abstract open(what: string): RequestScope;
+
+  /** The tasks of this unit. @throws SCOPE_CLOSED, SHUTTING_DOWN */
+  get tasks(): BackgroundTasks {
+    return this.tasksOverride ?? this.openScope('BackgroundTasks').tasks;
+  }
+
+  acquire(resource: CompiledResource, dependencies: readonly unknown[]): unknown {
+    return this.openScope(resource.definition.name).acquire(resource, dependencies);
+  }
+
+  openScope(what: string): RequestScope {
+    return (this.scope ??= this.open(what));
+  }
+
+  scopeClosed(): void {
+    this.scope = undefined;
+  }
+
+  /** Calls back in the async context of the unit. */
+  runInContext<T>(callback: () => T): T {
+    return asyncContext.run(this, callback);
+  }
+}
