@@ -66,6 +66,8 @@ console.log('| | against | throughput | own cost |\n|---|---|---|---|');
 process.env['BENCH_REDIS'] = connection;
 const laboratory = new Laboratory(pace, false);
 for (const comparison of [
+  // The control.
+  { variant: '1 job by hand', baseline: '1 job by hand' },
   { variant: '1 task enqueued', baseline: '1 job by hand' },
   { variant: '10 tasks enqueued', baseline: '10 jobs by hand' },
   { variant: '10 tasks enqueued', baseline: '10 jobs by hand, enveloped' },

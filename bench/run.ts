@@ -2,11 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { comparisons } from './comparisons.js';
+import { comparisons, type FigureName, figures } from './comparisons.js';
 import { Laboratory, type Measured } from './measure.js';
 import { type MicroName, microNames } from './micro-names.js';
 import type { Scale } from './scale.js';
 import { median, spread } from './statistics.js';
+import type { VariantName } from './variants.js';
+
+/** Microseconds of own cost by the name of the figure, its line and x. */
+export type Figures = Record<FigureName, Record<string, Record<string, number>>>;
 
 const { values } = parseArgs({
   options: {
@@ -62,16 +66,36 @@ for (const comparison of comparisons) {
   }
 }
 
-// Whoever asks for some of the comparisons has no question about the rest.
+const measuredFigures = await measureFigures();
+// Whoever asks for some of it has no question about the rest.
 const rest = values.only ? {} : { nanoseconds: measureOneTask(), scale: measureScale() };
 writeFileSync(
   values.json,
   JSON.stringify(
-    { node: process.versions.node, date: new Date().toISOString(), pace, measured, ...rest },
+    { node: process.versions.node, date: new Date().toISOString(), pace, measured, figures: measuredFigures, ...rest },
     undefined,
     2,
   ),
 );
+
+async function measureFigures(): Promise<Partial<Figures>> {
+  const all: Partial<Figures> = {};
+  for (const figure of Object.keys(figures) as FigureName[]) {
+    if (!figure.includes(values.only)) continue;
+    const lines = figures[figure];
+    const points = Object.entries(lines).flatMap(([line, variants]) =>
+      Object.entries<VariantName>(variants).map(([x, variant]) => ({ line, x, variant })),
+    );
+    const costs = await laboratory.measureTogether(points.map(({ variant }) => variant));
+    const measuredLines: Record<string, Record<string, number>> = (all[figure] = {});
+    console.log(`\n| ${figure} | | µs of own cost |\n|---|---|---|`);
+    for (const [index, { line, x }] of points.entries()) {
+      (measuredLines[line] ??= {})[x] = costs[index]!;
+      console.log(`| ${x} | ${line} | ${costs[index]!.toFixed(1)} |`);
+    }
+  }
+  return all;
+}
 
 function measureOneTask(): Record<MicroName, number[]> {
   const nanoseconds = Object.fromEntries(microNames.map((name) => [name, [] as number[]])) as Record<

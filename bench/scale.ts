@@ -39,31 +39,38 @@ async function timed(rounds: number, size: number): Promise<number> {
 }
 
 const inFlight: Record<number, number> = {};
-let waitingBytes = 0;
 for (const count of [1, 100, 10_000]) {
-  const rounds = Math.max(20, 200 / count);
-  const results: Awaited<ReturnType<typeof waitingTasks>>[] = [];
-  for (let round = 0; round < rounds; round++) results.push(await waitingTasks(count));
-  inFlight[count] = median(results.map(({ microseconds }) => microseconds));
-  waitingBytes = median(results.map(({ bytes }) => bytes));
+  const times: number[] = [];
+  for (let round = 0; round < 200_000 / count && round < 5_000; round++) times.push(await settleTogether(count));
+  inFlight[count] = median(times.slice(times.length / 2));
 }
 
-async function waitingTasks(count: number): Promise<{ bytes: number; microseconds: number }> {
+/** Microseconds to settle each of that many tasks, which wait for one that runs. */
+async function settleTogether(count: number): Promise<number> {
+  const { settle, run } = await waitingTasks(count);
+  const begin = performance.now();
+  settle();
+  await run;
+  return ((performance.now() - begin) * 1_000) / (count + 1);
+}
+
+globalThis.gc!();
+const before = process.memoryUsage().heapUsed;
+const { settle, run } = await waitingTasks(10_000);
+globalThis.gc!();
+const waitingBytes = (process.memoryUsage().heapUsed - before) / 10_000;
+settle();
+await run;
+
+async function waitingTasks(count: number): Promise<{ settle: () => void; run: Promise<void> }> {
   let settle!: () => void;
   const gate = new Promise<void>((resolve) => (settle = resolve));
-  globalThis.gc?.();
-  const before = process.memoryUsage().heapUsed;
   const run = scopes.run(({ tasks }) => {
     tasks.addTask(() => gate);
     for (let index = 0; index < count; index++) tasks.addTask(work, index);
   });
   while (app.get(BackgroundTasksHost).stats().running === 0) await new Promise(setImmediate);
-  globalThis.gc?.();
-  const bytes = (process.memoryUsage().heapUsed - before) / count;
-  const begin = performance.now();
-  settle();
-  await run;
-  return { bytes, microseconds: ((performance.now() - begin) * 1_000) / count };
+  return { settle, run };
 }
 
 process.stdout.write(JSON.stringify({ byScopeSize, inFlight, waitingBytes }));
