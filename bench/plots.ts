@@ -43,7 +43,12 @@ async function draw(name: string, x: string, y: string, lines: Lines, scaleType:
         axis: { values: [...new Set(values.map((value) => value.x))], format: ',' },
       },
       y: { field: 'y', type: 'quantitative', title: y, scale: { zero: true } },
-      color: { field: 'line', type: 'nominal', title: null, legend: hasLegend ? { orient: 'top' } : null },
+      color: {
+        field: 'line',
+        type: 'nominal',
+        title: null,
+        legend: hasLegend ? { orient: 'top', labelLimit: 300 } : null,
+      },
     },
   };
   const view = new View(parse(compile(spec).spec), { renderer: 'none' });
