@@ -82,9 +82,9 @@ async function measureFigures(): Promise<Partial<Figures>> {
   const all: Partial<Figures> = {};
   for (const figure of Object.keys(figures) as FigureName[]) {
     if (!figure.includes(values.only)) continue;
-    const lines = figures[figure];
+    const lines: Record<string, Record<string, VariantName>> = figures[figure];
     const points = Object.entries(lines).flatMap(([line, variants]) =>
-      Object.entries<VariantName>(variants).map(([x, variant]) => ({ line, x, variant })),
+      Object.entries(variants).map(([x, variant]) => ({ line, x, variant })),
     );
     const costs = await laboratory.measureTogether(points.map(({ variant }) => variant));
     const measuredLines: Record<string, Record<string, number>> = (all[figure] = {});

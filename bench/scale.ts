@@ -56,11 +56,11 @@ async function settleTogether(count: number): Promise<number> {
 
 globalThis.gc!();
 const before = process.memoryUsage().heapUsed;
-const { settle, run } = await waitingTasks(10_000);
+const many = await waitingTasks(10_000);
 globalThis.gc!();
 const waitingBytes = (process.memoryUsage().heapUsed - before) / 10_000;
-settle();
-await run;
+many.settle();
+await many.run;
 
 async function waitingTasks(count: number): Promise<{ settle: () => void; run: Promise<void> }> {
   let settle!: () => void;

@@ -1,23 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { pages, root } from './snippets.js';
+import { drawings, pages, root } from './snippets.js';
 
 /** What the absolute links to our own files begin with: `blob/` for a file, `tree/` for a folder. */
 const ours = `${(JSON.parse(read('package.json')) as { homepage: string }).homepage.split('#')[0]!}/`;
 
 /** What npm packs. */
-const packed = pages.concat('CHANGELOG.md');
+const packed = new Set([...pages, ...drawings, 'CHANGELOG.md']);
 
 describe('the links of the documentation', () => {
-  it.each([...packed, 'CONTRIBUTING.md', 'sample/README.md'])('in %s lead to files and headings that exist', (page) => {
-    const broken = linksIn(page).filter(({ path, heading }) => {
-      if (path === undefined) return false;
-      return !existsSync(join(root, path)) || (heading !== undefined && !headingsIn(path).includes(heading));
-    });
+  it.each([...pages, 'CHANGELOG.md', 'CONTRIBUTING.md', 'sample/README.md'])(
+    'in %s lead to files and headings that exist',
+    (page) => {
+      const broken = linksIn(page).filter(({ path, heading }) => {
+        if (path === undefined) return false;
+        return !existsSync(join(root, path)) || (heading !== undefined && !headingsIn(path).includes(heading));
+      });
 
-    expect(broken.map(({ link }) => link)).toEqual([]);
-  });
+      expect(broken.map(({ link }) => link)).toEqual([]);
+    },
+  );
 
   it('lead from the README to every page', () => {
     const paths = new Set(linksIn('README.md').map(({ path }) => path));
@@ -31,8 +34,8 @@ describe('the links of the documentation', () => {
     expect(relative.map(({ link }) => link)).toEqual([]);
   });
 
-  it.each(packed)('in %s are absolute where they lead to what is not packed', (page) => {
-    const unpacked = linksIn(page).filter(({ path, isRelative }) => isRelative && !packed.includes(path!));
+  it.each([...pages, 'CHANGELOG.md'])('in %s are absolute where they lead to what is not packed', (page) => {
+    const unpacked = linksIn(page).filter(({ path, isRelative }) => isRelative && !packed.has(path!));
 
     expect(unpacked.map(({ link }) => link)).toEqual([]);
   });

@@ -1,10 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 
 export const root = join(import.meta.dirname, '../..');
 
+const documents = readdirSync(join(root, 'docs'), { withFileTypes: true, recursive: true })
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => relative(root, join(parentPath, name)));
+
 /** The pages that explain the package to its users. */
-export const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+export const pages = ['README.md', ...documents.filter((path) => path.endsWith('.md'))];
+
+/** The figures in the pages. */
+export const drawings = documents.filter((path) => path.endsWith('.svg'));
 
 /** A block of TypeScript in a page. */
 export interface Snippet {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pages } from '../docs/snippets.js';
+import { drawings, pages } from '../docs/snippets.js';
 import { type Arrow, readSourceGraph } from '../structure/source-graph.js';
 import { node, type PackedPackage, packPackage, root } from './packed-package.js';
 
@@ -19,7 +19,7 @@ describe('the tarball', () => {
   it('holds the build, the manifest and the documentation', () => {
     const others = packed.files.filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
 
-    expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', ...pages, 'package.json'].toSorted());
+    expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', ...pages, ...drawings, 'package.json'].toSorted());
   });
 
   it('holds what each source file became, and nothing older', () => {
