@@ -43,6 +43,7 @@ import { CalledUnits } from './scope/called-units.js';
 import { RequestScopes } from './scope/request-scopes.js';
 import { attachSourceOf } from './scope/scope-source.js';
 import { TaskScopes } from './scope/task-scopes.js';
+import { UnitsOfWork } from './scope/units-of-work.js';
 import { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 import { Drain } from './shutdown/drain.js';
 import { HttpConnections } from './shutdown/http-connections.js';
@@ -70,8 +71,17 @@ import { REGISTRATION } from './tasks/registration.js';
     BackgroundTasksHost,
     BackgroundTasksRef,
     TaskScopes,
+    UnitsOfWork,
   ],
-  exports: [BackgroundTasks, BackgroundTasksRef, BackgroundTasksHost, CalledUnits, RequestScopes, TaskScopes],
+  exports: [
+    BackgroundTasks,
+    BackgroundTasksRef,
+    BackgroundTasksHost,
+    CalledUnits,
+    RequestScopes,
+    TaskScopes,
+    UnitsOfWork,
+  ],
 })
 export class BackgroundTasksModule
   extends ConfigurableModuleClass
@@ -95,6 +105,7 @@ export class BackgroundTasksModule
   constructor(
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RequestScopes) private readonly scopes: RequestScopes,
+    @Inject(UnitsOfWork) private readonly unitsOfWork: UnitsOfWork,
     @Inject(NamedTasks) private readonly named: NamedTasks,
     @Inject(Drain) private readonly drain: Drain,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
@@ -109,6 +120,7 @@ export class BackgroundTasksModule
     if (registrations.length > 1) throw new AlreadyRegisteredError(registrations.length);
     this.#self = registrations[0]!;
     closeFirst(this.#self);
+    scopes.needAsyncContext.push(UnitsOfWork);
     bindToModules(resourceFactory, resourceFactoryIn);
     listenToHandlers((request, type) => exchangeOf(request) ?? (type === 'http' ? undefined : calledUnit()));
     const tasks = this.#self.providers.get(BackgroundTasks)!;
@@ -152,6 +164,7 @@ export class BackgroundTasksModule
 
   #readGraph(): void {
     this.scopes.plan.scan();
+    this.unitsOfWork.explore();
     this.scopes.resources = new HandlerResources(this.scopes.plan, this.modules, resourceFactory);
   }
 

@@ -56,6 +56,7 @@ export type { TaskStats } from './execution/task-ledger.js';
 export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
 export { Resource } from './handlers/resource.decorator.js';
 export { Tasks } from './handlers/tasks.decorator.js';
+export { UnitOfWork } from './handlers/unit-of-work.decorator.js';
 export { defineTask, type TaskDefinitionOptions } from './named/define-task.js';
 export { type Handles, TaskHandler, type TaskHandlerClass } from './named/task-handler.decorator.js';
 export type { EnqueueOptions } from './options/enqueue-options.js';

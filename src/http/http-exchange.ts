@@ -142,8 +142,8 @@ export class HttpExchange extends Unit implements HandlerListener, ListMember {
 
   protected open(what: string): RequestScope {
     const { rawRequest, scopes } = this;
-    const response = this.response;
-    if (!response || this.#isOver(response)) throw new ScopeClosedError(what);
+    if (this.isOver) throw new ScopeClosedError(what);
+    const response = this.response!;
     const scope = scopes.create(this);
     this.scope = scope;
     if (this.#failure) void scope.fail(this.#failure.error);
@@ -162,8 +162,14 @@ export class HttpExchange extends Unit implements HandlerListener, ListMember {
     else this.#watchClient();
   }
 
-  #isOver(response: RawResponse): boolean {
+  get isOver(): boolean {
+    const { response } = this;
+    if (!response) return true;
     return (response.writableFinished || response.destroyed) && this.begun.hasSettled && !this.isHandlerRunning;
+  }
+
+  track(work: Promise<unknown>): void {
+    this.begun.track(work);
   }
 
   #watchClient(): void {

@@ -21,7 +21,7 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
   #contextId: ContextId | undefined;
   #failure: Failure | undefined;
   #handlers: Promise<unknown>[] | undefined;
-  #isOver = false;
+  isOver = false;
 
   constructor(
     scopes: RequestScopes,
@@ -43,12 +43,21 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
     return (this.#contextId ??= createContext(this.request, this.openScope('A provider'), this.moduleRef));
   }
 
+  /** Belongs to a context that the injector has already. */
+  useContext(contextId: ContextId): void {
+    this.#contextId = contextId;
+  }
+
   /** A handler may go on when an interceptor has answered. */
   trackHandler(handler: Promise<unknown>): void {
     (this.#handlers ??= []).push(handler);
   }
 
   trackBody(): void {}
+
+  track(work: Promise<unknown>): void {
+    this.trackHandler(work);
+  }
 
   /** Resolves once every handler has settled. */
   async whenHandled(): Promise<void> {
@@ -57,10 +66,14 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
 
   /** Returns the result of the handler chain, once all that must precede the answer is done. */
   async answer(result: Promise<unknown>): Promise<unknown> {
-    const value = await result;
-    if (isStream(value)) return this.#answerEach(value);
-    await this.scope?.beforeResponse();
-    return value;
+    return this.answerNow(await result);
+  }
+
+  /** Does the same with a result that is there. Returns a promise of it only if something must precede the answer. */
+  answerNow(result: unknown): unknown {
+    if (isStream(result)) return this.#answerEach(result);
+    const exiting = this.scope?.beforeResponse();
+    return exiting ? exiting.then(() => result) : result;
   }
 
   /** Takes an error on its way to the exception filters. Returns a promise of the one to answer, if that takes time. */
@@ -71,12 +84,12 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
 
   /** Called when the answer has left: runs the tasks, then disposes. */
   end(): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.scope?.end(this.hasClientLeft);
   }
 
   protected open(what: string): RequestScope {
-    if (this.#isOver) throw new ScopeClosedError(what);
+    if (this.isOver) throw new ScopeClosedError(what);
     const scope = this.scopes.create(this);
     if (this.#failure) scope.markFailed(this.#failure.error);
     return scope;

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { finalize } from 'rxjs';
-import { isStream } from '../errors/safely.js';
+import { isPromise, isStream } from '../errors/safely.js';
 import { UnorderedList } from '../execution/unordered-list.js';
 import { providedByModule } from '../tasks/registration.js';
 import type { CalledUnit } from './called-unit.js';
@@ -16,17 +16,42 @@ export class CalledUnits {
    * tasks of the unit run when the last answer has left, and its resources are released then.
    */
   async run(unit: CalledUnit, handler: () => unknown): Promise<unknown> {
+    return this.call(unit, handler);
+  }
+
+  /** Does the same, at once if the handler is synchronous. */
+  call(unit: CalledUnit, handler: () => unknown): unknown {
     this.#running.add(unit);
+    let result: unknown;
     try {
-      const result = await unit.runInContext(handler);
-      if (isStream(result)) return result.pipe(finalize(() => this.#answered(unit)));
-      this.#answered(unit);
-      return result;
+      result = unit.runInContext(handler);
     } catch (error) {
-      void unit.fail(error);
+      const failing = unit.fail(error);
       this.#answered(unit);
-      throw error;
+      if (!failing) throw error;
+      return failing.then((failure) => {
+        throw failure.error;
+      });
     }
+    return isPromise(result) ? this.#whenReturned(unit, result) : this.#returned(unit, result);
+  }
+
+  async #whenReturned(unit: CalledUnit, promise: Promise<unknown>): Promise<unknown> {
+    let result: unknown;
+    try {
+      result = await promise;
+    } catch (error) {
+      const failure = await unit.fail(error);
+      this.#answered(unit);
+      throw failure ? failure.error : error;
+    }
+    return this.#returned(unit, result);
+  }
+
+  #returned(unit: CalledUnit, result: unknown): unknown {
+    if (isStream(result)) return result.pipe(finalize(() => this.#answered(unit)));
+    this.#answered(unit);
+    return result;
   }
 
   /** The number of handlers that have not been answered. */

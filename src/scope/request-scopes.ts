@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import { type ContextId, ModulesContainer } from '@nestjs/core';
 import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import { DisposalPlan, type Rank } from '../disposal/disposal-plan.js';
@@ -39,6 +39,8 @@ export class RequestScopes {
   readonly #onEmpty: (() => void)[] = [];
   readonly #requestOf: (contextId: ContextId) => unknown;
   #usesRef: boolean | undefined;
+  /** Whoever injects one of these looks for the request in the async context. */
+  readonly needAsyncContext: Type[] = [BackgroundTasksRef];
 
   constructor(
     readonly engine: TaskEngine,
@@ -74,11 +76,16 @@ export class RequestScopes {
   }
 
   /**
-   * Whether anything injects BackgroundTasksRef, so that requests must be found without the injector. Known once
-   * everything is built.
+   * Whether anything injects BackgroundTasksRef, or marks a method as a unit of work, so that requests must be found
+   * without the injector. Known once everything is built.
    */
   get usesRef(): boolean {
-    return (this.#usesRef ??= hasDependents(this.modules, BackgroundTasksRef));
+    return (this.#usesRef ??= this.needAsyncContext.some((token) => hasDependents(this.modules, token)));
+  }
+
+  /** Whether a context of the injector belongs to a request or unit of ours. */
+  knows(contextId: ContextId): boolean {
+    return this.#sourceOf(contextId) !== undefined;
   }
 
   /** Resolves once no scope is open and no job is left. */

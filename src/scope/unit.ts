@@ -25,6 +25,12 @@ export abstract class Unit implements AsyncContext, ResourceRequest, ScopeOrigin
   abstract readonly hasClientLeft: boolean;
   abstract readonly contextId: ContextId;
 
+  /** Whether it takes no more tasks. */
+  abstract readonly isOver: boolean;
+
+  /** Waits for some work before the tasks run. */
+  abstract track(work: Promise<unknown>): void;
+
   /** @throws SCOPE_CLOSED, which says that `what` came too late; SHUTTING_DOWN */
   protected abstract open(what: string): RequestScope;
 
