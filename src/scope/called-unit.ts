@@ -22,6 +22,7 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
   #failure: Failure | undefined;
   #handlers: Promise<unknown>[] | undefined;
   #isOver = false;
+  #hasLeft: boolean | undefined;
 
   constructor(
     scopes: RequestScopes,
@@ -36,7 +37,12 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
   }
 
   get hasClientLeft(): boolean {
-    return this.hasPeerLeft();
+    return this.#hasLeft ?? this.hasPeerLeft();
+  }
+
+  /** Called when the handler has its answer: a peer that leaves from now on has it. */
+  markAnswered(): void {
+    this.#hasLeft ??= this.hasPeerLeft();
   }
 
   get contextId(): ContextId {
@@ -97,7 +103,8 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
           if (earlier) subscriber.next(earlier.value);
           if (!held) subscriber.next(value);
         },
-        error: (error: unknown) => subscriber.error(error),
+        // The event of another connection may bring it, where the context is another one.
+        error: (error: unknown) => this.runInContext(() => subscriber.error(error)),
         complete: () => {
           const exiting = this.scope?.beforeResponse();
           if (exiting) exiting.then(complete, (error: unknown) => subscriber.error(error));
