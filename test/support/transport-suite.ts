@@ -46,8 +46,8 @@ export interface Transport {
 export interface Running {
   readonly app: INestApplicationContext;
   readonly logs: RecordedLogs;
-  /** Sends a message. Resolves with the answers, and rejects with the error that was answered. */
-  send(name: string, data: unknown): Promise<unknown[]>;
+  /** Sends a message. Resolves with that many answers, or rejects with the error that was answered. */
+  send(name: string, data: unknown, answers?: number): Promise<unknown[]>;
   /** Sends a message that the client does not stay for. */
   drop(name: string, data: unknown, begun: Promise<unknown>): Promise<void>;
 }
@@ -224,7 +224,7 @@ export function describeTransport(transport: Transport): void {
       }
       const running = await start(Handlers, Tasks());
 
-      expect(await running.send('handle', 'x')).toEqual([1, 2, 3]);
+      expect(await running.send('handle', 'x', 3)).toEqual([1, 2, 3]);
       await settled(running.app);
 
       expect(timeline.events).toEqual(['last', 'task']);
@@ -243,7 +243,7 @@ export function describeTransport(transport: Transport): void {
       }
       const running = await start(Handlers, Resource(DB));
 
-      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+      await expect(running.send('handle', 'x', 2)).rejects.toBeDefined();
       await settled(running.app);
 
       expect(timeline.events).toEqual(['db opened', 'db rolled back: half way', 'db released']);

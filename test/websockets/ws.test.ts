@@ -1,39 +1,57 @@
 import { WsAdapter } from '@nestjs/platform-ws';
-import { Test } from '@nestjs/testing';
-import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
-import { WebSocket, type WebSocketServer } from 'ws';
-import { BackgroundTasksModule } from '../../src/index.js';
-import { WebSocketsBackgroundTasksModule } from '../../src/websockets/index.js';
-import { RecordedLogs } from '../support/recorded-logs.js';
-import { describeTransport, type Running, type Transport } from "../support/transport-suite.js";
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import { type AnswerError, gateway, noticed, startGateway } from '../support/gateways.js';
+import { describeTransport, type Transport } from '../support/transport-suite.js';
+
+const answer: AnswerError = ({ message }, host) =>
+  host.switchToWs().getClient<WebSocket>().send(JSON.stringify({ exception: message }));
 
 const ws: Transport = {
   name: 'ws',
   hasScopeOfMessage: false,
   knowsPeers: true,
-  handlers: () => WebSocketGateway(),
+  handlers: () => gateway(answer),
   message: (name) => SubscribeMessage(name),
   data: (...pipes) => MessageBody(...(pipes as [])),
-  answer: ({ message }, host) =>
-    host.switchToWs().getClient<WebSocket>().send(JSON.stringify({ event: 'exception', data: message })),
+  answer,
   async start(handlers, metadata) {
-    const module = await Test.createTestingModule({
-      ...metadata,
-      imports: [BackgroundTasksModule.forRoot(), WebSocketsBackgroundTasksModule],
-      providers: [handlers, ...(metadata.providers ?? [])],
-    }).compile();
-    const logs = new RecordedLogs();
-    const app = module.createNestApplication({ logger: logs });
-    app.useWebSocketAdapter(new WsAdapter(app));
-    await app.listen(0, '127.0.0.1');
-    onTestFinished(() => app.close());
-    const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
-    return { app, logs, ...clientOf(port) };
+    const { app, logs, server, port } = await startGateway(handlers, metadata, (host) => new WsAdapter(host));
+    const url = `ws://127.0.0.1:${port}`;
+    return {
+      app,
+      logs,
+      send: (event, data, answers = 1) => send(url, JSON.stringify({ event, data }), answers),
+      async drop(event, data, begun) {
+        const connected = once(server, 'connection') as Promise<[Socket]>;
+        const client = new WebSocket(url);
+        await once(client, 'open');
+        client.send(JSON.stringify({ event, data }));
+        await begun;
+        await noticed((await connected)[0], () => client.terminate());
+      },
+    };
   },
 };
 
 describeTransport(ws);
+
+async function send(url: string, message: string, answers: number): Promise<unknown[]> {
+  const client = new WebSocket(url);
+  try {
+    return await new Promise((resolve, reject) => {
+      const received: unknown[] = [];
+      client.on('open', () => client.send(message));
+      client.on('error', reject);
+      client.on('message', (text: Buffer) => {
+        const value = JSON.parse(text.toString()) as { exception?: string };
+        if (value.exception !== undefined) reject(new Error(value.exception));
+        else if (received.push(value) === answers) resolve(received);
+      });
+    });
+  } finally {
+    client.close();
+  }
+}
