@@ -1,5 +1,5 @@
 import type { ContextId, ModuleRef } from '@nestjs/core';
-import { Observable } from 'rxjs';
+import { Observable, type Observer } from 'rxjs';
 import type { Failure } from '../disposal/disposables.js';
 import { ScopeClosedError } from '../errors/errors.js';
 import { isInstance, isStream, whenSettled } from '../errors/safely.js';
@@ -96,7 +96,7 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
         if (held) subscriber.next(held.value);
         subscriber.complete();
       };
-      const subscription = source.subscribe({
+      const observer: Observer<unknown> = {
         next: (value) => {
           const earlier = held;
           held = this.scope?.holdsAnswer ? { value } : undefined;
@@ -110,7 +110,9 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
           if (exiting) exiting.then(complete, (error: unknown) => subscriber.error(error));
           else complete();
         },
-      });
+      };
+      // Nest calls interceptors, and a handler behind them, when it subscribes.
+      const subscription = this.runInContext(() => source.subscribe(observer));
       return () => this.runInContext(() => subscription.unsubscribe());
     });
   }

@@ -1,17 +1,21 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   type ArgumentsHost,
+  type CallHandler,
   type CanActivate,
+  type ExecutionContext,
   Catch,
   type INestApplicationContext,
   Inject,
   Injectable,
   type ModuleMetadata,
+  type NestInterceptor,
   type PipeTransform,
   Scope,
   type Type,
   UseFilters,
   UseGuards,
+  UseInterceptors,
 } from '@nestjs/common';
 import { of, concat, defer, delay } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -124,6 +128,39 @@ export function describeTransport(transport: Transport): void {
       const running = await start(Handlers, Tasks());
 
       expect(await running.send('handle', 'x')).toEqual([true]);
+    });
+
+    it('leads a handler behind an interceptor, and the interceptor, to its tasks and resources', async () => {
+      @Injectable()
+      class Intercepting implements NestInterceptor {
+        constructor(private readonly ref: BackgroundTasksRef) {}
+
+        intercept(_context: ExecutionContext, next: CallHandler) {
+          this.ref.current.addTask(() => timeline.note('task of the interceptor'));
+          return next.handle();
+        }
+      }
+      Inject(BackgroundTasksRef)(Intercepting, undefined, 0);
+      class Handlers {
+        async handle(_data: string, tasks: BackgroundTasks, _db: unknown) {
+          tasks.addTask(() => timeline.note('task of the handler'));
+          return 'answer';
+        }
+      }
+      UseInterceptors(Intercepting)(Handlers);
+      const running = await start(Handlers, Tasks(), Resource(DB));
+
+      expect(await running.send('handle', 'x')).toEqual(['answer']);
+      await settled(running.app);
+
+      expect(timeline.events).toEqual([
+        'db opened',
+        'task of the interceptor',
+        'task of the handler',
+        'db committed',
+        'db released',
+      ]);
+      expectNothingLeft(running);
     });
 
     it.runIf(transport.hasScopeOfMessage)('leads to its tasks and resources by the constructor', async () => {
