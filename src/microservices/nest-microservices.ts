@@ -17,7 +17,7 @@ export interface ReceivedMessage {
   /** The value that Nest injects as `REQUEST`. */
   readonly request: object;
   /** Whether the peer has closed its connection. Known over TCP only. */
-  hasPeerLeft(): boolean;
+  readonly hasPeerLeft: () => boolean;
 }
 
 /** Serves the messages of one application. */
@@ -121,7 +121,9 @@ function listening(handler: Registered, { pattern, isEvent, takesRequest }: Regi
   // Nest's own function looks for the next one on itself; the server sets it on what was registered.
   Object.defineProperty(listened, 'next', {
     get: () => handler.next,
-    set: (next: Registered) => void (handler.next = next),
+    set(next: Registered) {
+      handler.next = next;
+    },
   });
   return listened;
 }
@@ -137,10 +139,10 @@ function patchClose(): void {
   const prototype = NestMicroservice.prototype;
   if (isPatched(prototype)) return;
   const { close } = prototype;
-  prototype.close = async function closeAfterListener() {
+  prototype.close = async function closeAfterListener(): Promise<void> {
     const { container } = this as unknown as { readonly container: Container };
     await listeners.get(container.getModules())?.closing();
-    return close.call(this);
+    await close.call(this);
   };
 }
 

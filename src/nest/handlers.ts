@@ -33,11 +33,12 @@ export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandle
 }
 
 /** Finds controllers, and the providers that are gateways of WebSockets. */
-function* handlingClassesOf({ controllers, providers }: Module): Generator<InstanceWrapper> {
+function* handlingClassesOf({ controllers, providers }: Module): Generator<InstanceWrapper<Controller>> {
   yield* controllers.values();
   for (const provider of providers.values()) {
     const { metatype, instance } = provider;
-    if (metatype && instance && Reflect.hasMetadata(IS_GATEWAY, metatype)) yield provider;
+    if (metatype && instance && Reflect.hasMetadata(IS_GATEWAY, metatype))
+      yield provider as InstanceWrapper<Controller>;
   }
 }
 

@@ -12,7 +12,7 @@ export interface GatewayCall {
   readonly description: string;
   readonly client: object;
   /** Whether the client's connection has been closed. */
-  hasPeerLeft(): boolean;
+  readonly hasPeerLeft: () => boolean;
 }
 
 /** Serves the gateways of one application: calls the handler, and returns its result. */
@@ -99,7 +99,7 @@ function isPatched(prototype: object): boolean {
   return known;
 }
 
-function listening<T extends Handler | undefined>(listener: GatewayListener, description: string, handler: T) {
+function listening(listener: GatewayListener, description: string, handler: Handler | undefined) {
   if (!handler) return undefined;
   return function listened(this: unknown, ...args: unknown[]): Promise<unknown> {
     const client = args[0] as object;

@@ -22,7 +22,12 @@ import { platforms, startApp } from '../support/platforms.js';
 import { recordedResource } from '../support/recorded-resource.js';
 import { RecordedLogs } from '../support/recorded-logs.js';
 import { useTimeline } from '../support/timeline.js';
-import { describeTransport, expectNothingLeft, type Running, type Transport as Way } from '../support/transport-suite.js';
+import {
+  describeTransport,
+  expectNothingLeft,
+  type Running,
+  type Transport as Way,
+} from '../support/transport-suite.js';
 
 const tcp: Way = {
   name: 'TCP',
@@ -67,12 +72,7 @@ describe('B11 an event over TCP', () => {
     (running as Client & Running).emit('happened', 'x');
     await timeline.until('db released');
 
-    expect(timeline.events).toEqual([
-      'db opened',
-      'task of x',
-      'db committed',
-      'db released',
-    ]);
+    expect(timeline.events).toEqual(['db opened', 'task of x', 'db committed', 'db released']);
   });
 
   it('is one unit for each of its handlers, whatever the scope of their controllers', async () => {

@@ -1,4 +1,11 @@
-import { type ArgumentsHost, Catch, type INestApplication, type ModuleMetadata, type Type, UseFilters } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type INestApplication,
+  type ModuleMetadata,
+  type Type,
+  UseFilters,
+} from '@nestjs/common';
 import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/internal';
 import type { WebSocketAdapter } from '@nestjs/common';
 import { Test } from '@nestjs/testing';

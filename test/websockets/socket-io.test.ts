@@ -29,7 +29,8 @@ const socketIo: Transport = {
   answer,
   async start(handlers, metadata) {
     const { app, logs, server, port } = await startGateway(handlers, metadata, (host) => new IoAdapter(host));
-    const connect = () => io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true, reconnection: false });
+    const connect = () =>
+      io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true, reconnection: false });
     return {
       app,
       logs,

@@ -7,7 +7,10 @@ import { type AnswerError, gateway, noticed, startGateway } from '../support/gat
 import { describeTransport, type Transport } from '../support/transport-suite.js';
 
 const answer: AnswerError = ({ message }, host) =>
-  host.switchToWs().getClient<WebSocket>().send(JSON.stringify({ exception: message }));
+  host
+    .switchToWs()
+    .getClient<WebSocket>()
+    .send(JSON.stringify({ exception: message }));
 
 const ws: Transport = {
   name: 'ws',
