@@ -188,7 +188,7 @@ interface Client extends Pick<Running, 'send'> {
 
 function clientOf(port: number): Client {
   const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
-  onTestFinished(() => client.close());
+  onTestFinished(() => void client.close());
   return {
     send: (name, data) => lastValueFrom(client.send<unknown>(name, data).pipe(toArray())),
     emit: (name, data) => void client.emit(name, data).subscribe(),

@@ -23,7 +23,7 @@ import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksRef, Resource, Tas
 import { RequestScopes } from '../../src/scope/request-scopes.js';
 import { CalledUnits } from '../../src/scope/called-units.js';
 import { settled } from '../../src/testing/index.js';
-import { deferred } from './deferred.js';
+import { type Deferred, deferred } from './deferred.js';
 import { recordedResource } from './recorded-resource.js';
 import type { RecordedLogs } from './recorded-logs.js';
 import { Timeline, useTimeline } from './timeline.js';
@@ -40,7 +40,7 @@ export interface Transport {
   /** Starts an application with this class, and a client. */
   start(handlers: Type, metadata: ModuleMetadata): Promise<Running>;
   /** Answers an error, for an exception filter. */
-  answer(error: Error, host: ArgumentsHost): unknown;
+  readonly answer: (error: Error, host: ArgumentsHost) => unknown;
   /** Whether an instance of a request-scoped class belongs to a message. */
   readonly hasScopeOfMessage: boolean;
   /** Whether the application notices that a client has left. */
@@ -87,7 +87,7 @@ export function describeTransport(transport: Transport): void {
     });
 
     it('keeps the tasks and resources of two messages in flight apart', async () => {
-      const gates: Record<string, ReturnType<typeof deferred>> = { a: deferred(), b: deferred() };
+      const gates: Record<string, Deferred> = { a: deferred(), b: deferred() };
       const resources = new Map<string, unknown>();
       class Handlers {
         async handle(data: string, tasks: BackgroundTasks, db: unknown) {

@@ -55,6 +55,6 @@ async function send(url: string, message: string, answers: number): Promise<unkn
       });
     });
   } finally {
-    client.close();
+    client.terminate();
   }
 }
