@@ -106,6 +106,7 @@ export class BackgroundTasksModule
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RequestScopes) private readonly scopes: RequestScopes,
     @Inject(UnitsOfWork) private readonly unitsOfWork: UnitsOfWork,
+    @Inject(CalledUnits) called: CalledUnits,
     @Inject(NamedTasks) private readonly named: NamedTasks,
     @Inject(Drain) private readonly drain: Drain,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
@@ -125,6 +126,7 @@ export class BackgroundTasksModule
     listenToHandlers((request, type) => exchangeOf(request) ?? (type === 'http' ? undefined : calledUnit()));
     const tasks = this.#self.providers.get(BackgroundTasks)!;
     scopes.areTasksOverridden = !isOurs(tasks);
+    if (!isOurs(tasks)) called.overriddenTasks = (unit) => this.#overriddenTasks()!(unit.request);
     if (isOurs(tasks)) supplyInstances(tasks, (contextId) => scopes.ofContext(contextId, 'BackgroundTasks').tasks);
   }
 

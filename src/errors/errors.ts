@@ -67,7 +67,9 @@ const WAYS_IN = {
     'For work that is no request, call TaskScopes.run() and resolve the class with the resolve() of its scope. In a ' +
     'request, inject the class, or call moduleRef.resolve() with a context id for which ' +
     'moduleRef.registerRequestByContextId() was given the request.',
-  handler: 'Only handlers of HTTP requests are given it. In any other handler wrap the work in TaskScopes.run().',
+  handler:
+    'For a message of a microservice import MicroservicesBackgroundTasksModule, for one of a WebSocket gateway ' +
+    'WebSocketsBackgroundTasksModule. In any other handler wrap the work in TaskScopes.run().',
 } as const;
 
 /** `OUTSIDE_TASK`: `currentTask()` was called by code that no task is running. */

@@ -1,6 +1,6 @@
 import { type Controller, ROUTE_ARGS_METADATA, RouteParamtypes, SSE_METADATA } from '@nestjs/common/internal';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
-import { ContextUtils, type Module } from '@nestjs/core/internal';
+import { ContextUtils, type InstanceWrapper, type Module } from '@nestjs/core/internal';
 
 /** A route handler as its controller declares it. */
 export interface DeclaredHandler {
@@ -18,7 +18,7 @@ export interface DeclaredHandler {
 export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandler> {
   const scanner = new MetadataScanner();
   for (const [moduleKey, module] of modules) {
-    for (const { instance, name } of module.controllers.values()) {
+    for (const { instance, name } of handlingClassesOf(module)) {
       const controller: Controller = instance;
       const controllerName = String(name);
       for (const method of scanner.getAllMethodNames(Object.getPrototypeOf(controller) as object)) {
@@ -29,6 +29,16 @@ export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandle
         yield { module, moduleKey, controller, controllerName, method, parameters: declared };
       }
     }
+  }
+}
+
+/** Finds controllers, and the providers that are gateways of WebSockets. */
+function* handlingClassesOf({ controllers, providers }: Module): Generator<InstanceWrapper<Controller>> {
+  yield* controllers.values();
+  for (const provider of providers.values()) {
+    const { metatype, instance } = provider;
+    if (metatype && instance && Reflect.hasMetadata(IS_GATEWAY, metatype))
+      yield provider as InstanceWrapper<Controller>;
   }
 }
 
@@ -51,5 +61,8 @@ export function isSentByNest(routeHandler: object): boolean {
 }
 
 const reflect = new ContextUtils();
+
+/** The key of `@WebSocketGateway()`. Its package need not be installed. */
+const IS_GATEWAY = 'websockets:is_gateway';
 
 const SENDS_ITSELF = 'nestjs-background-tasks:sends-itself';

@@ -7,11 +7,16 @@ export type ParameterFactory = (data: never, context: ExecutionContext) => unkno
 /**
  * Replaces the factory of a decorator in all routes by what `bind` returns for the module of the route. Nest tells a
  * factory the class of the controller, which may be a controller of several modules. It happens where Nest prepares the
- * parameters of a route, so a request to a singleton pays nothing. The first call serves every application of the process.
+ * parameters of a route, so a request to a singleton pays nothing. `creator` is the prototype that prepares the handlers
+ * of another transport. The first call for each serves every application of the process.
  */
-export function bindToModules(factory: ParameterFactory, bind: (moduleKey: string) => ParameterFactory): void {
-  const prototype = RouterExecutionContext.prototype as RouterExecutionContext & { [PATCHED]?: true };
-  if (prototype[PATCHED]) return;
+export function bindToModules(
+  factory: ParameterFactory,
+  bind: (moduleKey: string) => ParameterFactory,
+  creator: object = RouterExecutionContext.prototype,
+): void {
+  const prototype = creator as RouterExecutionContext & { [PATCHED]?: true };
+  if (Object.hasOwn(prototype, PATCHED)) return;
   const { exchangeKeysForValues } = prototype;
   prototype.exchangeKeysForValues = function bindAndExchange(keys, metadata, moduleKey, ...rest) {
     const declared = metadata as Record<string, { readonly factory?: unknown }>;

@@ -1,5 +1,5 @@
 import type { ContextId, ModuleRef } from '@nestjs/core';
-import { Observable } from 'rxjs';
+import { Observable, type Observer } from 'rxjs';
 import type { Failure } from '../disposal/disposables.js';
 import { ScopeClosedError } from '../errors/errors.js';
 import { isInstance, isStream, whenSettled } from '../errors/safely.js';
@@ -22,6 +22,7 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
   #failure: Failure | undefined;
   #handlers: Promise<unknown>[] | undefined;
   isOver = false;
+  #hasLeft: boolean | undefined;
 
   constructor(
     scopes: RequestScopes,
@@ -36,7 +37,12 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
   }
 
   get hasClientLeft(): boolean {
-    return this.hasPeerLeft();
+    return this.#hasLeft ?? this.hasPeerLeft();
+  }
+
+  /** Called when the handler has its answer: a peer that leaves from now on has it. */
+  markAnswered(): void {
+    this.#hasLeft ??= this.hasPeerLeft();
   }
 
   get contextId(): ContextId {
@@ -103,20 +109,23 @@ export class CalledUnit extends Unit implements HandlerListener, ListMember {
         if (held) subscriber.next(held.value);
         subscriber.complete();
       };
-      const subscription = source.subscribe({
+      const observer: Observer<unknown> = {
         next: (value) => {
           const earlier = held;
           held = this.scope?.holdsAnswer ? { value } : undefined;
           if (earlier) subscriber.next(earlier.value);
           if (!held) subscriber.next(value);
         },
-        error: (error: unknown) => subscriber.error(error),
+        // The event of another connection may bring it, where the context is another one.
+        error: (error: unknown) => this.runInContext(() => subscriber.error(error)),
         complete: () => {
           const exiting = this.scope?.beforeResponse();
           if (exiting) exiting.then(complete, (error: unknown) => subscriber.error(error));
           else complete();
         },
-      });
+      };
+      // Nest calls interceptors, and a handler behind them, when it subscribes.
+      const subscription = this.runInContext(() => source.subscribe(observer));
       return () => this.runInContext(() => subscription.unsubscribe());
     });
   }

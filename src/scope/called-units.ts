@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { finalize } from 'rxjs';
 import { isPromise, isStream } from '../errors/safely.js';
 import { UnorderedList } from '../execution/unordered-list.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { providedByModule } from '../tasks/registration.js';
 import type { CalledUnit } from './called-unit.js';
 
@@ -10,12 +11,15 @@ import type { CalledUnit } from './called-unit.js';
 export class CalledUnits {
   readonly #running = new UnorderedList<CalledUnit>();
   readonly #onEnded = new Set<() => void>();
+  /** Resolves the BackgroundTasks that a test has put in place of ours; absent if none has. */
+  overriddenTasks: ((unit: CalledUnit) => BackgroundTasks | Promise<BackgroundTasks>) | undefined;
 
   /**
    * Calls a handler as one unit. Returns what it returns: a promise of a value, or of an Observable of answers. The
    * tasks of the unit run when the last answer has left, and its resources are released then.
    */
   async run(unit: CalledUnit, handler: () => unknown): Promise<unknown> {
+    if (this.overriddenTasks) unit.tasksOverride = await this.overriddenTasks(unit);
     return this.call(unit, handler);
   }
 
@@ -69,6 +73,7 @@ export class CalledUnits {
 
   /** The answer is written after the handler has returned, so the tasks begin a turn of the event loop later. */
   #answered(unit: CalledUnit): void {
+    unit.markAnswered();
     setImmediate(() => void unit.whenHandled().then(() => this.#end(unit)));
   }
 

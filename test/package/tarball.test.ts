@@ -63,9 +63,9 @@ describe('the tarball', () => {
       '--no-color',
     );
 
-    expect(stdout.match(/node10: 🟢/g)).toHaveLength(7);
-    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(6);
-    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(7);
+    expect(stdout.match(/node10: 🟢/g)).toHaveLength(9);
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(8);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(9);
   });
 });
 
@@ -88,6 +88,24 @@ describe('the dependencies of an entry point', () => {
     ['worker-threads', ['piscina']],
     ['bullmq', ['bullmq', 'ioredis', 'pg']],
     ['opentelemetry', ['@opentelemetry/api']],
+    [
+      'microservices',
+      [
+        '@nestjs/microservices',
+        '@nestjs/microservices/context/request-context-host.js',
+        '@nestjs/microservices/context/rpc-context-creator.js',
+        '@nestjs/microservices/exceptions/rpc-exceptions-handler.js',
+        '@nestjs/microservices/listeners-controller.js',
+      ],
+    ],
+    [
+      'websockets',
+      [
+        '@nestjs/websockets/context/ws-context-creator.js',
+        '@nestjs/websockets/exceptions/ws-exceptions-handler.js',
+        '@nestjs/websockets/web-sockets-controller.js',
+      ],
+    ],
   ])('of %s/index are %j as well', (entry, own) => {
     const graph = readSourceGraph(join(packed.installed, 'dist'));
     const reached = reachedFrom([`${entry}/index.js`, `${entry}/index.d.ts`], graph.inside);
@@ -101,6 +119,8 @@ describe('the dependencies of an entry point', () => {
     expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual([
       '@nestjs/common',
       '@nestjs/core',
+      '@nestjs/microservices',
+      '@nestjs/websockets',
       '@opentelemetry/api',
       'bullmq',
       'ioredis',
@@ -110,6 +130,8 @@ describe('the dependencies of an entry point', () => {
       'rxjs',
     ]);
     expect(manifest.peerDependenciesMeta).toEqual({
+      '@nestjs/microservices': { optional: true },
+      '@nestjs/websockets': { optional: true },
       '@opentelemetry/api': { optional: true },
       bullmq: { optional: true },
       ioredis: { optional: true },

@@ -7,6 +7,7 @@ import {
   EventBus,
   EventsHandler,
   type ICommand,
+  type IEvent,
   ofType,
   QueryBus,
   QueryHandler,
@@ -452,7 +453,7 @@ describe('B11 @UnitOfWork() with @nestjs/cqrs', () => {
   @Injectable()
   class Sagas {
     @Saga()
-    paid = (events: Observable<unknown>): Observable<ICommand> =>
+    paid = (events: Observable<IEvent>): Observable<ICommand> =>
       events.pipe(
         ofType(Paid),
         map(() => new Book()),

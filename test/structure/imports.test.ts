@@ -28,8 +28,10 @@ const rooms = [
 const sideRooms = new Map([
   ['backend', 'named'],
   ['bullmq', 'named'],
+  ['microservices', 'shutdown'],
   ['opentelemetry', 'errors'],
   ['testing', 'named'],
+  ['websockets', 'shutdown'],
   ['worker-threads', 'execution'],
 ]);
 
@@ -99,7 +101,15 @@ describe('the direction of imports', () => {
       'bullmq → bullmq',
       'bullmq → ioredis',
       'bullmq → pg',
+      'microservices → @nestjs/microservices',
+      'microservices → @nestjs/microservices/context/request-context-host.js',
+      'microservices → @nestjs/microservices/context/rpc-context-creator.js',
+      'microservices → @nestjs/microservices/exceptions/rpc-exceptions-handler.js',
+      'microservices → @nestjs/microservices/listeners-controller.js',
       'opentelemetry → @opentelemetry/api',
+      'websockets → @nestjs/websockets/context/ws-context-creator.js',
+      'websockets → @nestjs/websockets/exceptions/ws-exceptions-handler.js',
+      'websockets → @nestjs/websockets/web-sockets-controller.js',
       'worker-threads → piscina',
     ]);
   });

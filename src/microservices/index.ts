@@ -1,0 +1,1 @@
+export { MicroservicesBackgroundTasksModule } from './microservices.module.js';

@@ -1,0 +1,153 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { NestMicroservice, type Server } from '@nestjs/microservices';
+import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
+import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
+import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+import { ListenersController } from '@nestjs/microservices/listeners-controller.js';
+import { from, mergeMap, Observable, of } from 'rxjs';
+import { isInstance, isPromise, isStream } from '../errors/safely.js';
+
+export const microserviceHandlers: object = RpcContextCreator.prototype;
+
+/** A message or an event that a microservice has received. */
+export interface ReceivedMessage {
+  readonly isEvent: boolean;
+  readonly pattern: unknown;
+  /** The value that Nest injects as `REQUEST`. */
+  readonly request: object;
+  /** Whether the peer has closed its connection. Known over TCP only. */
+  readonly hasPeerLeft: () => boolean;
+}
+
+/** Serves the messages of one application. */
+export interface MessageListener {
+  /** Calls the handler, and returns its result. */
+  received(message: ReceivedMessage, handler: () => unknown): Promise<unknown>;
+  /** Called before the application closes its microservice, which is awaited. */
+  closing(): Promise<void>;
+}
+
+/** Receives an error that is about to be answered. Returns a promise of the one to answer, if that takes time. */
+export type RpcExceptionListener = (error: unknown) => Promise<{ readonly error: unknown }> | undefined;
+
+/** Calls the listener with all messages of the application that these modules belong to. */
+export function listenToMessages(modules: ModulesContainer, listener: MessageListener): void {
+  listeners.set(modules, listener);
+  patchHandlers();
+  patchClose();
+}
+
+/**
+ * Calls the listener with every error of a guard, pipe, interceptor, handler or constructor on its way to the exception
+ * filters of microservices. The first one serves every application of the process.
+ */
+export function listenToRpcExceptions(listener: RpcExceptionListener): void {
+  const prototype = RpcExceptionsHandler.prototype;
+  if (isPatched(prototype)) return;
+  const handle = prototype.handle as Handle;
+  prototype.handle = function handleAfterListener(this: RpcExceptionsHandler, error: Error, ...rest: HandleRest) {
+    const failing = listener(error);
+    if (!failing) return handle.call(this, error, ...rest);
+    return from(failing).pipe(mergeMap((failure) => streamOf(handle.call(this, failure.error, ...rest))));
+  } as typeof prototype.handle;
+}
+
+type HandleRest = [host: ArgumentsHost, reportUnhandled?: boolean];
+type Handle = (this: RpcExceptionsHandler, error: unknown, ...rest: HandleRest) => unknown;
+
+const listeners = new WeakMap<ModulesContainer, MessageListener>();
+
+/** What Nest's own classes find the application by. */
+interface Container {
+  getModules(): ModulesContainer;
+}
+
+const PATCHED = Symbol('nestjs-background-tasks:microservices');
+
+function isPatched(prototype: object): boolean {
+  const known = PATCHED in prototype;
+  if (!known) Object.defineProperty(prototype, PATCHED, { value: true });
+  return known;
+}
+
+/** Nest registers what it makes of the handlers of a controller with the server, all in one call. */
+function patchHandlers(): void {
+  const prototype = ListenersController.prototype;
+  if (isPatched(prototype)) return;
+  const { registerPatternHandlers } = prototype;
+  prototype.registerPatternHandlers = function registerAndListen(wrapper, server: Server, moduleKey) {
+    const { container } = this as unknown as { readonly container: Container };
+    const listener = listeners.get(container.getModules());
+    if (!listener) return registerPatternHandlers.call(this, wrapper, server, moduleKey);
+    const takesRequest = !wrapper.isDependencyTreeStatic();
+    const own = Object.getOwnPropertyDescriptor(server, 'addHandler');
+    const { addHandler } = server;
+    server.addHandler = (pattern, handler, isEvent, extras) => {
+      const listened = listening(handler as Registered, { pattern, isEvent: isEvent === true, takesRequest }, listener);
+      addHandler.call(server, pattern, listened as never, isEvent, extras);
+    };
+    try {
+      registerPatternHandlers.call(this, wrapper, server, moduleKey);
+    } finally {
+      if (own) Object.defineProperty(server, 'addHandler', own);
+      else delete (server as Partial<Server>).addHandler;
+    }
+  };
+}
+
+/** What Nest registers, and calls with the data and the transport's context. */
+interface Registered {
+  (...args: unknown[]): unknown;
+  /** The next handler of the same event. */
+  next?: Registered;
+}
+
+interface Registration {
+  readonly pattern: unknown;
+  readonly isEvent: boolean;
+  /** Whether the handler takes the value of `REQUEST` as its first argument, because its controller needs one. */
+  readonly takesRequest: boolean;
+}
+
+/** Each handler of an event is called on its own, so Nest's context of an earlier one is left out. */
+function listening(handler: Registered, { pattern, isEvent, takesRequest }: Registration, listener: MessageListener) {
+  const listened: Registered = (...given) => {
+    const args = isInstance(given[0], RequestContextHost) ? given.slice(1) : given;
+    const request = RequestContextHost.create(pattern as never, args[0], args[1] as never);
+    const message = { pattern, isEvent, request, hasPeerLeft: () => isClosed(args[1]) };
+    return listener.received(message, () => handler(...(takesRequest ? [request, ...args] : args)));
+  };
+  // Nest's own function looks for the next one on itself; the server sets it on what was registered.
+  Object.defineProperty(listened, 'next', {
+    get: () => handler.next,
+    set(next: Registered) {
+      handler.next = next;
+    },
+  });
+  return listened;
+}
+
+/** Whether this is the context of a message over TCP whose socket is closed. */
+function isClosed(context: unknown): boolean {
+  const { getSocketRef } = (context ?? {}) as { getSocketRef?(): { readonly netSocket?: { destroyed?: boolean } } };
+  return getSocketRef?.call(context).netSocket?.destroyed === true;
+}
+
+/** A microservice closes its server, and the connections of TCP with it, before any hook is called. */
+function patchClose(): void {
+  const prototype = NestMicroservice.prototype;
+  if (isPatched(prototype)) return;
+  const { close } = prototype;
+  prototype.close = async function closeAfterListener(): Promise<void> {
+    const { container } = this as unknown as { readonly container: Container };
+    await listeners.get(container.getModules())?.closing();
+    await close.call(this);
+  };
+}
+
+/** Whatever a filter returns, as Nest reads it. */
+function streamOf(answer: unknown): Observable<unknown> {
+  if (isStream(answer)) return answer;
+  return isPromise(answer) ? from(answer).pipe(mergeMap(streamOf)) : of(answer);
+}

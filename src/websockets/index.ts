@@ -1,0 +1,1 @@
+export { WebSocketsBackgroundTasksModule } from './websockets.module.js';

@@ -1,0 +1,485 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  type ArgumentsHost,
+  type CallHandler,
+  type CanActivate,
+  type ExecutionContext,
+  Catch,
+  type INestApplicationContext,
+  Inject,
+  Injectable,
+  type ModuleMetadata,
+  type NestInterceptor,
+  type PipeTransform,
+  Scope,
+  type Type,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { of, concat, defer, delay } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksRef, Resource, Tasks } from '../../src/index.js';
+import { RequestScopes } from '../../src/scope/request-scopes.js';
+import { CalledUnits } from '../../src/scope/called-units.js';
+import { settled } from '../../src/testing/index.js';
+import { type Deferred, deferred } from './deferred.js';
+import { recordedResource } from './recorded-resource.js';
+import type { RecordedLogs } from './recorded-logs.js';
+import { Timeline, useTimeline } from './timeline.js';
+
+/** A way for messages to reach an application. */
+export interface Transport {
+  readonly name: string;
+  /** Makes a class one that handles messages. */
+  handlers(): ClassDecorator;
+  /** Makes a method the handler of a message. */
+  message(name: string): MethodDecorator;
+  /** Makes a parameter the data of the message. */
+  data(...pipes: readonly PipeTransform[]): ParameterDecorator;
+  /** Starts an application with this class, and a client. */
+  start(handlers: Type, metadata: ModuleMetadata): Promise<Running>;
+  /** Answers an error, for an exception filter. */
+  readonly answer: (error: Error, host: ArgumentsHost) => unknown;
+  /** Whether an instance of a request-scoped class belongs to a message. */
+  readonly hasScopeOfMessage: boolean;
+  /** Whether the application notices that a client has left. */
+  readonly knowsPeers: boolean;
+}
+
+export interface Running {
+  readonly app: INestApplicationContext;
+  readonly logs: RecordedLogs;
+  /** Sends a message. Resolves with that many answers, or rejects with the error that was answered. */
+  send(name: string, data: unknown, answers?: number): Promise<unknown[]>;
+  /** Sends a message that the client does not stay for. */
+  drop(name: string, data: unknown, begun: Promise<unknown>): Promise<void>;
+}
+
+const DB = 'db';
+const context = new AsyncLocalStorage<string>();
+
+/** What holds for messages, however they arrive. */
+export function describeTransport(transport: Transport): void {
+  describe(`B11 a message over ${transport.name}`, () => {
+    const timeline = useTimeline();
+
+    it('runs its tasks in order, once its answer has been sent', async () => {
+      const gate = deferred();
+      class Handlers {
+        async handle(data: string, tasks: BackgroundTasks) {
+          tasks.addTask(async () => {
+            await gate.promise;
+            timeline.note('first');
+          });
+          tasks.addTask(() => timeline.note('second'));
+          return `answer to ${data}`;
+        }
+      }
+      const running = await start(Handlers, Tasks());
+
+      expect(await running.send('handle', 'one')).toEqual(['answer to one']);
+      expect(timeline.events).toEqual([]);
+      gate.resolve();
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['first', 'second']);
+    });
+
+    it('keeps the tasks and resources of two messages in flight apart', async () => {
+      const gates: Record<string, Deferred> = { a: deferred(), b: deferred() };
+      const resources = new Map<string, unknown>();
+      class Handlers {
+        async handle(data: string, tasks: BackgroundTasks, db: unknown) {
+          resources.set(data, db);
+          tasks.addTask(() => timeline.note(`task of ${data}`));
+          timeline.note(`began ${data}`);
+          await gates[data]!.promise;
+          return data;
+        }
+      }
+      const running = await start(Handlers, Tasks(), Resource(DB));
+      const a = running.send('handle', 'a');
+      const b = running.send('handle', 'b');
+      await timeline.until('began a');
+      await timeline.until('began b');
+      expect(resources.get('a')).not.toBe(resources.get('b'));
+
+      gates.b!.resolve();
+      await b;
+      await timeline.until('db released');
+
+      expect(timeline.events).toContain('task of b');
+      expect(timeline.events).not.toContain('task of a');
+      gates.a!.resolve();
+      await a;
+      await settled(running.app);
+      expect(timeline.count('db released')).toBe(2);
+    });
+
+    it('leads to its tasks by @Tasks() and BackgroundTasksRef', async () => {
+      class Handlers {
+        ref!: BackgroundTasksRef;
+        async handle(_data: string, tasks: BackgroundTasks) {
+          return this.ref.current === tasks;
+        }
+      }
+      Inject(BackgroundTasksRef)(Handlers.prototype, 'ref');
+      const running = await start(Handlers, Tasks());
+
+      expect(await running.send('handle', 'x')).toEqual([true]);
+    });
+
+    it('leads a handler behind an interceptor, and the interceptor, to its tasks and resources', async () => {
+      @Injectable()
+      class Intercepting implements NestInterceptor {
+        constructor(private readonly ref: BackgroundTasksRef) {}
+
+        intercept(_context: ExecutionContext, next: CallHandler) {
+          this.ref.current.addTask(() => timeline.note('task of the interceptor'));
+          return next.handle();
+        }
+      }
+      Inject(BackgroundTasksRef)(Intercepting, undefined, 0);
+      class Handlers {
+        async handle(_data: string, tasks: BackgroundTasks, _db: unknown) {
+          tasks.addTask(() => timeline.note('task of the handler'));
+          return 'answer';
+        }
+      }
+      UseInterceptors(Intercepting)(Handlers);
+      const running = await start(Handlers, Tasks(), Resource(DB));
+
+      expect(await running.send('handle', 'x')).toEqual(['answer']);
+      await settled(running.app);
+
+      expect(timeline.events).toEqual([
+        'db opened',
+        'task of the interceptor',
+        'task of the handler',
+        'db committed',
+        'db released',
+      ]);
+      expectNothingLeft(running);
+    });
+
+    it.runIf(transport.hasScopeOfMessage)('leads to its tasks and resources by the constructor', async () => {
+      @Injectable({ scope: Scope.REQUEST })
+      class Session implements AsyncDisposable {
+        async [Symbol.asyncDispose]() {
+          timeline.note('session disposed');
+        }
+      }
+      class Handlers {
+        constructor(
+          readonly tasks: BackgroundTasks,
+          readonly session: Session,
+          readonly db: unknown,
+        ) {}
+
+        async handle(data: string, tasks: BackgroundTasks, db: unknown) {
+          tasks.addTask(() => timeline.note(`task of ${data}`));
+          return [tasks === this.tasks, db === this.db];
+        }
+      }
+      Inject(BackgroundTasks)(Handlers, undefined, 0);
+      Inject(Session)(Handlers, undefined, 1);
+      Inject(DB)(Handlers, undefined, 2);
+      const running = await startWith(Handlers, [Tasks(), Resource(DB)], { providers: [Session, database()] });
+
+      expect(await running.send('handle', 'x')).toEqual([[true, true]]);
+      await settled(running.app);
+
+      expect(timeline.events.slice(0, 2)).toEqual(['db opened', 'task of x']);
+      expect(timeline.events.slice(2).sort()).toEqual(['db committed', 'db released', 'session disposed']);
+    });
+
+    it('throws the error of its handler into the resources, and discards the tasks', async () => {
+      class Handlers {
+        async handle(_data: string, tasks: BackgroundTasks, _db: unknown) {
+          tasks.addTask(() => timeline.note('task'));
+          throw new Error('broken');
+        }
+      }
+      const running = await start(Handlers, Tasks(), Resource(DB));
+
+      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['db opened', 'db rolled back: broken', 'db released']);
+    });
+
+    it("answers with the error of a 'before-response' resource that fails to commit", async () => {
+      class Handlers {
+        async handle(_data: string, _db: unknown) {
+          return 'fine';
+        }
+      }
+      UseFilters(new RecordedFilter(timeline, transport.answer))(Handlers);
+      const failing = recordedResource(timeline, {
+        provide: DB,
+        release: 'before-response',
+        commit: () => {
+          throw new Error('no commit');
+        },
+      });
+      const running = await startWith(Handlers, [Resource(DB)], { providers: [failing] });
+
+      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+      await settled(running.app);
+
+      expect(timeline.events).toContain('filter: no commit');
+    });
+
+    it("rolls a 'before-response' resource back before the error is answered", async () => {
+      class Handlers {
+        async handle(_data: string, _db: unknown) {
+          throw new Error('broken');
+        }
+      }
+      UseFilters(new RecordedFilter(timeline, transport.answer))(Handlers);
+      const running = await startWith(Handlers, [Resource(DB)], { providers: [database('before-response')] });
+
+      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+
+      expect(timeline.events).toEqual(['db opened', 'db rolled back: broken', 'db released', 'filter: broken']);
+    });
+
+    it('runs its tasks when the last of several answers has been sent', async () => {
+      class Handlers {
+        handle(_data: string, tasks: BackgroundTasks) {
+          tasks.addTask(() => timeline.note('task'));
+          return concat(
+            of(1),
+            of(2).pipe(delay(5)),
+            defer(() => {
+              timeline.note('last');
+              return of(3);
+            }),
+          );
+        }
+      }
+      const running = await start(Handlers, Tasks());
+
+      expect(await running.send('handle', 'x', 3)).toEqual([1, 2, 3]);
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['last', 'task']);
+    });
+
+    it('throws the error of a returned Observable into the resources', async () => {
+      class Handlers {
+        handle(_data: string, _db: unknown) {
+          return concat(
+            of(1).pipe(delay(5)),
+            defer(() => {
+              throw new Error('half way');
+            }),
+          );
+        }
+      }
+      const running = await start(Handlers, Resource(DB));
+
+      await expect(running.send('handle', 'x', 2)).rejects.toBeDefined();
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['db opened', 'db rolled back: half way', 'db released']);
+    });
+
+    it('ends when a guard denies, with the tasks of an earlier guard', async () => {
+      class Handlers {
+        async handle(_data: string) {
+          timeline.note('handled');
+        }
+      }
+      const guard: CanActivate = {
+        canActivate() {
+          throw new Error('denied');
+        },
+      };
+      @Injectable()
+      class Acquiring implements CanActivate {
+        constructor(private readonly ref: BackgroundTasksRef) {}
+        canActivate() {
+          this.ref.current.with({ runOn: 'always' }).addTask(() => timeline.note('task'));
+          return true;
+        }
+      }
+      Inject(BackgroundTasksRef)(Acquiring, undefined, 0);
+      UseGuards(Acquiring, guard)(Handlers);
+      const running = await start(Handlers);
+
+      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['task']);
+      expectNothingLeft(running);
+    });
+
+    it('releases its resources when a pipe throws', async () => {
+      const pipe: PipeTransform = {
+        transform() {
+          throw new Error('bad data');
+        },
+      };
+      class Handlers {
+        async handle(_db: unknown, _data: string) {
+          timeline.note('handled');
+        }
+      }
+      decorate(Handlers, [Resource(DB), transport.data(pipe)]);
+      const running = await transport.start(Handlers, { providers: [database()] });
+
+      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['db opened', 'db rolled back: bad data', 'db released']);
+    });
+
+    it('releases its resources when an exception filter throws', async () => {
+      @Catch()
+      class Thrower {
+        catch() {
+          timeline.note('filter');
+          throw new Error('a broken filter');
+        }
+      }
+      class Handlers {
+        async handle(_data: string, _db: unknown) {
+          throw new Error('broken');
+        }
+      }
+      UseFilters(new Thrower())(Handlers);
+      const running = await start(Handlers, Resource(DB));
+
+      void running.send('handle', 'x').catch(() => undefined);
+      await timeline.until('db released');
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['db opened', 'filter', 'db rolled back: broken', 'db released']);
+      expectNothingLeft(running);
+    });
+
+    it.runIf(transport.knowsPeers)('is aborted when its client leaves, and still ends', async () => {
+      const begun = deferred();
+      const left = deferred();
+      class Handlers {
+        async handle(_data: string, tasks: BackgroundTasks, _db: unknown) {
+          tasks.addTask(() => timeline.note('task'));
+          tasks.with({ onAbort: 'skip' }).addTask(() => timeline.note('never'));
+          begun.resolve();
+          await left.promise;
+          return 'nobody hears';
+        }
+      }
+      const running = await start(Handlers, Tasks(), Resource(DB));
+      await running.drop('handle', 'x', begun.promise);
+      left.resolve();
+      await timeline.until('db released');
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['db opened', 'task', 'db committed', 'db released']);
+    });
+
+    it('gives tasks the AsyncLocalStorage context in which they were added', async () => {
+      class Handlers {
+        async handle(data: string, tasks: BackgroundTasks) {
+          context.run(data, () => tasks.addTask(() => timeline.note(`task in ${context.getStore()}`)));
+        }
+      }
+      const running = await start(Handlers, Tasks());
+
+      void running.send('handle', 'x').catch(() => undefined);
+      await timeline.until('task in x');
+      expect(timeline.events).toEqual(['task in x']);
+    });
+
+    it('is finished by a drain, with its tasks', async () => {
+      const begun = deferred();
+      const gate = deferred();
+      class Handlers {
+        async handle(_data: string, tasks: BackgroundTasks) {
+          tasks.addTask(() => timeline.note('task'));
+          begun.resolve();
+          await gate.promise;
+          return 'answered';
+        }
+      }
+      const running = await start(Handlers, Tasks());
+      const sent = running.send('handle', 'x');
+      await begun.promise;
+
+      const closed = running.app.close().then(() => timeline.note('closed'));
+      gate.resolve();
+
+      expect(await sent).toEqual(['answered']);
+      await closed;
+      expect(timeline.events).toEqual(['task', 'closed']);
+    });
+
+    it('leaves no scope and no unit behind, 2,000 times', async () => {
+      let count = 0;
+      class Handlers {
+        async handle(data: number, tasks: BackgroundTasks, _db: unknown) {
+          tasks.addTask(() => void count++);
+          if (data % 10 === 0) throw new Error('each tenth');
+          return data;
+        }
+      }
+      const quiet = new Timeline();
+      const running = await startWith(Handlers, [Tasks(), Resource(DB)], {
+        providers: [recordedResource(quiet, { provide: DB })],
+      });
+      for (let begin = 0; begin < 2_000; begin += 100) {
+        const batch = Array.from({ length: 100 }, (_, index) => running.send('handle', begin + index));
+        await Promise.allSettled(batch);
+      }
+      await settled(running.app);
+
+      expect(count).toBe(1_800);
+      expect(quiet.events.filter((event) => event.endsWith('released')).length).toBe(2_000);
+      expectNothingLeft(running);
+    });
+
+    function database(release?: 'before-response') {
+      return recordedResource(timeline, { provide: DB, ...(release && { release }) });
+    }
+
+    function start(handlers: Type, ...parameters: readonly ParameterDecorator[]): Promise<Running> {
+      return startWith(handlers, parameters, { providers: [database()] });
+    }
+
+    function startWith(handlers: Type, parameters: readonly ParameterDecorator[], metadata: ModuleMetadata) {
+      decorate(handlers, [transport.data(), ...parameters]);
+      return transport.start(handlers, metadata);
+    }
+
+    function decorate({ prototype }: Type, parameters: readonly ParameterDecorator[]) {
+      const target = prototype as { handle: unknown; constructor: Type };
+      parameters.forEach((parameter, index) => parameter(target, 'handle', index));
+      transport.message('handle')(target, 'handle', Object.getOwnPropertyDescriptor(target, 'handle')!);
+      transport.handlers()(target.constructor);
+    }
+  });
+}
+
+/** A filter that notes the error, and answers it as the transport does. */
+@Catch()
+class RecordedFilter {
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly answer: (error: Error, host: ArgumentsHost) => unknown,
+  ) {}
+
+  catch(error: Error, host: ArgumentsHost) {
+    this.timeline.note(`filter: ${error.message}`);
+    return this.answer(error, host);
+  }
+}
+
+/** Whether all that a message opened is closed. */
+export function expectNothingLeft({ app }: Pick<Running, 'app'>): void {
+  expect(app.get(RequestScopes).open.size).toBe(0);
+  expect(app.get(CalledUnits).size).toBe(0);
+  expect(app.get(BackgroundTasksHost).stats()).toMatchObject({ waiting: 0, running: 0 });
+}
