@@ -17,7 +17,7 @@ import {
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
-import { of, concat, defer, delay } from 'rxjs';
+import { asyncScheduler, concat, defer, observeOn, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksRef, Resource, Tasks } from '../../src/index.js';
 import { RequestScopes } from '../../src/scope/request-scopes.js';
@@ -251,7 +251,7 @@ export function describeTransport(transport: Transport): void {
           tasks.addTask(() => timeline.note('task'));
           return concat(
             of(1),
-            of(2).pipe(delay(5)),
+            of(2).pipe(observeOn(asyncScheduler)),
             defer(() => {
               timeline.note('last');
               return of(3);
@@ -271,7 +271,7 @@ export function describeTransport(transport: Transport): void {
       class Handlers {
         handle(_data: string, _db: unknown) {
           return concat(
-            of(1).pipe(delay(5)),
+            of(1).pipe(observeOn(asyncScheduler)),
             defer(() => {
               throw new Error('half way');
             }),
