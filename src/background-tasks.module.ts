@@ -105,7 +105,6 @@ export class BackgroundTasksModule
   constructor(
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RequestScopes) private readonly scopes: RequestScopes,
-    @Inject(UnitsOfWork) private readonly unitsOfWork: UnitsOfWork,
     @Inject(CalledUnits) called: CalledUnits,
     @Inject(NamedTasks) private readonly named: NamedTasks,
     @Inject(Drain) private readonly drain: Drain,
@@ -166,7 +165,8 @@ export class BackgroundTasksModule
 
   #readGraph(): void {
     this.scopes.plan.scan();
-    this.unitsOfWork.explore();
+    // Not injected: whoever injects it has every request found in its async context.
+    this.moduleRef.get(UnitsOfWork).explore();
     this.scopes.resources = new HandlerResources(this.scopes.plan, this.modules, resourceFactory);
   }
 

@@ -11,7 +11,7 @@ describe('the doc comments in the built types', () => {
     ['options/task-options.d.ts', 'TaskOptions.runOn', "@default 'success'"],
     ['tasks/background-tasks.d.ts', 'BackgroundTasks.addTask', '@throws NOT_A_FUNCTION'],
     ['disposal/provide-resource.d.ts', 'provideResource', 'one instance per request'],
-    ['http/tasks.decorator.d.ts', 'Tasks', 'leaves the controller a singleton'],
+    ['handlers/tasks.decorator.d.ts', 'Tasks', 'leaves the controller a singleton'],
     ['testing/settled.d.ts', 'settled', 'are done'],
     ['bullmq/options/bullmq-options.d.ts', 'BullMqWorkerOptions.maxStalledCount', '@default 3'],
     ['bullmq/bullmq-schedules.d.ts', 'BullMqSchedules.set', '@throws BACKEND_UNAVAILABLE'],

@@ -24,6 +24,7 @@ import {
   provideResource,
   UnitOfWork,
 } from '../../src/index.js';
+import { RequestScopes } from '../../src/scope/request-scopes.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
@@ -476,5 +477,24 @@ describe('B11 @UnitOfWork() with @nestjs/cqrs', () => {
     await timeline.until('saga task');
 
     expect(timeline.events).toHaveLength(4);
+  });
+});
+
+describe('the async context of requests', () => {
+  it('is not needed where nothing looks for it', async () => {
+    const { app } = await startContext();
+
+    expect(app.get(RequestScopes).usesRef).toBe(false);
+  });
+
+  it('is needed where a class has a marked method and injects nothing', async () => {
+    @Injectable()
+    class Marked {
+      @UnitOfWork()
+      run(): void {}
+    }
+    const { app } = await startContext({ providers: [Marked] });
+
+    expect(app.get(RequestScopes).usesRef).toBe(true);
   });
 });
