@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 const slow = [
   // Real servers: Redis and PostgreSQL.
   'test/bullmq/**',
+  'test/microservices/redis.test.ts',
   'test/scope/unit-of-work-processor.test.ts',
   'test/named/{backends,durable-providers,fallback,large-batches,outages}.test.ts',
   // Processes and threads that are killed, frozen and overloaded, and real deadlines.

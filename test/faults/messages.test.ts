@@ -16,7 +16,7 @@ describe.each(platforms)('B18 SIGTERM while messages are handled, beside $name',
     const port = Number(await child.said('TCP'));
     await child.said('PORT');
     const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
-    onTestFinished(() => client.close());
+    onTestFinished(() => void client.close());
 
     const answers = Promise.all(numbers.map((data) => firstValueFrom(client.send<number>('hold', data))));
     await child.said('HELD');
