@@ -41,7 +41,8 @@ export function listenToGateways(modules: ModulesContainer, listener: GatewayLis
       callback: listening(known, `message "${String(message.message)}"`, message.callback),
     }));
     const coming = listening(known, 'a connection', connected as Handler | undefined);
-    const going = listening(known, 'a disconnection', disconnected as Handler | undefined);
+    // Its client has left, and waits for nothing.
+    const going = listening(known, 'a disconnection', disconnected as Handler | undefined, () => false);
     return subscribeEvents.call(this, wrapper, listened as never, server, coming as never, going as never);
   };
 }
@@ -99,11 +100,16 @@ function isPatched(prototype: object): boolean {
   return known;
 }
 
-function listening(listener: GatewayListener, description: string, handler: Handler | undefined) {
+function listening(
+  listener: GatewayListener,
+  description: string,
+  handler: Handler | undefined,
+  isGone: (client: Client) => boolean = hasLeft,
+) {
   if (!handler) return undefined;
   return function listened(this: unknown, ...args: unknown[]): Promise<unknown> {
     const client = args[0] as object;
-    const call = { description, client, hasPeerLeft: () => hasLeft(client) };
+    const call = { description, client, hasPeerLeft: () => isGone(client) };
     return listener(call, () => handler.apply(this, args));
   };
 }

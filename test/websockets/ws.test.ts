@@ -1,9 +1,13 @@
 import { WsAdapter } from '@nestjs/platform-ws';
-import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
+import { MessageBody, type OnGatewayConnection, type OnGatewayDisconnect, SubscribeMessage } from '@nestjs/websockets';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { BackgroundTasksRef, currentTask } from '../../src/index.js';
+import { settled } from '../../src/testing/index.js';
 import { type AnswerError, gateway, noticed, startGateway } from '../support/gateways.js';
+import { Timeline } from '../support/timeline.js';
 import { describeTransport, type Transport } from '../support/transport-suite.js';
 
 const answer: AnswerError = ({ message }, host) =>
@@ -40,6 +44,32 @@ const ws: Transport = {
 };
 
 describeTransport(ws);
+
+it('B11 a connection and a disconnection over ws have tasks of their own, and are not aborted', async () => {
+  const timeline = new Timeline();
+  @gateway(answer)
+  class Gateway implements OnGatewayConnection, OnGatewayDisconnect {
+    constructor(private readonly ref: BackgroundTasksRef) {}
+
+    handleConnection() {
+      this.ref.current.addTask(() => timeline.note(`connection ${currentTask().outcome.aborted}`));
+    }
+
+    handleDisconnect() {
+      this.ref.current.addTask(() => timeline.note(`disconnection ${currentTask().outcome.aborted}`));
+    }
+  }
+  const { app, port } = await startGateway(Gateway, {}, (host) => new WsAdapter(host));
+
+  const client = new WebSocket(`ws://127.0.0.1:${port}`);
+  await once(client, 'open');
+  await timeline.until('connection false');
+  client.terminate();
+  await timeline.until('disconnection false');
+  await settled(app);
+
+  expect(timeline.events).toEqual(['connection false', 'disconnection false']);
+});
 
 async function send(url: string, message: string, answers: number): Promise<unknown[]> {
   const client = new WebSocket(url);
