@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 /** Folders of tests that belong to no room of the source. */
-const others = ['docs', 'faults', 'package', 'sample', 'structure', 'support', 'types'];
+const others = ['beside', 'docs', 'faults', 'package', 'sample', 'structure', 'support', 'types'];
 
 it('gives the tests of a room the name of the room', () => {
   const rooms = foldersIn('../../src');
