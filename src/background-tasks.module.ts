@@ -165,8 +165,10 @@ export class BackgroundTasksModule
 
   #readGraph(): void {
     this.scopes.plan.scan();
-    // Not injected: whoever injects it has every request found in its async context.
-    this.moduleRef.get(UnitsOfWork).explore();
+    // Not injected: whoever injects it has every request found in its async context. And not got: the first get() of an
+    // application hides the modules that are loaded later.
+    const { instance } = this.#self.providers.get(UnitsOfWork)!;
+    (instance as UnitsOfWork).explore();
     this.scopes.resources = new HandlerResources(this.scopes.plan, this.modules, resourceFactory);
   }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type ContextId, ModuleRef, ModulesContainer } from '@nestjs/core';
-import { isInstance, isPromise, whenSettled } from '../errors/safely.js';
+import { isInstance, isPromise, safely, whenSettled } from '../errors/safely.js';
 import { isConstructed, isPerRequest, wrappersOf } from '../nest/injector.js';
 import { type InstanceRecord, onInstanceBegun } from '../nest/instances.js';
 import { asyncContext } from '../tasks/async-context.js';
@@ -44,8 +44,7 @@ export class UnitsOfWork {
   explore(): void {
     for (const wrapper of wrappersOf(this.modules)) {
       if (this.#listened.has(wrapper) || !isPerRequest(wrapper) || !isConstructed(wrapper)) continue;
-      const { prototype } = wrapper.metatype as { prototype: { readonly [MARKED]?: string } };
-      const description = prototype[MARKED];
+      const description = markOf(wrapper.metatype);
       if (description === undefined) continue;
       this.#listened.add(wrapper);
       onInstanceBegun(wrapper, (contextId, record) => this.#begun(contextId, record, description));
@@ -95,5 +94,10 @@ export class UnitsOfWork {
 
 /** The key under which a prototype says that it has marked methods, and which. */
 export const MARKED = Symbol('nestjs-background-tasks:unit-of-work');
+
+/** Reads the mark of a class, which may be a proxy or have no prototype. */
+function markOf(type: unknown): string | undefined {
+  return safely(() => (type as { readonly prototype?: { readonly [MARKED]?: string } }).prototype?.[MARKED], undefined);
+}
 
 providedByModule(UnitsOfWork);
