@@ -9,7 +9,17 @@ export type { RetryOptions } from './contracts/retry-options.js';
 export type { BackendSettings } from './contracts/task-backend.js';
 export type { TaskContext } from './contracts/task-context.js';
 export type { JsonValue, TaskEnvelope, TaskEnvelopeContext } from './contracts/task-envelope.js';
+export type {
+  ObservedResource,
+  ObservedScope,
+  ObservedTask,
+  ScopeKind,
+  TaskEndReason,
+  TaskEventName,
+  TaskEvents,
+} from './contracts/task-events.js';
 export type { TaskEvent, TaskObserver } from './contracts/task-observer.js';
+export { TaskObservers } from './contracts/task-observers.js';
 export type { TaskOutcome } from './contracts/task-outcome.js';
 export type { TaskReport, TaskState, TerminalTaskState } from './contracts/task-report.js';
 export type { TracePropagation } from './contracts/trace-propagation.js';

@@ -1,0 +1,10 @@
+import type { TaskObserver } from './task-observer.js';
+
+/**
+ * The observers of an application. Inject it to add one that is a provider; `forRoot({ observers })` takes those that are
+ * none.
+ */
+export abstract class TaskObservers {
+  /** Tells the observer of everything from now on. Returns a function that ends it. */
+  abstract add(observer: TaskObserver): () => void;
+}
