@@ -21,6 +21,7 @@ import { HandlerResources } from './disposal/handler-resources.js';
 import { OutsideScopeError } from './errors/errors.js';
 import { AlreadyRegisteredError, NotRegisteredError } from './errors/set-up-errors.js';
 import { TaskEngine } from './execution/task-engine.js';
+import { unitOfCall } from './handlers/current-unit.js';
 import { resourceFactory, resourceFactoryIn } from './handlers/resource.decorator.js';
 import { exchangeOf } from './http/find-exchange.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
@@ -29,7 +30,6 @@ import { onDurableContext } from './nest/durable-controllers.js';
 import { listenToExceptions } from './nest/exceptions.js';
 import { listenToHandlers } from './nest/handler-chain.js';
 import { markSendingHandlers } from './nest/handlers.js';
-import { hookAdapter } from './nest/http-adapter.js';
 import { contextIdOf, type InstanceWrapper, resolveInContext } from './nest/injector.js';
 import { supplyInstances } from './nest/instances.js';
 import { explainMissing, isProvided } from './nest/missing-providers.js';
@@ -38,7 +38,6 @@ import { bindToModules } from './nest/route-parameters.js';
 import { assertSupportedNest } from './nest/supported-nest.js';
 import { group, readOption } from './options/checks.js';
 import { type BackgroundTasksModuleOptions, resolveModuleOptions } from './options/module-options.js';
-import { calledUnit } from './scope/called-unit.js';
 import { CalledUnits } from './scope/called-units.js';
 import { RequestScopes } from './scope/request-scopes.js';
 import { attachSourceOf } from './scope/scope-source.js';
@@ -72,12 +71,14 @@ import { REGISTRATION } from './tasks/registration.js';
     BackgroundTasksRef,
     TaskScopes,
     UnitsOfWork,
+    HttpExchanges,
   ],
   exports: [
     BackgroundTasks,
     BackgroundTasksRef,
     BackgroundTasksHost,
     CalledUnits,
+    HttpExchanges,
     RequestScopes,
     TaskScopes,
     UnitsOfWork,
@@ -108,6 +109,7 @@ export class BackgroundTasksModule
     @Inject(CalledUnits) called: CalledUnits,
     @Inject(NamedTasks) private readonly named: NamedTasks,
     @Inject(Drain) private readonly drain: Drain,
+    @Inject(HttpExchanges) private readonly exchanges: HttpExchanges,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(LazyModuleLoader) private readonly lazyModules: LazyModuleLoader,
@@ -122,22 +124,22 @@ export class BackgroundTasksModule
     closeFirst(this.#self);
     scopes.needAsyncContext.push(UnitsOfWork);
     bindToModules(resourceFactory, resourceFactoryIn);
-    listenToHandlers((request, type) => exchangeOf(request) ?? (type === 'http' ? undefined : calledUnit()));
+    listenToHandlers((args, type) => (type === 'http' ? exchangeOf(args[0]) : unitOfCall(args, type)));
     const tasks = this.#self.providers.get(BackgroundTasks)!;
     scopes.areTasksOverridden = !isOurs(tasks);
     if (!isOurs(tasks)) called.overriddenTasks = (unit) => this.#overriddenTasks()!(unit.request);
-    if (isOurs(tasks)) supplyInstances(tasks, (contextId) => scopes.ofContext(contextId, 'BackgroundTasks').tasks);
+    if (isOurs(tasks)) supplyInstances(tasks, (contextId) => scopes.tasksOfContext(contextId));
   }
 
   /** Nest calls this in HTTP applications, after everything has been built and before routes are registered. */
   configure(_consumer: MiddlewareConsumer): void {
-    const { httpAdapter } = this.adapterHost;
     this.#readGraph();
     markSendingHandlers(this.modules);
     onDurableContext((contextId, request) => attachSourceOf(request, contextId));
     listenToExceptions(onException, onFilter);
-    hookAdapter(httpAdapter, new HttpExchanges(httpAdapter, this.scopes, this.moduleRef, this.#overriddenTasks()));
-    const server = httpAdapter.getHttpServer() as Server;
+    this.exchanges.overriddenTasks = this.#overriddenTasks();
+    this.exchanges.serve();
+    const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
     this.drain.attach(new HttpConnections(server));
     if (!isTestingModule(this.modules)) warnOfMissingShutdownHooks(server, this.scopes.engine);
   }

@@ -1,9 +1,18 @@
+import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskQueue } from './task-queue.js';
 
-/** Finds a waiting task of that name. Follow-ups match only those of the same task: they may be discarded with it. */
-export function findByName(queue: TaskQueue, name: string, follows?: QueuedTask): QueuedTask | undefined {
-  return queue.waiting.find((task) => task.name === name && task.follows === follows);
+/**
+ * Finds a waiting task of that name. Follow-ups match only those of the same task, and tasks of a part of a request those
+ * of that part: they may be discarded with it.
+ */
+export function findByName(
+  queue: TaskQueue,
+  name: string,
+  { part }: CheckedTaskOptions,
+  follows?: QueuedTask,
+): QueuedTask | undefined {
+  return queue.waiting.find((task) => task.name === name && task.follows === follows && task.options.part === part);
 }
 
 /**
@@ -17,6 +26,7 @@ export function findByKey(queue: TaskQueue, { name, idempotencyKey, options, fol
       task.name === name &&
       task.idempotencyKey === idempotencyKey &&
       task.options.runOn === options.runOn &&
+      task.options.part === options.part &&
       (!task.follows || task.follows === follows),
   );
 }

@@ -1,4 +1,5 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { RequestPart } from '../options/task-options.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskQueue } from './task-queue.js';
 
@@ -7,7 +8,7 @@ import type { TaskQueue } from './task-queue.js';
  * succeeded. A task with `runOn: 'failure'` waits until the outcome is known.
  */
 export function isDue({ stage, follows, options }: QueuedTask, outcome: TaskOutcome | undefined): boolean {
-  if (stage !== 'before-hand-over') return false;
+  if (stage !== 'before-hand-over' || (!outcome && options.part?.failure)) return false;
   return follows ? follows.state === 'succeeded' : outcome !== undefined || options.runOn !== 'failure';
 }
 
@@ -18,8 +19,11 @@ export function unfitTasks(
   { engine: { log }, owner: { origin } }: Pick<TaskQueue, 'engine' | 'owner'>,
 ): readonly QueuedTask[] {
   const byOutcome = tasks.filter((task) => !fitsOutcome(task, outcome));
-  if (byOutcome.length > 0)
-    log.discarded(byOutcome, `${origin.description} ${outcome.succeeded ? 'succeeded' : 'failed'}`);
+  const parts = new Map(byOutcome.map(({ options: { part } }) => [part?.description ?? origin.description, part]));
+  for (const [description, part] of parts) {
+    const discarded = byOutcome.filter(({ options }) => options.part?.description === part?.description);
+    log.discarded(discarded, `${description} ${hasSucceeded(part, outcome) ? 'succeeded' : 'failed'}`);
+  }
   if (!outcome.aborted) return byOutcome;
   const byAbort = tasks.filter((task) => task.options.onAbort === 'skip' && !byOutcome.includes(task));
   if (byAbort.length > 0) log.discarded(byAbort, `the client of ${origin.description} left`);
@@ -28,5 +32,16 @@ export function unfitTasks(
 
 function fitsOutcome({ options, addedAfterFailure }: QueuedTask, outcome: TaskOutcome): boolean {
   const runOn = options.runOn ?? (addedAfterFailure ? 'always' : 'success');
-  return runOn === 'always' || (runOn === 'success') === outcome.succeeded;
+  return runOn === 'always' || (runOn === 'success') === hasSucceeded(options.part, outcome);
+}
+
+function hasSucceeded(part: RequestPart | undefined, outcome: TaskOutcome): boolean {
+  return part ? !part.failure : outcome.succeeded;
+}
+
+/** Returns the outcome as a task sees it: that of the part of the request which added it. */
+export function outcomeFor({ options: { part } }: QueuedTask, outcome: TaskOutcome): TaskOutcome {
+  if (!part || outcome.succeeded === !part.failure) return outcome;
+  const { error: _, ...rest } = outcome;
+  return Object.freeze({ ...rest, succeeded: !part.failure, ...part.failure });
 }

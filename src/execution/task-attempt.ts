@@ -4,6 +4,7 @@ import type { TaskOutcome } from '../contracts/task-outcome.js';
 import { type AsyncContext, asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
+import { outcomeFor } from './run-condition.js';
 import type { TaskQueue } from './task-queue.js';
 
 /** One call of a task's function, as the function sees it through `currentTask()`. */
@@ -20,7 +21,7 @@ export class TaskAttempt implements TaskContext, AsyncContext {
     readonly attempt: number,
     private readonly queue: TaskQueue,
   ) {
-    this.outcome = queue.outcome!;
+    this.outcome = outcomeFor(queued, queue.outcome!);
   }
 
   get id(): string {

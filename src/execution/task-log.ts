@@ -80,6 +80,11 @@ export class TaskLog {
     this.#write('error', `${failed} failed after the response of ${description} had been sent: ${errorText(error)}`);
   }
 
+  /** The answer to an operation of GraphQL says nothing of the error. */
+  exitFailed(error: unknown): void {
+    this.#write('error', `A request of GraphQL is answered with an error: ${errorText(error)}`);
+  }
+
   pauseFailed(error: unknown): void {
     this.#write('error', `The backend failed to pause, and may start more jobs during the drain: ${errorText(error)}`);
   }

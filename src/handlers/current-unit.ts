@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { OutsideScopeError } from '../errors/errors.js';
 import { isInstance } from '../errors/safely.js';
-import { scopeSourceOf } from '../scope/scope-source.js';
+import { scopeSourceOfCall } from '../scope/scope-source.js';
 import { Unit } from '../scope/unit.js';
 import { asyncContext } from '../tasks/async-context.js';
 
@@ -12,8 +12,13 @@ export function currentUnit(context: ExecutionContext, what: string): Unit {
   return unit;
 }
 
-/** Finds the unit that a handler runs for: an HTTP request names it, everything else runs in its async context. */
+/** Finds the unit that a handler runs for. */
 export function unitOf(context: ExecutionContext): Unit | undefined {
-  const source = scopeSourceOf(context.getArgByIndex(0)) ?? asyncContext.getStore();
+  return unitOfCall(context.getArgs(), context.getType());
+}
+
+/** Finds the unit by the arguments of a handler: one of them may name it, everything else runs in its async context. */
+export function unitOfCall(args: readonly unknown[], type: string | undefined): Unit | undefined {
+  const source = scopeSourceOfCall(args, type) ?? asyncContext.getStore();
   return isInstance(source, Unit) ? source : undefined;
 }

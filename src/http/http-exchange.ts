@@ -6,7 +6,7 @@ import { ScopeClosedError } from '../errors/errors.js';
 import { isInstance } from '../errors/safely.js';
 import type { ListMember } from '../execution/unordered-list.js';
 import { forwardError } from '../nest/exceptions.js';
-import { bodyOfFile, type HandlerListener, type StreamedBody } from '../nest/handler-chain.js';
+import { bodyOfFile, type StreamedBody } from '../nest/handler-chain.js';
 import { contextIdOf } from '../nest/injector.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import type { RequestScope } from '../scope/request-scope.js';
@@ -28,7 +28,7 @@ import type { SendSnapshot } from './stalled-responses.js';
  *
  * A handler may go on after its response has left. Until it has settled, its `'before-response'` resources stay open.
  */
-export class HttpExchange extends Unit implements HandlerListener, ListMember {
+export class HttpExchange extends Unit implements ListMember {
   listIndex = -1;
   /** Set by {@link StalledResponses}. Most responses are over before. */
   snapshot: SendSnapshot | undefined;
@@ -112,15 +112,20 @@ export class HttpExchange extends Unit implements HandlerListener, ListMember {
     return this.begun.isHandlerRunning ? undefined : this.scope.beforeResponse();
   }
 
-  /** Takes an error on its way to the exception filters. `answer` hands it to them, once resources have seen it. */
-  fail(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
+  /** Takes note of an error. Returns a promise of the one to answer, if resources have to see it first. */
+  markFailed(error: unknown): Promise<Failure> | undefined {
     this.#failure ??= { error };
     this.#isRouted = true;
     if (isInstance(error, UnavailableError) && this.response?.headersSent === false) {
       this.response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
     }
     this.scope?.markFailed(error);
-    const released = this.begun.isHandlerRunning ? undefined : this.scope?.fail(error);
+    return this.begun.isHandlerRunning ? undefined : this.scope?.fail(error);
+  }
+
+  /** Takes an error on its way to the exception filters. `answer` hands it to them, once resources have seen it. */
+  fail(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {
+    const released = this.markFailed(error);
     if (!released) {
       answer(error);
       return;

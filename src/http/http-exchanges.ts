@@ -1,29 +1,44 @@
-import type { ArgumentsHost } from '@nestjs/common';
-import type { AbstractHttpAdapter, ModuleRef } from '@nestjs/core';
-import { type AdapterHooks, type Framed, type HttpHandler, isExpress, unframe } from '../nest/http-adapter.js';
+import { type ArgumentsHost, Injectable } from '@nestjs/common';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import {
+  type AdapterHooks,
+  type Framed,
+  hookAdapter,
+  type HttpHandler,
+  isExpress,
+  unframe,
+} from '../nest/http-adapter.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
-import type { RequestScopes } from '../scope/request-scopes.js';
+import { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource } from '../scope/scope-source.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import { providedByModule } from '../tasks/registration.js';
 import { exchangeOf } from './find-exchange.js';
 import { HttpExchange } from './http-exchange.js';
 import { StalledResponses } from './stalled-responses.js';
 
 /** Begins an exchange for each request of an application, and passes on to it what the adapter does. */
+@Injectable()
 export class HttpExchanges implements AdapterHooks {
   readonly stalledResponses: StalledResponses;
-  readonly #isOnExpress: boolean;
+  /** Resolves the BackgroundTasks that a test has put in place of ours; absent if none has. */
+  overriddenTasks: ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined;
+  #isOnExpress = false;
 
   constructor(
-    adapter: AbstractHttpAdapter,
     readonly scopes: RequestScopes,
     readonly moduleRef: ModuleRef,
-    /** Resolves the BackgroundTasks that a test has put in place of ours; absent if none has. */
-    private readonly overriddenTasks: ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined,
+    private readonly adapterHost: HttpAdapterHost,
   ) {
-    this.#isOnExpress = isExpress(adapter);
     this.stalledResponses = new StalledResponses(scopes.engine.options.stalledClientTimeoutMs);
+  }
+
+  /** Begins exchanges from now on. */
+  serve(): void {
+    const { httpAdapter } = this.adapterHost;
+    this.#isOnExpress = isExpress(httpAdapter);
+    hookAdapter(httpAdapter, this);
   }
 
   /** Whether requests must be found through AsyncLocalStorage, from their first event on. */
@@ -49,7 +64,7 @@ export class HttpExchanges implements AdapterHooks {
   wrapRoute(handler: HttpHandler, isSentByNest: boolean, pattern: string | undefined): HttpHandler {
     const { overriddenTasks } = this;
     const call = this.scopes.usesRef ? inAsyncContext(handler) : handler;
-    const begin = (request: Framed<RawRequest>, response: Framed<RawResponse>) => this.#beginFramed(request, response);
+    const begin = (request: Framed<RawRequest>, response: Framed<RawResponse>) => this.beginFramed(request, response);
     const route: HttpHandler = function (request, response, next) {
       const exchange = begin(request, response);
       exchange.isSentByNest = isSentByNest;
@@ -68,17 +83,20 @@ export class HttpExchanges implements AdapterHooks {
   wrapMiddleware(middleware: HttpHandler): HttpHandler {
     const call = this.scopes.usesRef ? inAsyncContext(middleware) : middleware;
     return (request, response, next) =>
-      this.#beginFramed(request, response).begun.call(() => call(request, response, next));
+      this.beginFramed(request, response).begun.call(() => call(request, response, next));
   }
 
   beforeSending(request: RawRequest, body: unknown): Promise<void> | undefined {
     return exchangeOf(request)?.beforeSending(body);
   }
 
-  #beginFramed(request: Framed<RawRequest>, response: Framed<RawResponse>): HttpExchange {
+  /** Does the same with the objects of the framework. */
+  beginFramed(request: Framed<RawRequest>, response: Framed<RawResponse>): HttpExchange {
     return this.begin(unframe(request, this.#isOnExpress), unframe(response, this.#isOnExpress));
   }
 }
+
+providedByModule(HttpExchanges);
 
 /** Passes an error that is about to be answered to its exchange. */
 export function onException(error: unknown, host: ArgumentsHost, answer: (error: unknown) => void): void {

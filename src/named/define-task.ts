@@ -36,7 +36,7 @@ export function isTaskName(value: unknown): value is string {
   return typeof value === 'string' && /^[a-z0-9][a-z0-9._-]{0,127}$/.test(value) && !(value in Object.prototype);
 }
 
-type GivenDefinition = CheckedTaskOptions & { readonly name: string; readonly schema?: StandardSchemaV1 };
+type GivenDefinition = Omit<CheckedTaskOptions, 'part'> & { readonly name: string; readonly schema?: StandardSchemaV1 };
 
 const taskName: Check<string> = (option, value) => {
   if (isTaskName(value)) return value;

@@ -6,7 +6,7 @@ import { promiseOfResult } from '../execution/task-result.js';
 import { resolveInContext } from '../nest/injector.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
-import { attachScopeSource, createContext } from '../scope/scope-source.js';
+import { attachScopeSource, createContext, sourceOf } from '../scope/scope-source.js';
 import { runUnit } from '../scope/unit-of-work.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { NamedTask } from './named-task.js';
@@ -52,7 +52,7 @@ export class HandlerRunner implements NamedTaskRunner {
       },
       limitsInHandler,
     );
-    attachScopeSource(attempt, { openScope: () => scope });
+    attachScopeSource(attempt, sourceOf(scope));
     const work = async () => {
       const payload = checkPayload(definition, envelope.payload);
       const instance: unknown = handler.isDependencyTreeStatic()

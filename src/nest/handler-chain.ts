@@ -40,7 +40,7 @@ export function listenToHandlers(find: FindListener): void {
   if (prototype[PATCHED]) return;
   const { intercept } = prototype;
   const interceptAndTell: Intercept = function (interceptors, args, instance, callback, next, type) {
-    const listener = find(args[0], type);
+    const listener = find(args, type);
     const outlivesRoute = listener && (!listener.isSentByNest || interceptors?.length > 0);
     const result = intercept.call(
       this,
@@ -72,8 +72,8 @@ export function bodyOfFile(file: StreamableFile): StreamedBody {
   };
 }
 
-/** Finds the listener by the first argument of a handler and the type of its context, such as `'http'`. */
-export type FindListener = (request: unknown, type: string | undefined) => HandlerListener | undefined;
+/** Finds the listener by the arguments of a handler and the type of its context, such as `'http'`. */
+export type FindListener = (args: readonly unknown[], type: string | undefined) => HandlerListener | undefined;
 
 type Intercept = (
   this: InterceptorsConsumer,
@@ -91,7 +91,7 @@ function toldOf(interceptors: NestInterceptor[], find: FindListener) {
     known = interceptors.map((interceptor) => ({
       intercept: (context, handler) => {
         const result = interceptor.intercept(context, handler);
-        if (isPromise(result)) find(context.getArgByIndex(0), context.getType())?.trackHandler(result);
+        if (isPromise(result)) find(context.getArgs(), context.getType())?.trackHandler(result);
         return result;
       },
     }));
@@ -130,7 +130,7 @@ function listenToBodies(find: FindListener): void {
   // Nest before 12.1 sends no such bodies.
   if (!readFirst) return;
   prototype.readFirst = function readFirstAndTell(iterator, request, response) {
-    find(request, 'http')?.trackBody(bodyOf(iterator));
+    find([request], 'http')?.trackBody(bodyOf(iterator));
     return readFirst.call(this, iterator, request, response);
   };
 }

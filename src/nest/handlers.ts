@@ -32,12 +32,12 @@ export function* handlersOf(modules: ModulesContainer): Generator<DeclaredHandle
   }
 }
 
-/** Finds controllers, and the providers that are gateways of WebSockets. */
+/** Finds controllers, and the providers that are gateways of WebSockets or resolvers of GraphQL. */
 function* handlingClassesOf({ controllers, providers }: Module): Generator<InstanceWrapper<Controller>> {
   yield* controllers.values();
   for (const provider of providers.values()) {
     const { metatype, instance } = provider;
-    if (metatype && instance && Reflect.hasMetadata(IS_GATEWAY, metatype))
+    if (metatype && instance && HANDLING_PROVIDERS.some((key) => Reflect.hasMetadata(key, metatype)))
       yield provider as InstanceWrapper<Controller>;
   }
 }
@@ -62,7 +62,7 @@ export function isSentByNest(routeHandler: object): boolean {
 
 const reflect = new ContextUtils();
 
-/** The key of `@WebSocketGateway()`. Its package need not be installed. */
-const IS_GATEWAY = 'websockets:is_gateway';
+/** The keys of `@WebSocketGateway()` and `@Resolver()`. Their packages need not be installed. */
+const HANDLING_PROVIDERS = ['websockets:is_gateway', 'graphql:resolver_type'];
 
 const SENDS_ITSELF = 'nestjs-background-tasks:sends-itself';

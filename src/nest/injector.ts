@@ -88,11 +88,12 @@ export async function resolveDependency(
 }
 
 /**
- * Finds the injector's context for an HTTP request; makes one that Nest uses from then on, if there is none. As in Nest,
- * a strategy for durable providers is asked, and the request gets its payload.
+ * Finds the injector's context for a request; makes one that Nest uses from then on, if there is none. As in Nest, a
+ * strategy for durable providers is asked, and the request gets its payload. `wrapped` names the member of the request
+ * which may have the context: a context of GraphQL wraps its HTTP request.
  */
-export function contextIdOf(request: object, moduleRef: ModuleRef): ContextId {
-  const contextId: ContextId = ContextIdFactory.getByRequest(request as never);
+export function contextIdOf(request: object, moduleRef: ModuleRef, wrapped = 'raw'): ContextId {
+  const contextId: ContextId = ContextIdFactory.getByRequest(request as never, [wrapped]);
   if (!(REQUEST_CONTEXT_ID in request)) {
     Object.defineProperty(request, REQUEST_CONTEXT_ID, { value: contextId });
     moduleRef.registerRequestByContextId(Object.assign(request, contextId.payload), contextId);

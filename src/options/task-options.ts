@@ -39,7 +39,19 @@ export const retryRule: Check<ResolvedRetry> = (path, value) => {
 };
 
 /** Task options as checked, with the retry decided; absent members mean what their documentation says. */
-export type CheckedTaskOptions = Omit<TaskOptions, 'retry'> & { readonly retry?: ResolvedRetry };
+export type CheckedTaskOptions = Omit<TaskOptions, 'retry'> & {
+  readonly retry?: ResolvedRetry;
+  /** The part of the request that adds the task, where each part fails by itself. The task runs by its outcome. */
+  readonly part?: RequestPart;
+};
+
+/** A part of a request that fails by itself, as an operation of GraphQL. */
+export interface RequestPart {
+  /** The words for it in a log line, such as `mutation signUp of POST /graphql`. */
+  readonly description: string;
+  /** Set once it has failed. */
+  readonly failure: { readonly error: unknown } | undefined;
+}
 
 export const noTaskOptions: CheckedTaskOptions = Object.freeze({});
 
@@ -54,5 +66,5 @@ export const taskOptionRules = {
 
 /** @throws INVALID_OPTION */
 export function checkTaskOptions(options: TaskOptions): CheckedTaskOptions {
-  return checkAll<CheckedTaskOptions>('', options, taskOptionRules);
+  return checkAll<Omit<CheckedTaskOptions, 'part'>>('', options, taskOptionRules);
 }

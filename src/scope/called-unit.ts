@@ -4,7 +4,6 @@ import type { Failure } from '../disposal/disposables.js';
 import { ScopeClosedError } from '../errors/errors.js';
 import { isInstance, isStream, whenSettled } from '../errors/safely.js';
 import type { ListMember } from '../execution/unordered-list.js';
-import type { HandlerListener } from '../nest/handler-chain.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { RequestScope } from './request-scope.js';
 import type { RequestScopes } from './request-scopes.js';
@@ -12,7 +11,7 @@ import { createContext } from './scope-source.js';
 import { Unit } from './unit.js';
 
 /** A message, an event or a call, which is no HTTP request, while it is handled. */
-export class CalledUnit extends Unit implements HandlerListener, ListMember {
+export class CalledUnit extends Unit implements ListMember {
   listIndex = -1;
   readonly isSentByNest = true;
   readonly usesAsyncContext = true;

@@ -82,7 +82,7 @@ export class RequestScope implements ListMember, TaskOrigin {
     const name = options.name ?? call.name;
     this.#assertTakes(name);
     this.#disposables?.assertLastsFor(name, call);
-    const kept = options.dedupe === 'keep-first' ? findByName(this.queue, name) : undefined;
+    const kept = options.dedupe === 'keep-first' ? findByName(this.queue, name, options) : undefined;
     return kept ?? this.#admit(new QueuedTask(call, options, this, this.#stackTrace(caller)));
   }
 
@@ -103,7 +103,7 @@ export class RequestScope implements ListMember, TaskOrigin {
     task.follows = follows;
     const same = findByKey(this.queue, task);
     if (same) return same;
-    const kept = options.dedupe === 'keep-first' && findByName(this.queue, name, follows);
+    const kept = options.dedupe === 'keep-first' && findByName(this.queue, name, options, follows);
     if (!kept) return this.#admit(task);
     kept.idempotencyKey ??= idempotencyKey;
     return kept;
@@ -170,7 +170,7 @@ export class RequestScope implements ListMember, TaskOrigin {
     const { options, name } = task;
     const { overflow, maxPending } = this.scopes.engine.options;
     if (task.chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
-    const replaced = options.dedupe === 'keep-last' && findByName(this.queue, name, task.follows);
+    const replaced = options.dedupe === 'keep-last' && findByName(this.queue, name, options, task.follows);
     if (replaced) {
       this.queue.replace(replaced, task);
       return task;

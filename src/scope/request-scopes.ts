@@ -70,9 +70,12 @@ export class RequestScopes {
 
   /** Finds the scope that the injector builds something for. */
   ofContext(contextId: ContextId, what: string): RequestScope {
-    const source = this.#sourceOf(contextId);
-    if (!source) throw new OutsideScopeError(what, 'injector');
-    return source.openScope(what);
+    return this.#neededSourceOf(contextId, what).openScope(what);
+  }
+
+  /** Finds the tasks of the request that the injector builds something for. */
+  tasksOfContext(contextId: ContextId): BackgroundTasks {
+    return this.#neededSourceOf(contextId, 'BackgroundTasks').tasks;
   }
 
   /**
@@ -121,6 +124,12 @@ export class RequestScopes {
   /** Describes the request of a context to the resources that the injector builds for it. */
   #resourceRequest(contextId: ContextId, what: string): ResourceRequest {
     return new InjectorRequest(contextId, this.ofContext(contextId, what), this.#requestOf);
+  }
+
+  #neededSourceOf(contextId: ContextId, what: string): ScopeSource {
+    const source = this.#sourceOf(contextId);
+    if (!source) throw new OutsideScopeError(what, 'injector');
+    return source;
   }
 
   #sourceOf(contextId: ContextId): ScopeSource | undefined {

@@ -1,7 +1,9 @@
 import type { ContextId, ModuleRef } from '@nestjs/core';
 import type { JsonValue, TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import { safely } from '../errors/safely.js';
 import type { Described } from '../execution/task-log.js';
 import { contextIdOfUnit } from '../nest/injector.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { RequestScope } from './request-scope.js';
 
 /** Key under which a request, or a context of the injector, names its scope. */
@@ -9,8 +11,20 @@ const SCOPE_SOURCE = Symbol('nestjs-background-tasks:scope');
 
 /** Opens the scope of a request when something of ours is first touched: a request that touches nothing has none. */
 export interface ScopeSource {
+  /** The tasks of the request. @throws SCOPE_CLOSED, SHUTTING_DOWN */
+  readonly tasks: BackgroundTasks;
   /** @throws SCOPE_CLOSED, which says that `what` came too late; SHUTTING_DOWN */
   openScope(what: string): RequestScope;
+}
+
+/** Returns a source for a scope that is open. */
+export function sourceOf(scope: RequestScope): ScopeSource {
+  return {
+    openScope: () => scope,
+    get tasks() {
+      return scope.tasks;
+    },
+  };
 }
 
 /** Finds the source of a request, Node's own or the framework's wrapper. */
@@ -25,9 +39,24 @@ export function scopeSourceOf(request: unknown): ScopeSource | undefined {
   }
 }
 
+/**
+ * Finds the source of what a handler is called for, by its arguments. An HTTP request comes first. Elsewhere it may be
+ * any of them, and an object that inherits a mark or wraps a marked one is something else.
+ */
+export function scopeSourceOfCall(args: readonly unknown[], type: string | undefined): ScopeSource | undefined {
+  if (type === 'http') return scopeSourceOf(args[0]);
+  const marked = args.find((arg) => typeof arg === 'object' && arg !== null && safely(() => isMarked(arg), false));
+  return scopeSourceOf(marked);
+}
+
 /** Marks a request, or a context of the injector. */
 export function attachScopeSource(marked: object, source: ScopeSource): void {
   (marked as { [SCOPE_SOURCE]?: ScopeSource })[SCOPE_SOURCE] = source;
+}
+
+/** Whether this very object was marked. */
+export function isMarked(object: object): boolean {
+  return Object.hasOwn(object, SCOPE_SOURCE);
 }
 
 /** Marks a context of the injector with the source of its request, if the request is one of ours. */
@@ -48,7 +77,7 @@ export function createContext(
   isTreeDurable = false,
 ): ContextId {
   const contextId = contextIdOfUnit(request, moduleRef, isTreeDurable);
-  attachScopeSource(contextId, { openScope: () => scope });
+  attachScopeSource(contextId, sourceOf(scope));
   return contextId;
 }
 

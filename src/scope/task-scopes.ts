@@ -8,7 +8,7 @@ import { BackgroundTasks } from '../tasks/background-tasks.js';
 import { providedByModule } from '../tasks/registration.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
-import { attachScopeSource, createContext } from './scope-source.js';
+import { attachScopeSource, createContext, sourceOf } from './scope-source.js';
 import { runUnit } from './unit-of-work.js';
 
 /** Argument of the function given to `TaskScopes.run()`. Injected as `REQUEST` in the unit of work. */
@@ -80,7 +80,7 @@ export class TaskScopes {
     };
     unit.resolve = resolve;
     // A caller may register it in a context of its own.
-    attachScopeSource(unit, { openScope: () => scope });
+    attachScopeSource(unit, sourceOf(scope));
     const isOverridden = this.scopes.areTasksOverridden;
     unit.tasks = isOverridden ? await resolve(BackgroundTasks as InjectionToken<BackgroundTasks>) : scope.tasks;
   }

@@ -1,5 +1,6 @@
 import type { ContextId } from '@nestjs/core';
 import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
+import type { HandlerListener, StreamedBody } from '../nest/handler-chain.js';
 import { type AsyncContext, asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { RequestScope } from './request-scope.js';
@@ -10,7 +11,7 @@ import type { ScopeOrigin, ScopeSource } from './scope-source.js';
  * A request, a message, an event or a call while it is handled: what `@Tasks()`, `@Resource()`, the injector and
  * BackgroundTasksRef lead to. Its scope opens when something of ours is first touched.
  */
-export abstract class Unit implements AsyncContext, ResourceRequest, ScopeOrigin, ScopeSource {
+export abstract class Unit implements AsyncContext, HandlerListener, ResourceRequest, ScopeOrigin, ScopeSource {
   /** A unit begins outside of any task. */
   readonly task = undefined;
   /** Stands in for BackgroundTasks where a test has overridden it. */
@@ -24,12 +25,18 @@ export abstract class Unit implements AsyncContext, ResourceRequest, ScopeOrigin
   abstract readonly canDelayResponse: boolean;
   abstract readonly hasClientLeft: boolean;
   abstract readonly contextId: ContextId;
+  abstract readonly isSentByNest: boolean;
+  abstract readonly usesAsyncContext: boolean;
 
   /** Whether it takes no more tasks. */
   abstract readonly isOver: boolean;
 
   /** Waits for some work before the tasks run. */
   abstract track(work: Promise<unknown>): void;
+
+  abstract trackHandler(handler: Promise<unknown>): void;
+
+  abstract trackBody(body: StreamedBody): void;
 
   /** @throws SCOPE_CLOSED, which says that `what` came too late; SHUTTING_DOWN */
   protected abstract open(what: string): RequestScope;

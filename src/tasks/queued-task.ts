@@ -50,7 +50,8 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     this.#call = call;
     this.#origin = origin;
     this.name = options.name ?? call.name;
-    this.addedAfterFailure = origin.hasFailed;
+    const { part } = options;
+    this.addedAfterFailure = part ? part.failure !== undefined : origin.hasFailed;
     this.chainLength = origin.chainLength;
   }
 

@@ -30,6 +30,8 @@ afterAll(() => redis.stop());
 describeTransport({
   name: 'Redis',
   hasScopeOfMessage: true,
+  answersSeveralTimes: true,
+  filtersComeLast: true,
   knowsPeers: false,
   handlers: () => Controller(),
   message: (name) => MessagePattern(name),

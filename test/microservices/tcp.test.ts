@@ -32,6 +32,8 @@ import {
 const tcp: Way = {
   name: 'TCP',
   hasScopeOfMessage: true,
+  answersSeveralTimes: true,
+  filtersComeLast: true,
   knowsPeers: true,
   handlers: () => Controller(),
   message: (name) => MessagePattern(name),

@@ -63,9 +63,9 @@ describe('the tarball', () => {
       '--no-color',
     );
 
-    expect(stdout.match(/node10: 🟢/g)).toHaveLength(9);
-    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(8);
-    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(9);
+    expect(stdout.match(/node10: 🟢/g)).toHaveLength(10);
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(9);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(10);
   });
 });
 
@@ -88,6 +88,7 @@ describe('the dependencies of an entry point', () => {
     ['worker-threads', ['piscina']],
     ['bullmq', ['bullmq', 'ioredis', 'pg']],
     ['opentelemetry', ['@opentelemetry/api']],
+    ['graphql', ['@nestjs/graphql', '@nestjs/graphql/dist/services/resolvers-explorer.service.js']],
     [
       'microservices',
       [
@@ -119,6 +120,7 @@ describe('the dependencies of an entry point', () => {
     expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual([
       '@nestjs/common',
       '@nestjs/core',
+      '@nestjs/graphql',
       '@nestjs/microservices',
       '@nestjs/websockets',
       '@opentelemetry/api',
@@ -130,6 +132,7 @@ describe('the dependencies of an entry point', () => {
       'rxjs',
     ]);
     expect(manifest.peerDependenciesMeta).toEqual({
+      '@nestjs/graphql': { optional: true },
       '@nestjs/microservices': { optional: true },
       '@nestjs/websockets': { optional: true },
       '@opentelemetry/api': { optional: true },

@@ -28,6 +28,7 @@ const rooms = [
 const sideRooms = new Map([
   ['backend', 'named'],
   ['bullmq', 'named'],
+  ['graphql', 'shutdown'],
   ['microservices', 'shutdown'],
   ['opentelemetry', 'errors'],
   ['testing', 'named'],
@@ -101,6 +102,8 @@ describe('the direction of imports', () => {
       'bullmq → bullmq',
       'bullmq → ioredis',
       'bullmq → pg',
+      'graphql → @nestjs/graphql',
+      'graphql → @nestjs/graphql/dist/services/resolvers-explorer.service.js',
       'microservices → @nestjs/microservices',
       'microservices → @nestjs/microservices/context/request-context-host.js',
       'microservices → @nestjs/microservices/context/rpc-context-creator.js',

@@ -43,6 +43,10 @@ export interface Transport {
   readonly answer: (error: Error, host: ArgumentsHost) => unknown;
   /** Whether an instance of a request-scoped class belongs to a message. */
   readonly hasScopeOfMessage: boolean;
+  /** Whether a handler may answer several times. */
+  readonly answersSeveralTimes: boolean;
+  /** Whether `'before-response'` resources exit before the exception filters answer. */
+  readonly filtersComeLast: boolean;
   /** Whether the application notices that a client has left. */
   readonly knowsPeers: boolean;
 }
@@ -209,7 +213,7 @@ export function describeTransport(transport: Transport): void {
       expect(timeline.events).toEqual(['db opened', 'db rolled back: broken', 'db released']);
     });
 
-    it("answers with the error of a 'before-response' resource that fails to commit", async () => {
+    it.each(where(transport.filtersComeLast))("answers with the error of a 'before-response' resource", async () => {
       class Handlers {
         async handle(_data: string, _db: unknown) {
           return 'fine';
@@ -231,7 +235,7 @@ export function describeTransport(transport: Transport): void {
       expect(timeline.events).toContain('filter: no commit');
     });
 
-    it("rolls a 'before-response' resource back before the error is answered", async () => {
+    it.each(where(transport.filtersComeLast))("rolls a 'before-response' resource back first", async () => {
       class Handlers {
         async handle(_data: string, _db: unknown) {
           throw new Error('broken');
@@ -245,7 +249,7 @@ export function describeTransport(transport: Transport): void {
       expect(timeline.events).toEqual(['db opened', 'db rolled back: broken', 'db released', 'filter: broken']);
     });
 
-    it('runs its tasks when the last of several answers has been sent', async () => {
+    it.each(where(transport.answersSeveralTimes))('runs its tasks when the last answer has been sent', async () => {
       class Handlers {
         handle(_data: string, tasks: BackgroundTasks) {
           tasks.addTask(() => timeline.note('task'));

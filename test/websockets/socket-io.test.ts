@@ -19,6 +19,8 @@ const asEvents: NestInterceptor = {
 const socketIo: Transport = {
   name: 'socket.io',
   hasScopeOfMessage: false,
+  answersSeveralTimes: true,
+  filtersComeLast: true,
   knowsPeers: true,
   handlers: () => (target) => {
     gateway(answer)(target);

@@ -19,6 +19,8 @@ const answer: AnswerError = ({ message }, host) =>
 const ws: Transport = {
   name: 'ws',
   hasScopeOfMessage: false,
+  answersSeveralTimes: true,
+  filtersComeLast: true,
   knowsPeers: true,
   handlers: () => gateway(answer),
   message: (name) => SubscribeMessage(name),

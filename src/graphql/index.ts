@@ -1,0 +1,1 @@
+export { GraphQLBackgroundTasksModule } from './graphql.module.js';
