@@ -69,7 +69,8 @@ const WAYS_IN = {
     'moduleRef.registerRequestByContextId() was given the request.',
   handler:
     'For a message of a microservice import MicroservicesBackgroundTasksModule, for one of a WebSocket gateway ' +
-    'WebSocketsBackgroundTasksModule. In any other handler wrap the work in TaskScopes.run().',
+    'WebSocketsBackgroundTasksModule, for a resolver of GraphQL GraphQLBackgroundTasksModule. In any other handler ' +
+    'wrap the work in TaskScopes.run().',
 } as const;
 
 /** `OUTSIDE_TASK`: `currentTask()` was called by code that no task is running. */

@@ -1,4 +1,5 @@
 import { Catch, Controller, type INestApplication, UseFilters } from '@nestjs/common';
+import { Query, Resolver } from '@nestjs/graphql';
 import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microservices';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Test } from '@nestjs/testing';
@@ -9,11 +10,14 @@ import { EMPTY, lastValueFrom } from 'rxjs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { type BackgroundTasks, BackgroundTasksModule, Tasks } from '../../src/index.js';
+import { GraphQLBackgroundTasksModule } from '../../src/graphql/index.js';
 import { MicroservicesBackgroundTasksModule } from '../../src/microservices/index.js';
 import { WebSocketsBackgroundTasksModule } from '../../src/websockets/index.js';
 import { type Advice, follow, works } from '../support/advice.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { freePort } from '../support/free-port.js';
+import { type GraphQLServer, post, servers } from '../support/graphql.js';
+import { startApp } from '../support/platforms.js';
 
 const advice: Advice[] = [
   {
@@ -72,6 +76,34 @@ const advice: Advice[] = [
         await app.close();
       });
       await handled.promise;
+    },
+  },
+  {
+    code: 'OUTSIDE_SCOPE',
+    fix: 'for a resolver of GraphQL GraphQLBackgroundTasksModule',
+    async apply(isFixed) {
+      const handled = deferred();
+      @Catch()
+      class Rejecting {
+        catch(error: unknown) {
+          handled.reject(error);
+          return error;
+        }
+      }
+      @Resolver('Query')
+      @UseFilters(new Rejecting())
+      class Resolvers {
+        @Query('handle')
+        handle(@Tasks() tasks: BackgroundTasks) {
+          tasks.addTask(() => handled.resolve());
+        }
+      }
+      const [server] = servers as [GraphQLServer];
+      const running = await startApp(server.platform, {
+        imports: [server.module('type Query { handle: String }'), ...(isFixed ? [GraphQLBackgroundTasksModule] : [])],
+        providers: [Resolvers],
+      });
+      await Promise.all([post(running, { query: '{ handle }' }), handled.promise]);
     },
   },
 ];

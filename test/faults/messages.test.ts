@@ -4,6 +4,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { startChild } from '../support/child-app.js';
+import { post } from '../support/graphql.js';
 import { platforms } from '../support/platforms.js';
 import { scaled } from '../support/scale.js';
 
@@ -40,6 +41,18 @@ describe.each(platforms)('B18 SIGTERM while messages are handled, beside $name',
     await once(client, 'close');
 
     expect(received.toSorted((a, b) => a - b)).toEqual(numbers);
+    expectAllDone(await child.exit, child);
+  });
+
+  it('lets them be answered in GraphQL, runs their tasks and releases their resources', async () => {
+    const child = startChild('messages', { platform, env: { MESSAGES: String(MESSAGES) } });
+    const url = `http://127.0.0.1:${await child.said('PORT')}`;
+
+    const answers = Promise.all(numbers.map((data) => post({ url }, { query: `mutation { hold(data: ${data}) }` })));
+    await child.said('HELD');
+    child.kill('SIGTERM');
+
+    expect((await answers).map(({ body }) => body)).toEqual(numbers.map((hold) => ({ data: { hold } })));
     expectAllDone(await child.exit, child);
   });
 });
