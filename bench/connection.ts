@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 
-const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
 /**
  * A client's connection within the server's process. Node parses its requests and answers them as it does those of a
@@ -18,13 +18,17 @@ export class Connection {
     },
   });
 
-  constructor(server: Server) {
+  readonly #request: Buffer;
+
+  /** `request`: what it sends each time. */
+  constructor(server: Server, request = GET) {
+    this.#request = Buffer.from(request);
     server.emit('connection', this.#stream);
   }
 
-  async get(): Promise<void> {
+  async send(): Promise<void> {
     const answered = new Promise<string>((resolve) => (this.#answered = resolve));
-    this.#stream.push(request);
+    this.#stream.push(this.#request);
     const answer = await answered;
     if (!answer.startsWith('HTTP/1.1 200 ')) throw new Error(`Answered: ${answer}`);
     // What the server does after the response belongs to the request.

@@ -18,7 +18,7 @@ const connection = new Connection(server);
 
 async function ownCost(requests: number): Promise<number> {
   const before = process.cpuUsage();
-  for (let count = 0; count < requests; count++) await connection.get();
+  for (let count = 0; count < requests; count++) await connection.send();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / requests;
 }
