@@ -23,6 +23,8 @@ export class Connection {
   /** `request`: what it sends each time. */
   constructor(server: Server, request = GET) {
     this.#request = Buffer.from(request);
+    // It may wait for its turn.
+    server.headersTimeout = server.requestTimeout = 0;
     server.emit('connection', this.#stream);
   }
 

@@ -140,7 +140,7 @@ export class BackgroundTasksModule
     this.exchanges.overriddenTasks = this.#overriddenTasks();
     this.exchanges.serve();
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
-    this.drain.attach(new HttpConnections(server));
+    this.drain.attach(new HttpConnections(server), this.exchanges.otherServers);
     if (!isTestingModule(this.modules)) warnOfMissingShutdownHooks(server, this.scopes.engine);
   }
 

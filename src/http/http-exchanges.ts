@@ -16,12 +16,15 @@ import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { providedByModule } from '../tasks/registration.js';
 import { exchangeOf } from './find-exchange.js';
 import { HttpExchange } from './http-exchange.js';
+import { OtherServers } from './other-servers.js';
 import { StalledResponses } from './stalled-responses.js';
 
 /** Begins an exchange for each request of an application, and passes on to it what the adapter does. */
 @Injectable()
 export class HttpExchanges implements AdapterHooks {
   readonly stalledResponses: StalledResponses;
+  /** Set by `serve()`. */
+  otherServers!: OtherServers;
   /** Resolves the BackgroundTasks that a test has put in place of ours; absent if none has. */
   overriddenTasks: ((request: object) => BackgroundTasks | Promise<BackgroundTasks>) | undefined;
   #isOnExpress = false;
@@ -38,6 +41,7 @@ export class HttpExchanges implements AdapterHooks {
   serve(): void {
     const { httpAdapter } = this.adapterHost;
     this.#isOnExpress = isExpress(httpAdapter);
+    this.otherServers = new OtherServers(httpAdapter.getHttpServer() as object);
     hookAdapter(httpAdapter, this);
   }
 
@@ -52,10 +56,16 @@ export class HttpExchanges implements AdapterHooks {
     if (this.scopes.usesRef) asyncContext.enterWith(exchange);
   }
 
+  enter<T>(request: RawRequest, response: RawResponse, next: () => T): T {
+    const exchange = this.begin(request, response);
+    return asyncContext.getStore() === exchange ? next() : asyncContext.run(exchange, next);
+  }
+
   /** Finds the exchange of a request, or begins it. */
   begin(request: RawRequest, response: RawResponse): HttpExchange {
     const known = exchangeOf(request);
     if (known?.exchanges === this) return known;
+    this.otherServers.begun(request, response);
     const exchange = new HttpExchange(request, response, this);
     attachScopeSource(request, exchange);
     return exchange;

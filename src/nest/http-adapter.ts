@@ -10,8 +10,13 @@ import { assertMethods } from './supported-nest.js';
 export interface AdapterHooks {
   /** Whether the exchange of a request has to begin with its first event on Fastify, too. */
   readonly usesAsyncContext: boolean;
-  /** Called with every request before the framework has it: on Express always, on Fastify if `usesAsyncContext`. */
+  /**
+   * Called with every request of Nest's own server before the framework has it: on Express always, on Fastify if
+   * `usesAsyncContext`.
+   */
   received(request: RawRequest, response: RawResponse): void;
+  /** Calls `next`, which handles the request, in the context of the request. It may come from any server. */
+  enter<T>(request: RawRequest, response: RawResponse, next: () => T): T;
   /** Begins the exchange of a request, if it has not begun. */
   begin(request: RawRequest, response: RawResponse): unknown;
   /** Returns the function to register in place of a route handler. Unknown routes have one without a pattern. */
@@ -49,6 +54,7 @@ export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): 
       hooks.received(request, response),
     );
   }
+  if (hooks.usesAsyncContext) enterFirst(adapter, hooks, isOnExpress);
   const methods = adapter as unknown as Record<string, AdapterMethod>;
   for (const name of ROUTE_METHODS) {
     const register = methods[name]!;
@@ -87,6 +93,30 @@ export function hookAdapter(adapter: AbstractHttpAdapter, hooks: AdapterHooks): 
   }
 }
 
+/**
+ * Enters requests in the hook that the adapter calls before all middleware: the server of a request may be one that
+ * Nest did not make, or none (`inject()`). There is one such hook, which the application may set at any time.
+ */
+function enterFirst(adapter: AbstractHttpAdapter, hooks: AdapterHooks, isOnExpress: boolean): void {
+  const setOnRequestHook = adapter.setOnRequestHook.bind(adapter);
+  const set = (given: RequestHook | undefined) => {
+    const entering: RequestHook = (request, response, done) =>
+      hooks.enter(unframe(request, isOnExpress), unframe(response, isOnExpress), () =>
+        given ? given.call(adapter, request, response, done) : done(),
+      );
+    setOnRequestHook(entering);
+  };
+  adapter.setOnRequestHook = set as typeof adapter.setOnRequestHook;
+  set((adapter as { readonly onRequestHook?: RequestHook }).onRequestHook);
+}
+
+type RequestHook = (
+  this: AbstractHttpAdapter,
+  request: Framed<RawRequest>,
+  response: Framed<RawResponse>,
+  done: (error?: unknown) => void,
+) => unknown;
+
 export function isExpress(adapter: AbstractHttpAdapter): boolean {
   return adapter.getType() === 'express';
 }
@@ -110,6 +140,7 @@ const REPLACED_METHODS = [
   ...ROUTE_METHODS,
   'setNotFoundHandler',
   'setErrorHandler',
+  'setOnRequestHook',
   'createMiddlewareFactory',
   ...SEND_METHODS,
 ];

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Unfinished } from '../execution/task-log.js';
+import type { OtherServers } from '../http/other-servers.js';
 import { NamedTasks } from '../named/named-tasks.js';
 import { CalledUnits } from '../scope/called-units.js';
 import { RequestScopes } from '../scope/request-scopes.js';
@@ -12,6 +13,7 @@ import { onSecondInterrupt } from './second-interrupt.js';
 export class Drain {
   #drained: Promise<void> | undefined;
   #connections: HttpConnections | undefined;
+  #otherServers: OtherServers | undefined;
 
   constructor(
     private readonly scopes: RequestScopes,
@@ -23,9 +25,10 @@ export class Drain {
     return this.#drained !== undefined;
   }
 
-  /** Waits for the requests of an HTTP server as well. */
-  attach(connections: HttpConnections): void {
+  /** Waits for the requests of an HTTP server as well, and for those that come through other servers. */
+  attach(connections: HttpConnections, otherServers: OtherServers): void {
     this.#connections = connections;
+    this.#otherServers = otherServers;
   }
 
   /** Begins the drain, or joins the one that has begun, whatever its deadline. */
@@ -73,7 +76,7 @@ export class Drain {
 
   /** Waits for the connections first: a request that finishes may leave tasks. */
   async #finish(): Promise<void> {
-    await this.#connections?.finish();
+    await Promise.all([this.#connections?.finish(), this.#otherServers?.whenAnswered()]);
     await this.called.whenAnswered();
     await this.scopes.whenEmpty();
   }
@@ -89,7 +92,7 @@ export class Drain {
     const scopes = open.toArray();
     return {
       tasks: queues.flatMap((queue) => queue.unfinished),
-      connections: this.#connections?.open ?? 0,
+      connections: (this.#connections?.open ?? 0) + (this.#otherServers?.size ?? 0),
       units: scopes.filter(({ isUnitRunning }) => isUnitRunning).length,
       disposing: scopes.flatMap(({ disposables }) => disposables?.disposing ?? []),
     };

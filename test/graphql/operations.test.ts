@@ -149,6 +149,7 @@ describe.each(servers)('B11 GraphQL with $name', (server) => {
 
   it('tells an exception filter of a root field of the failure, as in HTTP', async () => {
     @Catch()
+    @Injectable()
     class Filter implements ExceptionFilter {
       constructor(private readonly ref: BackgroundTasksRef) {}
 
@@ -157,10 +158,15 @@ describe.each(servers)('B11 GraphQL with $name', (server) => {
         return error;
       }
     }
-    Injectable()(Filter);
-    Reflect.defineMetadata('design:paramtypes', [BackgroundTasksRef], Filter);
-    UseFilters(Filter)(Mutations.prototype, 'fail', Object.getOwnPropertyDescriptor(Mutations.prototype, 'fail')!);
-    const running = await startGraphQL(server, typeDefs, { providers: [Mutations, Filter, database()] });
+    @Resolver('Mutation')
+    class Failing {
+      @Mutation('fail')
+      @UseFilters(Filter)
+      fail() {
+        throw new Error('no x');
+      }
+    }
+    const running = await startGraphQL(server, typeDefs, { providers: [Failing, Filter] });
 
     await post(running, { query: 'mutation { fail(name: "x") }' });
     await settled(running.app);

@@ -10,18 +10,24 @@ import { BackgroundTasksModule } from '../../src/index.js';
 import { platforms } from '../support/platforms.js';
 
 describe.each(platforms)('an adapter that is made otherwise on $name', (platform) => {
-  it.each(['reply', 'render', 'redirect', 'createMiddlewareFactory', 'setNotFoundHandler', 'get', 'search'])(
-    'stops the start-up where it has no %s(), and names it',
-    async (method) => {
-      const changed = Object.assign(platform.adapter(), { [method]: undefined });
+  it.each([
+    'reply',
+    'render',
+    'redirect',
+    'createMiddlewareFactory',
+    'setNotFoundHandler',
+    'setOnRequestHook',
+    'get',
+    'search',
+  ])('stops the start-up where it has no %s(), and names it', async (method) => {
+    const changed = Object.assign(platform.adapter(), { [method]: undefined });
 
-      const module = await Test.createTestingModule({ imports: [BackgroundTasksModule.forRoot()] }).compile();
-      const starting = module.createNestApplication(changed).init();
+    const module = await Test.createTestingModule({ imports: [BackgroundTasksModule.forRoot()] }).compile();
+    const starting = module.createNestApplication(changed).init();
 
-      await expect(starting).rejects.toMatchObject({ code: 'UNSUPPORTED_NEST' });
-      await expect(starting).rejects.toThrow(`${platform.name}Adapter.${method}()`);
-    },
-  );
+    await expect(starting).rejects.toMatchObject({ code: 'UNSUPPORTED_NEST' });
+    await expect(starting).rejects.toThrow(`${platform.name}Adapter.${method}()`);
+  });
 });
 
 describe('a Nest that is made otherwise', () => {

@@ -1,5 +1,5 @@
 import type { INestApplication, ModuleMetadata } from '@nestjs/common';
-import type { AbstractHttpAdapter } from '@nestjs/core';
+import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
@@ -29,6 +29,10 @@ export interface AppSettings extends ModuleMetadata {
   readonly override?: (builder: TestingModuleBuilder) => TestingModuleBuilder;
   /** Changes the application before it listens. */
   readonly configure?: (app: INestApplication) => unknown;
+  /** Whether it listens on a port. @default true */
+  readonly isListening?: boolean;
+  /** Whether NestFactory makes it, for modules that look for the adapter before a testing module has one. */
+  readonly isMadeByFactory?: boolean;
 }
 
 export interface RunningApp {
@@ -41,18 +45,29 @@ export interface RunningApp {
 /** Starts a real server on a free port; it is closed when the test ends. */
 export async function startApp(
   platform: Platform,
-  { options, override, configure, ...metadata }: AppSettings,
+  { options, override, configure, isListening = true, isMadeByFactory, ...metadata }: AppSettings,
 ): Promise<RunningApp> {
-  const builder = Test.createTestingModule({
-    ...metadata,
-    imports: [BackgroundTasksModule.forRoot(options), ...(metadata.imports ?? [])],
-  });
-  const module = await (override?.(builder) ?? builder).compile();
+  const root = { ...metadata, imports: [BackgroundTasksModule.forRoot(options), ...(metadata.imports ?? [])] };
   const logs = new RecordedLogs();
-  const app = module.createNestApplication(platform.adapter(), { logger: logs });
+  const app = isMadeByFactory
+    ? await NestFactory.create({ module: Root, ...root }, platform.adapter(), { logger: logs })
+    : await createTestingApp(platform, root, logs, override);
   await configure?.(app);
-  await app.listen(0, '127.0.0.1');
+  await (isListening ? app.listen(0, '127.0.0.1') : app.init());
   onTestFinished(() => app.close());
-  const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
+  const { port } = ((app.getHttpServer() as Server).address() ?? { port: 0 }) as AddressInfo;
   return { app, url: `http://127.0.0.1:${port}`, port, logs };
 }
+
+async function createTestingApp(
+  platform: Platform,
+  root: ModuleMetadata,
+  logger: RecordedLogs,
+  override: AppSettings['override'],
+): Promise<INestApplication> {
+  const builder = Test.createTestingModule(root);
+  const module = await (override?.(builder) ?? builder).compile();
+  return module.createNestApplication(platform.adapter(), { logger });
+}
+
+class Root {}
