@@ -2,9 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 /** What `npm run test:quick` leaves out, for the time it takes or for what it starts. */
 const slow = [
-  // Real servers: Redis and PostgreSQL.
+  // Real servers: Redis, PostgreSQL and NATS.
   'test/bullmq/**',
-  'test/microservices/redis.test.ts',
+  'test/microservices/{nats,redis}.test.ts',
   'test/scope/unit-of-work-processor.test.ts',
   'test/named/{backends,durable-providers,fallback,large-batches,outages}.test.ts',
   // Processes and threads that are killed, frozen and overloaded, and real deadlines.

@@ -78,6 +78,7 @@ import { REGISTRATION } from './tasks/registration.js';
     BackgroundTasksRef,
     BackgroundTasksHost,
     CalledUnits,
+    Drain,
     HttpExchanges,
     RequestScopes,
     TaskScopes,

@@ -1,13 +1,17 @@
 import { Inject, Module } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
+import { NEVER, throwError, type Observable } from 'rxjs';
+import { ShuttingDownError } from '../errors/errors.js';
 import { resourceFactory, resourceFactoryIn } from '../handlers/resource.decorator.js';
 import { bindToModules } from '../nest/route-parameters.js';
 import { CalledUnit, calledUnit } from '../scope/called-unit.js';
 import { CalledUnits } from '../scope/called-units.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import { attachScopeSource } from '../scope/scope-source.js';
-import { BackgroundTasksHost } from '../shutdown/background-tasks-host.js';
+import { Drain } from '../shutdown/drain.js';
+import { MessageServers } from './message-servers.js';
 import {
   listenToMessages,
   listenToRpcExceptions,
@@ -26,21 +30,51 @@ export class MicroservicesBackgroundTasksModule {
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(CalledUnits) units: CalledUnits,
     @Inject(RequestScopes) scopes: RequestScopes,
-    @Inject(BackgroundTasksHost) host: BackgroundTasksHost,
+    @Inject(Drain) drain: Drain,
     @Inject(ModuleRef) moduleRef: ModuleRef,
   ) {
+    const servers = new MessageServers();
+    drain.onBegin(() => servers.finish());
     bindToModules(resourceFactory, resourceFactoryIn, microserviceHandlers);
     listenToRpcExceptions((error) => calledUnit()?.fail(error));
     listenToMessages(modules, {
-      received(message, handler) {
-        const { request, hasPeerLeft } = message;
-        const unit = new CalledUnit(scopes, describe(message), request, moduleRef, hasPeerLeft);
+      serving: (server) => servers.add(server),
+      async received(message, handler) {
+        const { isEvent, request, connection, hasPeerLeft } = message;
+        // An event is handled still: its sender would not learn that it was refused.
+        const answersTo = isEvent ? undefined : connection;
+        if (answersTo && servers.isFinishing) return refusal(answersTo);
+        const unit = new Message(scopes, describe(message), request, moduleRef, hasPeerLeft);
+        if (answersTo) unit.keepOpen(answersTo, servers);
         attachScopeSource(request, unit);
         return units.run(unit, handler);
       },
-      closing: () => host.drain(),
+      closing: () => drain.begin(),
     });
   }
+}
+
+/** A message or an event while it is handled. */
+class Message extends CalledUnit {
+  #ended: (() => void) | undefined;
+
+  /** Keeps the connection open until the answer has left. */
+  keepOpen(connection: Socket, servers: MessageServers): void {
+    servers.begun(connection);
+    this.#ended = () => servers.answered(connection);
+  }
+
+  override end(): void {
+    super.end();
+    this.#ended?.();
+  }
+}
+
+/** Answers a message that came during a shutdown. Where the connection has ended, its peer knows that by itself. */
+function refusal(connection: Socket): Observable<never> {
+  if (!connection.writable) return NEVER;
+  const { code, message } = new ShuttingDownError('A message');
+  return throwError(() => ({ status: 'error', code, message }));
 }
 
 function describe({ isEvent, pattern }: ReceivedMessage): string {

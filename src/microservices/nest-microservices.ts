@@ -5,8 +5,10 @@ import { RequestContextHost } from '@nestjs/microservices/context/request-contex
 import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { ListenersController } from '@nestjs/microservices/listeners-controller.js';
+import type { Socket } from 'node:net';
 import { from, mergeMap, Observable, of } from 'rxjs';
 import { isInstance, isPromise, isStream } from '../errors/safely.js';
+import { connectionOf } from './nest-servers.js';
 
 export const microserviceHandlers: object = RpcContextCreator.prototype;
 
@@ -18,10 +20,14 @@ export interface ReceivedMessage {
   readonly request: object;
   /** Whether the peer has closed its connection. Known over TCP only. */
   readonly hasPeerLeft: () => boolean;
+  /** The connection that it came over, if that was TCP. */
+  readonly connection: Socket | undefined;
 }
 
 /** Serves the messages of one application. */
 export interface MessageListener {
+  /** Called with each server, before it brings messages. */
+  serving(server: object): void;
   /** Calls the handler, and returns its result. */
   received(message: ReceivedMessage, handler: () => unknown): Promise<unknown>;
   /** Called before the application closes its microservice, which is awaited. */
@@ -80,6 +86,7 @@ function patchHandlers(): void {
     const { container } = this as unknown as { readonly container: Container };
     const listener = listeners.get(container.getModules());
     if (!listener) return registerPatternHandlers.call(this, wrapper, server, moduleKey);
+    listener.serving(server);
     const takesRequest = !wrapper.isDependencyTreeStatic();
     const own = Object.getOwnPropertyDescriptor(server, 'addHandler');
     const { addHandler } = server;
@@ -115,7 +122,8 @@ function listening(handler: Registered, { pattern, isEvent, takesRequest }: Regi
   const listened: Registered = (...given) => {
     const args = isInstance(given[0], RequestContextHost) ? given.slice(1) : given;
     const request = RequestContextHost.create(pattern as never, args[0], args[1] as never);
-    const message = { pattern, isEvent, request, hasPeerLeft: () => isClosed(args[1]) };
+    const connection = connectionOf(args[1]);
+    const message = { pattern, isEvent, request, connection, hasPeerLeft: () => connection?.destroyed === true };
     return listener.received(message, () => handler(...(takesRequest ? [request, ...args] : args)));
   };
   // Nest's own function looks for the next one on itself; the server sets it on what was registered.
@@ -126,12 +134,6 @@ function listening(handler: Registered, { pattern, isEvent, takesRequest }: Regi
     },
   });
   return listened;
-}
-
-/** Whether this is the context of a message over TCP whose socket is closed. */
-function isClosed(context: unknown): boolean {
-  const { getSocketRef } = (context ?? {}) as { getSocketRef?(): { readonly netSocket?: { destroyed?: boolean } } };
-  return getSocketRef?.call(context).netSocket?.destroyed === true;
 }
 
 /** A microservice closes its server, and the connections of TCP with it, before any hook is called. */

@@ -19,12 +19,19 @@ export class CalledUnits {
    * tasks of the unit run when the last answer has left, and its resources are released then.
    */
   async run(unit: CalledUnit, handler: () => unknown): Promise<unknown> {
-    if (this.overriddenTasks) unit.tasksOverride = await this.overriddenTasks(unit);
     return this.call(unit, handler);
   }
 
   /** Does the same, at once if the handler is synchronous. */
   call(unit: CalledUnit, handler: () => unknown): unknown {
+    const tasks = this.overriddenTasks?.(unit);
+    // Those that a test has made request-scoped have to be built first.
+    if (isPromise(tasks)) return tasks.then((built) => this.#call(unit, handler, built));
+    return this.#call(unit, handler, tasks);
+  }
+
+  #call(unit: CalledUnit, handler: () => unknown, tasksOverride: BackgroundTasks | undefined): unknown {
+    unit.tasksOverride = tasksOverride;
     this.#running.add(unit);
     let result: unknown;
     try {

@@ -14,6 +14,7 @@ export class Drain {
   #drained: Promise<void> | undefined;
   #connections: HttpConnections | undefined;
   #otherServers: OtherServers | undefined;
+  readonly #onBegin: (() => Promise<void>)[] = [];
 
   constructor(
     private readonly scopes: RequestScopes,
@@ -29,6 +30,11 @@ export class Drain {
   attach(connections: HttpConnections, otherServers: OtherServers): void {
     this.#connections = connections;
     this.#otherServers = otherServers;
+  }
+
+  /** Calls back when the drain begins, which waits for the promise: it lets what brings other work finish. */
+  onBegin(finish: () => Promise<void>): void {
+    this.#onBegin.push(finish);
   }
 
   /** Begins the drain, or joins the one that has begun, whatever its deadline. */
@@ -76,7 +82,8 @@ export class Drain {
 
   /** Waits for the connections first: a request that finishes may leave tasks. */
   async #finish(): Promise<void> {
-    await Promise.all([this.#connections?.finish(), this.#otherServers?.whenAnswered()]);
+    const finished = this.#onBegin.map((finish) => finish());
+    await Promise.all([this.#connections?.finish(), this.#otherServers?.whenAnswered(), ...finished]);
     await this.called.whenAnswered();
     await this.scopes.whenEmpty();
   }
@@ -93,7 +100,7 @@ export class Drain {
     return {
       tasks: queues.flatMap((queue) => queue.unfinished),
       connections: (this.#connections?.open ?? 0) + (this.#otherServers?.size ?? 0),
-      units: scopes.filter(({ isUnitRunning }) => isUnitRunning).length,
+      units: scopes.filter(({ isUnitRunning }) => isUnitRunning).length + this.called.size,
       disposing: scopes.flatMap(({ disposables }) => disposables?.disposing ?? []),
     };
   }

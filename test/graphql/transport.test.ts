@@ -6,7 +6,8 @@ import { noticed } from '../support/gateways.js';
 import { type GraphQLServer, post, servers, startGraphQL } from '../support/graphql.js';
 import { describeTransport, type Transport } from '../support/transport-suite.js';
 
-const typeDefs = 'type Query { ok: Boolean } type Mutation { handle(data: Json): Json }';
+const mutations = ['handle', 'first', 'second'].map((name) => `${name}(data: Json): Json`).join(' ');
+const typeDefs = `type Query { ok: Boolean } type Mutation { ${mutations} }`;
 
 for (const server of servers) describeTransport(transportOf(server));
 
@@ -21,8 +22,10 @@ function transportOf(server: GraphQLServer): Transport {
     message: (name) => Mutation(name),
     data: (...pipes) => Args('data', ...(pipes as [])),
     answer: (error) => error,
-    async start(handlers, { providers = [], ...metadata }) {
-      const running = await startGraphQL(server, typeDefs, { ...metadata, providers: [handlers, ...providers] });
+    tenantOf: () => 'of all requests',
+    tenants: ['of all requests'],
+    async start(handlers, { providers = [], ...settings }) {
+      const running = await startGraphQL(server, typeDefs, { ...settings, providers: [handlers, ...providers] });
       const send = async (name: string, data: unknown, signal?: AbortSignal) => {
         const { body } = await post(running, operation(name, data), signal);
         if (body.errors) throw new Error(body.errors[0]!.message);

@@ -1,22 +1,15 @@
 import { Controller } from '@nestjs/common';
-import {
-  ClientProxyFactory,
-  MessagePattern,
-  type MicroserviceOptions,
-  Payload,
-  type RedisOptions,
-  RpcException,
-  Transport,
-} from '@nestjs/microservices';
-import { Test } from '@nestjs/testing';
-import { lastValueFrom, throwError, toArray } from 'rxjs';
-import { afterAll, beforeAll, onTestFinished } from 'vitest';
-import { BackgroundTasksModule } from '../../src/index.js';
-import { MicroservicesBackgroundTasksModule } from '../../src/microservices/index.js';
-import { RecordedLogs } from '../support/recorded-logs.js';
+import { MessagePattern, Payload, type RedisOptions, Transport } from '@nestjs/microservices';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { type BackgroundTasks, Tasks } from '../../src/index.js';
+import { deferred } from '../support/deferred.js';
+import { microservice, startWithBroker } from '../support/microservices.js';
 import { prepareRedis } from '../support/redis.js';
 import type { TestServer } from '../support/test-server.js';
+import { useTimeline } from '../support/timeline.js';
 import { describeTransport } from '../support/transport-suite.js';
+import { until } from '../support/until.js';
 
 let redis: TestServer;
 
@@ -28,43 +21,46 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 describeTransport({
+  ...microservice,
   name: 'Redis',
-  hasScopeOfMessage: true,
-  answersSeveralTimes: true,
-  filtersComeLast: true,
   knowsPeers: false,
-  handlers: () => Controller(),
-  message: (name) => MessagePattern(name),
-  data: (...pipes) => Payload(...(pipes as [])),
-  answer: ({ message }) => throwError(() => new RpcException(message).getError()),
-  async start(handlers, metadata) {
-    const module = await Test.createTestingModule({
-      ...metadata,
-      imports: [BackgroundTasksModule.forRoot(), MicroservicesBackgroundTasksModule],
-      controllers: [handlers],
-    }).compile();
-    const logs = new RecordedLogs();
-    const app = module.createNestMicroservice<MicroserviceOptions>({ ...overRedis(), logger: logs });
-    await app.listen();
-    // A test may have closed it, and Nest does not close the connections to Redis twice.
-    onTestFinished(() => app.close().catch(() => undefined));
-    const client = ClientProxyFactory.create(overRedis());
-    await client.connect();
-    onTestFinished(() => void client.close());
-    return {
-      app,
-      logs,
-      send: (name, data) => lastValueFrom(client.send<unknown>(name, data).pipe(toArray())),
-      async drop(name, data, begun) {
-        const subscription = client.send(name, data).subscribe();
-        await begun;
-        subscription.unsubscribe();
-      },
-    };
-  },
+  start: (handlers, settings) => startWithBroker([handlers], settings, overRedis()),
 });
 
-function overRedis(): RedisOptions {
+const timeline = useTimeline();
+
+it.each([{ wildcards: false }, { wildcards: true }])(
+  'B18 a shutdown unsubscribes from Redis first, and answers the messages that have come: %o',
+  async ({ wildcards }) => {
+    const begun = deferred();
+    const gate = deferred();
+    @Controller()
+    class Handlers {
+      @MessagePattern('handle')
+      async handle(@Payload() data: string, @Tasks() tasks: BackgroundTasks) {
+        tasks.addTask(timeline.note, `task of ${data}`);
+        begun.resolve();
+        await gate.promise;
+        return data;
+      }
+    }
+    const running = await startWithBroker([Handlers], {}, overRedis({ wildcards }));
+    const observer = new Redis(redis.url);
+    onTestFinished(() => observer.disconnect());
+    const sent = running.send('handle', 'x');
+    await begun.promise;
+
+    const closed = running.app.close();
+    await until('nobody takes messages', async () => (await observer.publish('handle', '{}')) === 0);
+    gate.resolve();
+
+    expect(await sent).toEqual(['x']);
+    await closed;
+    expect(timeline.events).toEqual(['task of x']);
+  },
+);
+
+function overRedis(options: RedisOptions['options'] = {}): RedisOptions {
   const { hostname: host, port } = new URL(redis.url);
-  return { transport: Transport.REDIS, options: { host, port: Number(port) } };
+  return { transport: Transport.REDIS, options: { host, port: Number(port), ...options } };
 }

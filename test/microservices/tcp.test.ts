@@ -1,6 +1,5 @@
 import { Controller } from '@nestjs/common';
 import {
-  ClientProxyFactory,
   EventPattern,
   MessagePattern,
   type MicroserviceOptions,
@@ -8,51 +7,31 @@ import {
   RpcException,
   Transport,
 } from '@nestjs/microservices';
-import { Test } from '@nestjs/testing';
 import { once } from 'node:events';
 import { createConnection, type Server, type Socket } from 'node:net';
-import { lastValueFrom, throwError, toArray } from 'rxjs';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { BackgroundTasks, BackgroundTasksModule, Tasks, Resource } from '../../src/index.js';
+import { describe, expect, it } from 'vitest';
+import { BackgroundTasks, Tasks, Resource } from '../../src/index.js';
 import { MicroservicesBackgroundTasksModule } from '../../src/microservices/index.js';
-import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
+import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { freePort } from '../support/free-port.js';
+import { type Client, clientOf, microservice, packetOf, startMicroservice } from '../support/microservices.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { recordedResource } from '../support/recorded-resource.js';
-import { RecordedLogs } from '../support/recorded-logs.js';
 import { useTimeline } from '../support/timeline.js';
 import {
   describeTransport,
   expectNothingLeft,
   type Running,
   type Transport as Way,
+  type TransportSettings,
 } from '../support/transport-suite.js';
 
 const tcp: Way = {
+  ...microservice,
   name: 'TCP',
-  hasScopeOfMessage: true,
-  answersSeveralTimes: true,
-  filtersComeLast: true,
   knowsPeers: true,
-  handlers: () => Controller(),
-  message: (name) => MessagePattern(name),
-  data: (...pipes) => Payload(...(pipes as [])),
-  answer: ({ message }) => throwError(() => new RpcException(message).getError()),
-  async start(handlers, metadata) {
-    const builder = Test.createTestingModule({
-      ...metadata,
-      imports: [BackgroundTasksModule.forRoot(), MicroservicesBackgroundTasksModule],
-      controllers: [handlers],
-    });
-    const logs = new RecordedLogs();
-    const port = await freePort();
-    const module = await builder.compile();
-    const app = module.createNestMicroservice<MicroserviceOptions>({ ...listenOn(port), logger: logs });
-    await app.listen();
-    onTestFinished(() => app.close());
-    return { app, logs, ...clientOf(port), drop: dropping(app.unwrap<Server>(), port) };
-  },
+  start: (handlers, settings) => startOverTcp([handlers], settings),
 };
 
 describeTransport(tcp);
@@ -69,9 +48,9 @@ describe('B11 an event over TCP', () => {
         (tasks as BackgroundTasks).addTask(() => timeline.note(`task of ${data}`));
       }
     }
-    const running = await tcp.start(Handlers, { providers: [recordedResource(timeline, { provide: DB })] });
+    const running = await startOverTcp([Handlers], { providers: [recordedResource(timeline, { provide: DB })] });
 
-    (running as Client & Running).emit('happened', 'x');
+    running.emit('happened', 'x');
     await timeline.until('db released');
 
     expect(timeline.events).toEqual(['db opened', 'task of x', 'db committed', 'db released']);
@@ -96,9 +75,9 @@ describe('B11 an event over TCP', () => {
         tasks.addTask(() => timeline.note('second'));
       }
     }
-    const running = await tcp.start(First, {});
+    const running = await startOverTcp([First], {});
 
-    (running as Client & Running).emit('happened', 'x');
+    running.emit('happened', 'x');
     await timeline.until('second');
     await settled(running.app);
 
@@ -112,7 +91,7 @@ describe('B11 an event over TCP', () => {
 
 describe.each(platforms)('B11 a hybrid application on $name', (platform) => {
   it('gives tasks to requests and to messages, and finishes both when it closes', async () => {
-    const timeline = useTimelineOf();
+    const timeline: string[] = [];
     const port = await freePort();
     const begun = deferred();
     const gate = deferred();
@@ -130,11 +109,11 @@ describe.each(platforms)('B11 a hybrid application on $name', (platform) => {
       imports: [MicroservicesBackgroundTasksModule],
       controllers: [Handlers],
       configure: async (hybrid) => {
-        hybrid.connectMicroservice<MicroserviceOptions>(listenOn(port));
+        hybrid.connectMicroservice<MicroserviceOptions>(overTcp(port));
         await hybrid.startAllMicroservices();
       },
     });
-    const sent = clientOf(port).send('handle', 'x');
+    const sent = clientOf(overTcp(port)).send('handle', 'x');
     await begun.promise;
 
     const closed = app.close();
@@ -146,55 +125,17 @@ describe.each(platforms)('B11 a hybrid application on $name', (platform) => {
   });
 });
 
-describe('B11 overriding BackgroundTasks', () => {
-  it('reaches messages', async () => {
-    @Controller()
-    class Handlers {
-      @MessagePattern('handle')
-      handle(@Tasks() tasks: BackgroundTasks) {
-        tasks.addTask(send, 'x');
-        return 'done';
-      }
-    }
-    const send = (_to: string) => undefined;
-    const port = await freePort();
-    const recorded = new RecordingBackgroundTasks();
-    const module = await Test.createTestingModule({
-      imports: [BackgroundTasksModule.forRoot(), MicroservicesBackgroundTasksModule],
-      controllers: [Handlers],
-    })
-      .overrideProvider(BackgroundTasks)
-      .useValue(recorded)
-      .compile();
-    const app = module.createNestMicroservice<MicroserviceOptions>(listenOn(port));
-    await app.listen();
-    onTestFinished(() => app.close());
-
-    await clientOf(port).send('handle', 'x');
-
-    expect(recorded.added.map(({ name }) => name)).toEqual(['send']);
-  });
-});
-
-function useTimelineOf(): string[] {
-  return [];
+async function startOverTcp(
+  handlers: NonNullable<TransportSettings['controllers']>,
+  settings: TransportSettings,
+): Promise<Running & Client> {
+  const port = await freePort();
+  const { app, logs } = await startMicroservice(handlers, settings, overTcp(port));
+  return { app, logs, ...clientOf(overTcp(port)), drop: dropping(app.unwrap<Server>(), port) };
 }
 
-function listenOn(port: number): MicroserviceOptions {
+function overTcp(port: number): MicroserviceOptions {
   return { transport: Transport.TCP, options: { host: '127.0.0.1', port } };
-}
-
-interface Client extends Pick<Running, 'send'> {
-  emit(name: string, data: unknown): void;
-}
-
-function clientOf(port: number): Client {
-  const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
-  onTestFinished(() => void client.close());
-  return {
-    send: (name, data) => lastValueFrom(client.send<unknown>(name, data).pipe(toArray())),
-    emit: (name, data) => void client.emit(name, data).subscribe(),
-  };
 }
 
 /** Resolves once the server has noticed that the client is gone. */
@@ -203,8 +144,7 @@ function dropping(server: Server, port: number): Running['drop'] {
     const connected = once(server, 'connection') as Promise<[Socket]>;
     const socket = createConnection(port, '127.0.0.1');
     const [connection] = await connected;
-    const packet = JSON.stringify({ pattern, data, id: 'dropped' });
-    socket.write(`${packet.length}#${packet}`);
+    socket.write(packetOf({ pattern, data, id: 'dropped' }));
     await begun;
     const closed = once(connection, 'close');
     socket.destroy();

@@ -40,8 +40,9 @@ describe('the packed package in an application', () => {
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({
       body: { created: true },
-      events: ['handled', 'Mailer.send to ada@example.org', 'session released'],
-      succeeded: 1,
+      answer: 'hello Ada',
+      events: ['handled', 'Mailer.send to ada@example.org', 'session released', 'greeted message of Ada'],
+      succeeded: 2,
       doubled: 42,
       recorded: ['main'],
       others: ['function', 'function', 'object'],

@@ -35,6 +35,9 @@ const uses: readonly Use[] = [
   },
 ];
 
+/** The entry points that patch a package of Nest, which must be the copy that the application imports. */
+const transports = ['microservices', 'websockets'].map((entry) => ({ entry, needs: `@nestjs/${entry}` }));
+
 /** All that is to be installed for it. */
 const advice = new Map([
   ['BullMQ on Redis', 'bullmq ioredis'],
@@ -65,6 +68,17 @@ describe.each([
     const { code } = await run(load, [...has, ...needs], program);
 
     expect(code).toBe(program === migrates() ? 'ECONNREFUSED' : undefined);
+  });
+
+  it.each(transports)('nestjs-background-tasks/$entry without $needs names it', async ({ entry, needs }) => {
+    const { code, message } = await run(load, [], imports(entry));
+
+    expect(code).toBe('ERR_MODULE_NOT_FOUND');
+    expect(message).toMatch(new RegExp(`^Cannot find package '${needs}' imported from .*/${entry}/`));
+  });
+
+  it.each(transports)('nestjs-background-tasks/$entry needs only $needs', async ({ entry, needs }) => {
+    expect(await run(load, [needs], imports(entry))).toEqual({});
   });
 
   it.each(['', '/testing', '/backend'])('nestjs-background-tasks%s needs none of them', async (entry) => {

@@ -24,8 +24,11 @@ export interface PackedPackage {
 const COMPANIONS = [
   '@nestjs/common',
   '@nestjs/core',
+  '@nestjs/microservices',
   '@nestjs/platform-express',
   '@nestjs/platform-fastify',
+  '@nestjs/platform-ws',
+  '@nestjs/websockets',
   '@opentelemetry/api',
   '@types/node',
   '@types/pg',

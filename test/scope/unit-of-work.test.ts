@@ -14,17 +14,20 @@ import {
   Saga,
 } from '@nestjs/cqrs';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { Cron, Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
 import { map, Observable, of } from 'rxjs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   BackgroundTasks,
   BackgroundTasksHost,
+  BackgroundTasksModule,
   BackgroundTasksRef,
   provideResource,
   UnitOfWork,
 } from '../../src/index.js';
 import { RequestScopes } from '../../src/scope/request-scopes.js';
+import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
@@ -169,6 +172,64 @@ describe('B11 @UnitOfWork() on a method that nothing of ours calls', () => {
     expect([called.name, called.length]).toEqual(['add', 2]);
   });
 
+  it('has the BackgroundTasks that a test puts in place of ours, and still returns at once', async () => {
+    const recorded = new RecordingBackgroundTasks();
+    const work = await startOverridden((builder) => builder.overrideProvider(BackgroundTasks).useValue(recorded));
+
+    expect(work.now()).toBe('result');
+
+    recorded.assertAdded(note, 'task');
+    expect(timeline.events).toEqual([]);
+  });
+
+  it('has a BackgroundTasks of its own where that of a test is request-scoped', async () => {
+    const made: RecordingBackgroundTasks[] = [];
+    @Injectable({ scope: Scope.REQUEST })
+    class Recording extends RecordingBackgroundTasks {
+      constructor() {
+        super();
+        made.push(this);
+      }
+    }
+    const work = await startOverridden((builder) => builder.overrideProvider(BackgroundTasks).useClass(Recording));
+    gate = deferred();
+    gate.resolve();
+
+    expect([await work.later(), await work.later()]).toEqual(['result', 'result']);
+
+    expect(made.map(({ added }) => added.length)).toEqual([1, 1]);
+  });
+
+  it('has the resource that a test puts in place of ours', async () => {
+    const taken = deferred<unknown>();
+    @Injectable({ scope: Scope.REQUEST })
+    class Listener {
+      constructor(private readonly current: Session) {}
+
+      @OnEvent('paid')
+      @UnitOfWork()
+      paid(): void {
+        taken.resolve(this.current);
+      }
+    }
+    const fake = new Session();
+    const module = await Test.createTestingModule({
+      imports: [BackgroundTasksModule.forRoot(), EventEmitterModule.forRoot()],
+      providers: [Listener, session],
+    })
+      .overrideProvider(Session)
+      .useValue(fake)
+      .compile();
+    const app = await module.createNestApplication().init();
+    onTestFinished(() => app.close());
+
+    app.get(EventEmitter2).emit('paid');
+
+    expect(await taken.promise).toBe(fake);
+    await settled(app);
+    expect(timeline.events).toEqual([]);
+  });
+
   it('is waited for when the application closes', async () => {
     const { work, app } = await start();
 
@@ -216,6 +277,14 @@ describe('B11 @UnitOfWork() on a method that nothing of ours calls', () => {
 
     expect(timeline.events).toEqual(['lazy task']);
   });
+
+  async function startOverridden(override: (builder: TestingModuleBuilder) => TestingModuleBuilder): Promise<Work> {
+    const metadata = { imports: [BackgroundTasksModule.forRoot()], providers: [Work, session] };
+    const module = await override(Test.createTestingModule(metadata)).compile();
+    const app = await module.createNestApplication().init();
+    onTestFinished(() => app.close());
+    return app.get(Work);
+  }
 
   async function start() {
     gate = deferred();

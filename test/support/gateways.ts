@@ -1,11 +1,4 @@
-import {
-  type ArgumentsHost,
-  Catch,
-  type INestApplication,
-  type ModuleMetadata,
-  type Type,
-  UseFilters,
-} from '@nestjs/common';
+import { type ArgumentsHost, Catch, type INestApplication, type Type, UseFilters } from '@nestjs/common';
 import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/internal';
 import type { WebSocketAdapter } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -17,6 +10,7 @@ import { onTestFinished } from 'vitest';
 import { BackgroundTasksModule } from '../../src/index.js';
 import { WebSocketsBackgroundTasksModule } from '../../src/websockets/index.js';
 import { RecordedLogs } from './recorded-logs.js';
+import type { TransportSettings } from './transport-suite.js';
 
 /** Answers an error to the client of a gateway. */
 export type AnswerError = (error: Error, host: ArgumentsHost) => unknown;
@@ -38,14 +32,15 @@ export function gateway(answer: AnswerError): ClassDecorator {
 /** Starts an application with a gateway on a free port. */
 export async function startGateway(
   handlers: Type,
-  metadata: ModuleMetadata,
+  { override, imports = [], providers = [], ...metadata }: TransportSettings,
   adapter: (app: INestApplication) => WebSocketAdapter,
 ) {
-  const module = await Test.createTestingModule({
+  const builder = Test.createTestingModule({
     ...metadata,
-    imports: [BackgroundTasksModule.forRoot(), WebSocketsBackgroundTasksModule],
-    providers: [handlers, ...(metadata.providers ?? [])],
-  }).compile();
+    imports: [BackgroundTasksModule.forRoot(), WebSocketsBackgroundTasksModule, ...imports],
+    providers: [handlers, ...providers],
+  });
+  const module = await (override?.(builder) ?? builder).compile();
   const logs = new RecordedLogs();
   const app = module.createNestApplication({ logger: logs });
   app.useWebSocketAdapter(adapter(app));

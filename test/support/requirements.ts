@@ -20,6 +20,10 @@ export const chromiumPath = (): Promise<string> =>
 export const redisPath = (): Promise<string> =>
   provided({ name: 'Redis', aptPackage: 'redis-server', find: () => onPath('redis-server') });
 
+/** The path of the NATS server. Rejects with what to install. */
+export const natsPath = (): Promise<string> =>
+  provided({ name: 'NATS', aptPackage: 'nats-server', find: () => onPath('nats-server') });
+
 /** The folder with `initdb` and `postgres`. Rejects with what to install. */
 export const postgresFolder = (): Promise<string> =>
   provided({

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 
 /** What tells one kind of server from another. */
 interface TestServerKind {
-  readonly kind: 'Redis' | 'PostgreSQL';
+  readonly kind: 'Redis' | 'PostgreSQL' | 'NATS';
   readonly url: string;
   /** What names it in the options of the module. */
   readonly options: { readonly connection: string } | { readonly postgres: string; readonly migrate: true };
@@ -40,7 +40,7 @@ export class TestServer {
     await new Promise<void>((resolve, reject) => {
       for (const stream of [server.stdout, server.stderr]) {
         createInterface(stream).on('line', (line) => {
-          if (/ready to accept connections/i.test(line)) resolve();
+          if (/ready to accept connections|server is ready/i.test(line)) resolve();
         });
       }
       server.once('close', () => reject(new Error(`${kind} ended before it was ready, at ${url}`)));

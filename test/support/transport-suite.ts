@@ -11,21 +11,37 @@ import {
   type ModuleMetadata,
   type NestInterceptor,
   type PipeTransform,
+  type Provider,
   Scope,
   type Type,
   UseFilters,
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
+import type { TestingModuleBuilder } from '@nestjs/testing';
 import { asyncScheduler, concat, defer, observeOn, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { BackgroundTasks, BackgroundTasksHost, BackgroundTasksRef, Resource, Tasks } from '../../src/index.js';
+import type { EnqueuedTask } from '../../src/backend/index.js';
+import {
+  BackgroundTasks,
+  BackgroundTasksHost,
+  BackgroundTasksRef,
+  defineTask,
+  type Handles,
+  provideResource,
+  Resource,
+  TaskHandler,
+  Tasks,
+} from '../../src/index.js';
 import { RequestScopes } from '../../src/scope/request-scopes.js';
 import { CalledUnits } from '../../src/scope/called-units.js';
-import { settled } from '../../src/testing/index.js';
+import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { type Deferred, deferred } from './deferred.js';
+import { MemoryBackend, memoryBackendModule } from './memory-backend.js';
 import { recordedResource } from './recorded-resource.js';
 import type { RecordedLogs } from './recorded-logs.js';
+import { applyTenants, TenantPool } from './tenants.js';
 import { Timeline, useTimeline } from './timeline.js';
 
 /** A way for messages to reach an application. */
@@ -38,7 +54,7 @@ export interface Transport {
   /** Makes a parameter the data of the message. */
   data(...pipes: readonly PipeTransform[]): ParameterDecorator;
   /** Starts an application with this class, and a client. */
-  start(handlers: Type, metadata: ModuleMetadata): Promise<Running>;
+  start(handlers: Type, settings: TransportSettings): Promise<Running>;
   /** Answers an error, for an exception filter. */
   readonly answer: (error: Error, host: ArgumentsHost) => unknown;
   /** Whether an instance of a request-scoped class belongs to a message. */
@@ -49,6 +65,15 @@ export interface Transport {
   readonly filtersComeLast: boolean;
   /** Whether the application notices that a client has left. */
   readonly knowsPeers: boolean;
+  /** The tenant of a message, of which a strategy for durable providers is given the value of `REQUEST`. */
+  tenantOf(origin: object): string;
+  /** The tenants of the messages `a` and `b`. */
+  readonly tenants: readonly string[];
+}
+
+export interface TransportSettings extends ModuleMetadata {
+  /** Changes the testing module before it is compiled. */
+  readonly override?: (builder: TestingModuleBuilder) => TestingModuleBuilder;
 }
 
 export interface Running {
@@ -421,7 +446,221 @@ export function describeTransport(transport: Transport): void {
       expect(timeline.events).toEqual(['task', 'closed']);
     });
 
-    it('leaves no scope and no unit behind, 2,000 times', async () => {
+    it('hands its named tasks over before it is answered', async () => {
+      const gate = deferred();
+      const backend = new NotedBackend(timeline, gate.promise);
+      class Handlers {
+        async handle(data: string, tasks: BackgroundTasks) {
+          tasks.enqueue(Greet, data);
+          timeline.note('returned');
+          return data;
+        }
+      }
+      const running = await startWith(Handlers, [Tasks()], withBackend(backend));
+
+      const sent = running.send('handle', 'x').then((answers) => (timeline.note('answered'), answers));
+      await timeline.until('accepting 1');
+      gate.resolve();
+
+      expect(await sent).toEqual(['x']);
+      expect(timeline.events).toEqual(['returned', 'accepting 1', 'accepted', 'answered']);
+    });
+
+    it('hands no named task over when its handler fails', async () => {
+      const backend = new MemoryBackend();
+      class Handlers {
+        async handle(data: string, tasks: BackgroundTasks) {
+          tasks.enqueue(Greet, data);
+          timeline.note('enqueued');
+          throw new Error('broken');
+        }
+      }
+      const running = await startWith(Handlers, [Tasks()], withBackend(backend));
+
+      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+      await settled(running.app);
+
+      expect(timeline.events).toEqual(['enqueued']);
+      expect(backend.batches).toEqual([]);
+      expectNothingLeft(running);
+    });
+
+    it.each(where(transport.filtersComeLast))('is rolled back when its named tasks cannot be handed over', async () => {
+      const backend = new MemoryBackend();
+      class Handlers {
+        async handle(data: string, tasks: BackgroundTasks, _db: unknown) {
+          tasks.enqueue(Greet, data);
+          backend.isReady = false;
+          return data;
+        }
+      }
+      UseFilters(new RecordedFilter(timeline, transport.answer))(Handlers);
+      const running = await startWith(Handlers, [Tasks(), Resource(DB)], withBackend(backend, database()));
+
+      await expect(running.send('handle', 'x')).rejects.toBeDefined();
+      await settled(running.app, { throwOnFailure: false });
+
+      expect(timeline.events[1]).toMatch(/^filter: .*the backend is down/);
+      expect(timeline.events[2]).toMatch(/^db rolled back: /);
+    });
+
+    it('has the BackgroundTasks that a test puts in place of ours, in each way in', async () => {
+      const recorded = new RecordingBackgroundTasks();
+      class Handlers {
+        ref!: BackgroundTasksRef;
+        async handle(data: string, tasks: BackgroundTasks) {
+          tasks.addTask(timeline.note, data);
+          return this.ref.current === tasks;
+        }
+      }
+      Inject(BackgroundTasksRef)(Handlers.prototype, 'ref');
+      const running = await startWith(Handlers, [Tasks()], {
+        override: (builder) => builder.overrideProvider(BackgroundTasks).useValue(recorded),
+      });
+
+      expect(await running.send('handle', 'x')).toEqual([true]);
+      await settled(running.app);
+
+      recorded.assertAdded(timeline.note, 'x');
+      expect(timeline.events).toEqual([]);
+    });
+
+    it('has the resource that a test puts in place of ours', async () => {
+      class Handlers {
+        async handle(_data: string, db: unknown) {
+          return db;
+        }
+      }
+      const running = await startWith(Handlers, [Resource(DB)], {
+        providers: [database()],
+        override: (builder) => builder.overrideProvider(DB).useValue('a fake'),
+      });
+
+      expect(await running.send('handle', 'x')).toEqual(['a fake']);
+      await settled(running.app);
+
+      expect(timeline.events).toEqual([]);
+    });
+
+    it('belongs to its own application, of several in the process', async () => {
+      const gate = deferred();
+      const [first, second] = ['first', 'second'].map((app) => {
+        class Handlers {
+          async handle(data: string, tasks: BackgroundTasks, db: { readonly name: string }) {
+            tasks.addTask(timeline.note, `${app} ran the task of ${data}`);
+            timeline.note(`${app} handles ${data}`);
+            await gate.promise;
+            return `${app} with ${db.name}`;
+          }
+        }
+        const settings = { providers: [recordedResource(new Timeline(), { provide: `db of ${app}` })] };
+        return startWith(Handlers, [Tasks(), Resource(`db of ${app}`)], settings, app);
+      }) as [Promise<Running>, Promise<Running>];
+      const apps = [await first, await second] as const;
+      const sent = [apps[0].send('first', 'x'), apps[1].send('second', 'y')];
+      await timeline.until('first handles x');
+      await timeline.until('second handles y');
+
+      const counts = apps.map(({ app }) => app.get(BackgroundTasksHost).stats().accepted);
+      gate.resolve();
+      expect(await Promise.all(sent)).toEqual([['first with db of first'], ['second with db of second']]);
+      await apps[0].app.close();
+      expect(await apps[1].send('second', 'z')).toEqual(['second with db of second']);
+      await settled(apps[1].app);
+
+      expect(counts).toEqual([1, 1]);
+      expect(apps.map(({ app }) => app.get(BackgroundTasksHost).stats().succeeded)).toEqual([1, 2]);
+      expect(timeline.events).toContain('second ran the task of z');
+    });
+
+    it('shares the durable providers of its tenant, which outlive it', async () => {
+      TenantPool.made.length = 0;
+      applyTenants((origin) => transport.tenantOf(origin));
+      const session = provideResource({
+        provide: 'session',
+        inject: [TenantPool],
+        async *useFactory({ tenant }: TenantPool) {
+          yield { tenant };
+          timeline.note('session released');
+        },
+      });
+      class Handlers {
+        async handle(data: string, tasks: BackgroundTasks, { tenant }: { readonly tenant: string }) {
+          tasks.addTask(timeline.note, `task of ${data}`);
+          return tenant;
+        }
+      }
+      const running = await startWith(Handlers, [Tasks(), Resource('session')], { providers: [TenantPool, session] });
+
+      const answers = [];
+      for (const data of ['a', 'b', 'a']) answers.push(...(await running.send('handle', data)));
+      await settled(running.app);
+
+      expect(new Set(answers)).toEqual(new Set(transport.tenants));
+      expect(TenantPool.made.map(({ tenant }) => tenant)).toEqual(transport.tenants);
+      expect(TenantPool.made.filter(({ isDisposed }) => isDisposed)).toEqual([]);
+      expect(timeline.count('task of a')).toBe(2);
+      expect(timeline.count('session released')).toBe(3);
+      expectNothingLeft(running);
+    });
+
+    it.each(where(transport.hasScopeOfMessage))('has tasks of its own in the handlers of its tenant', async () => {
+      TenantPool.made.length = 0;
+      applyTenants((origin) => transport.tenantOf(origin));
+      const seen: BackgroundTasks[] = [];
+      const handlers = new Set<unknown>();
+      class Handlers {
+        constructor(readonly pool: TenantPool) {}
+
+        async handle(data: string, tasks: BackgroundTasks, _db: unknown) {
+          seen.push(tasks);
+          handlers.add(this);
+          tasks.addTask(timeline.note, `task of ${data}`);
+          return this.pool.tenant;
+        }
+      }
+      Inject(TenantPool)(Handlers, undefined, 0);
+      const running = await startWith(Handlers, [Tasks(), Resource(DB)], { providers: [TenantPool, database()] });
+
+      const answers = [];
+      for (const data of ['a', 'b', 'a']) answers.push(...(await running.send('handle', data)));
+      await settled(running.app);
+
+      expect(new Set(answers)).toEqual(new Set(transport.tenants));
+      expect([handlers.size, new Set(seen).size]).toEqual([transport.tenants.length, 3]);
+      expect(TenantPool.made.map(({ tenant }) => tenant)).toEqual(transport.tenants);
+      expect(TenantPool.made.filter(({ isDisposed }) => isDisposed)).toEqual([]);
+      expect([timeline.count('task of a'), timeline.count('db released')]).toEqual([2, 3]);
+    });
+
+    it.each(where(transport.hasScopeOfMessage))(
+      'has request-scoped handlers of its own, which it disposes of',
+      async () => {
+        class Handlers implements AsyncDisposable {
+          data = '';
+          async handle(data: string, tasks: BackgroundTasks) {
+            const earlier = this.data;
+            this.data = data;
+            tasks.addTask(() => timeline.note(`task of ${this.data}`));
+            return earlier;
+          }
+
+          async [Symbol.asyncDispose]() {
+            timeline.note(`disposed ${this.data}`);
+          }
+        }
+        Inject(REQUEST)(Handlers, undefined, 0);
+        const running = await start(Handlers, Tasks());
+
+        expect(await Promise.all([running.send('handle', 'a'), running.send('handle', 'b')])).toEqual([[''], ['']]);
+        await settled(running.app);
+
+        expect(timeline.events.filter((event) => event.endsWith('a'))).toEqual(['task of a', 'disposed a']);
+        expect(timeline.events.filter((event) => event.endsWith('b'))).toEqual(['task of b', 'disposed b']);
+      },
+    );
+
+    it('leaves no scope and no unit behind, 500 times', async () => {
       let count = 0;
       class Handlers {
         async handle(data: number, tasks: BackgroundTasks, _db: unknown) {
@@ -434,14 +673,14 @@ export function describeTransport(transport: Transport): void {
       const running = await startWith(Handlers, [Tasks(), Resource(DB)], {
         providers: [recordedResource(quiet, { provide: DB })],
       });
-      for (let begin = 0; begin < 2_000; begin += 100) {
+      for (let begin = 0; begin < 500; begin += 100) {
         const batch = Array.from({ length: 100 }, (_, index) => running.send('handle', begin + index));
         await Promise.allSettled(batch);
       }
       await settled(running.app);
 
-      expect(count).toBe(1_800);
-      expect(quiet.events.filter((event) => event.endsWith('released')).length).toBe(2_000);
+      expect(count).toBe(450);
+      expect(quiet.events.filter((event) => event.endsWith('released')).length).toBe(500);
       expectNothingLeft(running);
     });
 
@@ -453,18 +692,51 @@ export function describeTransport(transport: Transport): void {
       return startWith(handlers, parameters, { providers: [database()] });
     }
 
-    function startWith(handlers: Type, parameters: readonly ParameterDecorator[], metadata: ModuleMetadata) {
-      decorate(handlers, [transport.data(), ...parameters]);
-      return transport.start(handlers, metadata);
+    function startWith(
+      handlers: Type,
+      parameters: readonly ParameterDecorator[],
+      settings: TransportSettings,
+      name?: string,
+    ) {
+      decorate(handlers, [transport.data(), ...parameters], name);
+      return transport.start(handlers, settings);
     }
 
-    function decorate({ prototype }: Type, parameters: readonly ParameterDecorator[]) {
+    function decorate({ prototype }: Type, parameters: readonly ParameterDecorator[], name = 'handle') {
       const target = prototype as { handle: unknown; constructor: Type };
       parameters.forEach((parameter, index) => parameter(target, 'handle', index));
-      transport.message('handle')(target, 'handle', Object.getOwnPropertyDescriptor(target, 'handle')!);
+      transport.message(name)(target, 'handle', Object.getOwnPropertyDescriptor(target, 'handle')!);
       transport.handlers()(target.constructor);
     }
   });
+}
+
+const Greet = defineTask<string>({ name: 'greet' });
+
+@TaskHandler(Greet)
+class GreetHandler implements Handles<typeof Greet> {
+  run(): void {}
+}
+
+function withBackend(backend: MemoryBackend, ...providers: readonly Provider[]): TransportSettings {
+  return { imports: [memoryBackendModule(backend)], providers: [GreetHandler, ...providers] };
+}
+
+/** A backend that notes when it is given tasks, and takes them when it may. */
+class NotedBackend extends MemoryBackend {
+  constructor(
+    private readonly timeline: Timeline,
+    mayAccept: Promise<void>,
+  ) {
+    super();
+    this.gate = mayAccept;
+  }
+
+  override async accept(batch: readonly EnqueuedTask[]): Promise<void> {
+    this.timeline.note(`accepting ${batch.length}`);
+    await super.accept(batch);
+    this.timeline.note('accepted');
+  }
 }
 
 /** A filter that notes the error, and answers it as the transport does. */

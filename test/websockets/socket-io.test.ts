@@ -29,8 +29,11 @@ const socketIo: Transport = {
   message: (name) => SubscribeMessage(name),
   data: (...pipes) => MessageBody(...(pipes as [])),
   answer,
-  async start(handlers, metadata) {
-    const { app, logs, server, port } = await startGateway(handlers, metadata, (host) => new IoAdapter(host));
+  // A socket belongs to its user, whatever its messages say.
+  tenantOf: () => 'of the socket',
+  tenants: ['of the socket'],
+  async start(handlers, settings) {
+    const { app, logs, server, port } = await startGateway(handlers, settings, (host) => new IoAdapter(host));
     const connect = () =>
       io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true, reconnection: false });
     return {

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { BackgroundTasksRef, currentTask } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
+import { deferred } from '../support/deferred.js';
 import { type AnswerError, gateway, noticed, startGateway } from '../support/gateways.js';
 import { Timeline } from '../support/timeline.js';
 import { describeTransport, type Transport } from '../support/transport-suite.js';
@@ -26,8 +27,11 @@ const ws: Transport = {
   message: (name) => SubscribeMessage(name),
   data: (...pipes) => MessageBody(...(pipes as [])),
   answer,
-  async start(handlers, metadata) {
-    const { app, logs, server, port } = await startGateway(handlers, metadata, (host) => new WsAdapter(host));
+  // A socket belongs to its user, whatever its messages say.
+  tenantOf: () => 'of the socket',
+  tenants: ['of the socket'],
+  async start(handlers, settings) {
+    const { app, logs, server, port } = await startGateway(handlers, settings, (host) => new WsAdapter(host));
     const url = `ws://127.0.0.1:${port}`;
     return {
       app,
@@ -71,6 +75,40 @@ it('B11 a connection and a disconnection over ws have tasks of their own, and ar
   await settled(app);
 
   expect(timeline.events).toEqual(['connection false', 'disconnection false']);
+});
+
+it('B18 a message over ws that comes while a shutdown waits for another is handled', async () => {
+  const timeline = new Timeline();
+  const gate = deferred();
+  @gateway(answer)
+  class Gateway {
+    constructor(private readonly ref: BackgroundTasksRef) {}
+
+    @SubscribeMessage('handle')
+    async handle(@MessageBody() data: string) {
+      this.ref.current.addTask(timeline.note, `task of ${data}`);
+      timeline.note(`began ${data}`);
+      if (data === 'first') await gate.promise;
+      return { event: 'answer', data };
+    }
+  }
+  const { app, port } = await startGateway(Gateway, {}, (host) => new WsAdapter(host));
+  const client = new WebSocket(`ws://127.0.0.1:${port}`);
+  await once(client, 'open');
+  const answers: string[] = [];
+  client.on('message', (text: Buffer) => answers.push(text.toString()));
+  client.send(JSON.stringify({ event: 'handle', data: 'first' }));
+  await timeline.until('began first');
+
+  const closed = app.close();
+  client.send(JSON.stringify({ event: 'handle', data: 'second' }));
+  await timeline.until('task of second');
+  gate.resolve();
+  await once(client, 'close');
+  await closed;
+
+  expect(answers.map((text) => (JSON.parse(text) as { data: string }).data)).toEqual(['second', 'first']);
+  expect(timeline.count('task of first')).toBe(1);
 });
 
 async function send(url: string, message: string, answers: number): Promise<unknown[]> {
