@@ -7,6 +7,7 @@ import type { RequestScope } from '../scope/request-scope.js';
 import { ScopedBackgroundTasks } from '../scope/scoped-background-tasks.js';
 import { Unit } from '../scope/unit.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import type { ResolverInfo } from './graphql-request.js';
 
 /**
  * One operation of an HTTP request. It shares the queue and the resources of the request with the other operations of a
@@ -14,21 +15,21 @@ import type { BackgroundTasks } from '../tasks/background-tasks.js';
  */
 export class GraphQLOperation extends Unit implements RequestPart {
   readonly isSentByNest = true;
+  #name = 'an operation';
   #failure: { readonly error: unknown } | undefined;
-  #hasResult = false;
+  #hasEnded = false;
   #tasks: BackgroundTasks | undefined;
 
   constructor(
     private readonly exchange: HttpExchange,
     /** The context of GraphQL, which Nest injects as `REQUEST`. */
     readonly request: object,
-    private readonly name: string,
   ) {
     super(exchange.scopes);
   }
 
   get description(): string {
-    return `${this.name} of ${this.exchange.description}`;
+    return `${this.#name} of ${this.exchange.description}`;
   }
 
   get failure(): { readonly error: unknown } | undefined {
@@ -77,21 +78,27 @@ export class GraphQLOperation extends Unit implements RequestPart {
     this.exchange.trackBody(body);
   }
 
+  /** Takes its name from the first field that is resolved. */
+  nameAfter(info: ResolverInfo | undefined): void {
+    if (this.#name !== 'an operation' || !info) return;
+    const { fieldName, operation } = info;
+    this.#name = `${operation.operation} ${operation.name?.value ?? fieldName}`;
+  }
+
   /** Takes note of an error of a root field, or of one that has left the operation without data. */
   fail(error: unknown): void {
     this.#failure ??= { error };
   }
 
   /** Takes note of the result, from which the operation may turn out to have failed. */
-  ended({ data, errors }: OperationResult): void {
-    this.#hasResult = true;
-    const cause = data === null || data === undefined ? errors?.[0] : errors?.find(({ path }) => path?.length === 1);
-    if (cause) this.fail(cause.originalError ?? cause);
+  ended(failure: { readonly error: unknown } | undefined): void {
+    this.#hasEnded = true;
+    if (failure) this.fail(failure.error);
   }
 
-  /** Called when the request has its answer: an operation without a result has failed. */
+  /** Called before the response is sent: an operation without a result has failed. */
   settle(): void {
-    if (!this.#hasResult) this.fail(new Error(`${this.name} ended without a result`));
+    if (!this.#hasEnded) this.fail(new Error(`${this.#name} ended without a result`));
   }
 
   protected open(what: string): RequestScope {

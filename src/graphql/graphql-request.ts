@@ -1,39 +1,49 @@
-import { isInstance, safely } from '../errors/safely.js';
+import { safely } from '../errors/safely.js';
 import type { HttpExchange } from '../http/http-exchange.js';
-import { attachScopeSource, isMarked, scopeSourceOf } from '../scope/scope-source.js';
+import { attachScopeSource } from '../scope/scope-source.js';
 import { GraphQLOperation, type OperationResult } from './graphql-operation.js';
 
-/** Key under which a context of GraphQL names its request. Apollo copies it to each operation of a batch. */
+/** Key under which a context of GraphQL names its request. Apollo and Mercurius hand it on to each operation of a batch. */
 const REQUEST = Symbol('nestjs-background-tasks:graphql-request');
 
-/** The operations of one HTTP request. It keeps the exchange from its end until all of them have ended. */
+/**
+ * The operations of one HTTP request. Until one of them uses something of this package there is no exchange, and nothing
+ * to settle. From then on it keeps the exchange from its end until all operations have ended.
+ */
 export class GraphQLRequest {
-  readonly #operations: GraphQLOperation[] = [];
-  #answered!: () => void;
+  readonly #operations = new Map<object, GraphQLOperation>();
+  #exchange: HttpExchange | undefined;
+  #answered: (() => void) | undefined;
 
-  constructor(private readonly exchange: HttpExchange) {
-    exchange.callRoute(() => new Promise<void>((resolve) => (this.#answered = resolve)));
-  }
+  constructor(private readonly begin: () => HttpExchange) {}
 
   /** Marks the object through which it is found: a context of GraphQL, or the request of the framework. */
   attachTo(marked: object): void {
-    Object.assign(marked, { [REQUEST]: this });
+    (marked as { [REQUEST]?: GraphQLRequest })[REQUEST] = this;
   }
 
-  /** Finds the operation of a context. Begins it, if this is the first field. */
-  operation(context: object, info: unknown): GraphQLOperation {
-    const known = isMarked(context) ? scopeSourceOf(context) : undefined;
-    if (isInstance(known, GraphQLOperation)) return known;
-    const operation = new GraphQLOperation(this.exchange, context, nameOf(info));
-    attachScopeSource(context, operation);
-    this.#operations.push(operation);
+  /** Marks a context, so that whoever asks finds its operation. */
+  attachToContext(context: object): void {
+    this.attachTo(context);
+    attachScopeSource(context, (marked, args) => this.operation(marked, args));
+  }
+
+  /** Finds the operation of a context, or begins it. */
+  operation(context: object, args?: readonly unknown[]): GraphQLOperation {
+    let operation = this.#operations.get(context);
+    if (!operation) {
+      operation = new GraphQLOperation(this.#begun, context);
+      this.#operations.set(context, operation);
+    }
+    if (args) operation.nameAfter(infoOf(args));
     return operation;
   }
 
-  /** Takes the result of an operation. One that has called no resolver of Nest has left nothing to settle. */
+  /** Takes the result of an operation. One that has used nothing of this package matters only if it failed. */
   ended(context: object, result: OperationResult): void {
-    const operation = isMarked(context) ? scopeSourceOf(context) : undefined;
-    if (isInstance(operation, GraphQLOperation)) operation.ended(result);
+    const failure = failureOf(result);
+    const operation = failure ? this.operation(context) : this.#operations.get(context);
+    operation?.ended(failure);
   }
 
   /**
@@ -41,22 +51,31 @@ export class GraphQLRequest {
    * over. Rejects with what a resource or the backend threw in place of the results.
    */
   async settle(): Promise<void> {
-    for (const operation of this.#operations) operation.settle();
-    const failure = this.#operations.find((operation) => operation.failure)?.failure;
+    const exchange = this.#exchange;
+    if (!exchange) return;
+    const operations = [...this.#operations.values()];
+    for (const operation of operations) operation.settle();
+    const failure = operations.find((operation) => operation.failure)?.failure;
     try {
-      if (!failure) return await this.exchange.beforeSending(undefined);
-      const answered = (await this.exchange.markFailed(failure.error)) ?? failure;
+      if (!failure) return await exchange.beforeSending(undefined);
+      const answered = (await exchange.markFailed(failure.error)) ?? failure;
       if (!Object.is(answered.error, failure.error)) throw answered.error;
     } catch (error) {
-      void this.exchange.markFailed(error);
-      for (const operation of this.#operations) operation.fail(error);
+      void exchange.markFailed(error);
+      for (const operation of operations) operation.fail(error);
       throw error;
+    } finally {
+      this.#answered!();
     }
   }
 
-  /** Called when the response is on its way. */
-  answered(): void {
-    this.#answered();
+  get #begun(): HttpExchange {
+    if (this.#exchange) return this.#exchange;
+    const exchange = (this.#exchange = this.begin());
+    exchange.callRoute(() => new Promise<void>((resolve) => (this.#answered = resolve)));
+    // The answer may leave without having been settled: another plugin has failed.
+    exchange.response?.on('finish', this.#answered!);
+    return exchange;
   }
 }
 
@@ -66,11 +85,25 @@ export function graphqlRequestOf(marked: unknown): GraphQLRequest | undefined {
   return safely(() => (marked as { readonly [REQUEST]?: GraphQLRequest })[REQUEST], undefined);
 }
 
-/** Describes an operation, by its name or its first field. */
-function nameOf(info: unknown): string {
-  const { operation, fieldName } = info as {
-    readonly operation: { readonly operation: string; readonly name?: { readonly value: string } };
-    readonly fieldName: string;
-  };
-  return `${operation.operation} ${operation.name?.value ?? fieldName}`;
+/** Finds what GraphQL tells a resolver of its field, among the arguments of the resolver. */
+export function infoOf(args: readonly unknown[]): ResolverInfo | undefined {
+  return args.find(isInfo);
+}
+
+/** What GraphQL tells a resolver. */
+export interface ResolverInfo {
+  readonly fieldName: string;
+  readonly operation: { readonly operation: string; readonly name?: { readonly value: string } };
+  readonly path: { readonly prev?: unknown };
+}
+
+function isInfo(arg: unknown): arg is ResolverInfo {
+  return typeof arg === 'object' && arg !== null && safely(() => 'operation' in arg && 'fieldName' in arg, false);
+}
+
+/** An operation fails when it has no data, or a root field threw. */
+function failureOf({ data, errors }: OperationResult): { readonly error: unknown } | undefined {
+  const hasData = data !== null && data !== undefined;
+  const cause = hasData ? errors?.find(({ path }) => path?.length === 1) : errors?.[0];
+  return cause && { error: cause.originalError ?? cause };
 }

@@ -1,13 +1,15 @@
 import { Inject, Module, type NestModule } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { isPromise } from '../errors/safely.js';
 import { resourceFactory, resourceFactoryIn } from '../handlers/resource.decorator.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { HttpExchanges } from '../http/http-exchanges.js';
 import { bindToModules } from '../nest/route-parameters.js';
 import { CalledUnit, calledUnit } from '../scope/called-unit.js';
 import { CalledUnits } from '../scope/called-units.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import { answerTo } from './answer.js';
-import { GraphQLRequest, graphqlRequestOf } from './graphql-request.js';
+import { GraphQLRequest, graphqlRequestOf, infoOf } from './graphql-request.js';
 import { type DriverHooks, hookDriver } from './nest-drivers.js';
 import {
   type DeclaredResolver,
@@ -44,32 +46,46 @@ export class GraphQLBackgroundTasksModule implements NestModule {
     for (const driver of driversOf(this.modules)) hookDriver(driver, this.#hooks);
   }
 
-  #wrap(resolver: ResolverFunction, { className, methodName, isPlain }: DeclaredResolver): ResolverFunction {
+  #wrap(
+    resolver: ResolverFunction,
+    { className, methodName, isPerRequest, isPlain }: DeclaredResolver,
+  ): ResolverFunction {
     const { scopes, units, moduleRef } = this;
+    const { usesRef } = scopes;
     // Nothing in a plain one can ask for anything of ours, if nobody injects the reference.
-    if (isPlain && !scopes.usesRef) return resolver;
+    if (isPlain && !usesRef && !isPerRequest) return resolver;
     const description = `${className}.${methodName}()`;
     return function (...args) {
-      const call = () => resolver.apply(this, args);
-      const operation = operationOf(args);
-      if (operation) return scopes.usesRef ? operation.runInContext(call) : call();
-      return units.run(new CalledUnit(scopes, description, {}, moduleRef), call);
+      const context = contextOf(args);
+      const request = graphqlRequestOf(context);
+      if (!request) {
+        return units.run(new CalledUnit(scopes, description, {}, moduleRef), () => resolver.apply(this, args));
+      }
+      // Whoever asks finds it through the context. These ask without the arguments of the resolver.
+      const operation = usesRef || isPerRequest ? request.operation(context as object, args) : undefined;
+      return usesRef ? operation!.runInContext(() => resolver.apply(this, args)) : resolver.apply(this, args);
     };
   }
 
   get #hooks(): DriverHooks {
     const { exchanges, scopes } = this;
     return {
-      async begun(request, response, make) {
-        const exchange = exchanges.beginFramed(request, response);
-        exchange.framedRequest = request;
-        exchange.routePattern = pathOf(request);
-        if (exchanges.overriddenTasks) exchange.tasksOverride = await exchanges.overriddenTasks(request);
-        const context = await exchange.runInContext(async () => make());
-        const graphqlRequest = new GraphQLRequest(exchange);
-        graphqlRequest.attachTo(request);
-        graphqlRequest.attachTo(context as object);
-        return context;
+      begun(request, response, make) {
+        const begin = () => {
+          const exchange = exchanges.beginFramed(request, response);
+          exchange.framedRequest = request;
+          exchange.routePattern ??= pathOf(request);
+          return exchange;
+        };
+        const attach = (context: unknown) => {
+          const graphqlRequest = new GraphQLRequest(begin);
+          graphqlRequest.attachTo(request);
+          graphqlRequest.attachToContext(context as object);
+          return context;
+        };
+        if (exchanges.overriddenTasks || scopes.usesRef) return makeInContext(exchanges, begin(), make).then(attach);
+        const context = make();
+        return isPromise(context) ? context.then(attach) : attach(context);
       },
       ended: (context, result) => graphqlRequestOf(context)?.ended(context, result),
       async settle(marked) {
@@ -80,38 +96,27 @@ export class GraphQLBackgroundTasksModule implements NestModule {
           return answerTo(error, scopes.engine.log);
         }
       },
-      answered: (marked) => graphqlRequestOf(marked)?.answered(),
     };
   }
 }
 
+/** Makes a context where BackgroundTasksRef finds the request, and the tasks that a test has put in place of ours. */
+async function makeInContext({ overriddenTasks }: HttpExchanges, exchange: HttpExchange, make: () => unknown) {
+  if (overriddenTasks) exchange.tasksOverride = await overriddenTasks(exchange.request);
+  return exchange.runInContext(make);
+}
+
+/** Takes an error on its way to the exception filters. That of a root field fails its operation. */
 function resolverFailed(error: unknown, args: readonly unknown[]): void {
-  const operation = operationOf(args);
-  if (!operation) void calledUnit()?.fail(error);
-  else if (isRoot(args)) operation.fail(error);
+  const context = contextOf(args);
+  const request = graphqlRequestOf(context);
+  if (!request) void calledUnit()?.fail(error);
+  else if (infoOf(args)?.path.prev === undefined) request.operation(context as object, args).fail(error);
 }
 
-/** Finds the operation that a resolver is called for. Some resolvers have fewer arguments before the context. */
-function operationOf(args: readonly unknown[]) {
-  const context = graphqlRequestOf(args[2]) ? args[2] : args[1];
-  return graphqlRequestOf(context)?.operation(context as object, infoOf(args));
-}
-
-function isRoot(args: readonly unknown[]): boolean {
-  return infoOf(args)?.path.prev === undefined;
-}
-
-function infoOf(args: readonly unknown[]) {
-  return args.find(isInfo);
-}
-
-interface Info {
-  readonly operation: unknown;
-  readonly path: { readonly prev?: unknown };
-}
-
-function isInfo(arg: unknown): arg is Info {
-  return typeof arg === 'object' && arg !== null && 'operation' in arg && 'path' in arg;
+/** Finds the context. Some resolvers have fewer arguments before it. */
+function contextOf(args: readonly unknown[]): unknown {
+  return graphqlRequestOf(args[2]) ? args[2] : args[1];
 }
 
 function pathOf(request: object): string {

@@ -6,13 +6,11 @@ import type { OperationResult } from './graphql-operation.js';
 /** Functions that a driver calls from then on. */
 export interface DriverHooks {
   /** Makes the context of an HTTP request, by calling `make`. */
-  begun(request: Framed<RawRequest>, response: Framed<RawResponse>, make: () => unknown): Promise<unknown>;
+  begun(request: Framed<RawRequest>, response: Framed<RawResponse>, make: () => unknown): unknown;
   /** Takes the result of an operation. */
   ended(context: object, result: OperationResult): void;
   /** Called with the context or the request before the response is sent. Resolves with another answer, if there is one. */
   settle(marked: unknown): Promise<Answer | undefined>;
-  /** Called when the response is on its way. */
-  answered(marked: unknown): void;
 }
 
 /** An answer in place of the results. */
@@ -78,20 +76,12 @@ function hookServer(server: ApolloServer, hooks: DriverHooks): void {
   const execute = server.executeHTTPGraphQLRequest.bind(server);
   server.executeHTTPGraphQLRequest = async (request) => {
     let context: unknown;
-    try {
-      const response = await execute({ ...request, context: async () => (context = await request.context()) });
-      const answer = await hooks.settle(context);
-      if (!answer) return response;
-      response.headers.delete('content-length');
-      response.headers.set('content-type', 'application/json; charset=utf-8');
-      return {
-        ...response,
-        status: answer.statusCode,
-        body: { kind: 'complete', string: JSON.stringify(answer.body) },
-      };
-    } finally {
-      hooks.answered(context);
-    }
+    const response = await execute({ ...request, context: async () => (context = await request.context()) });
+    const answer = await hooks.settle(context);
+    if (!answer) return response;
+    response.headers.delete('content-length');
+    response.headers.set('content-type', 'application/json; charset=utf-8');
+    return { ...response, status: answer.statusCode, body: { kind: 'complete', string: JSON.stringify(answer.body) } };
   };
 }
 
@@ -112,23 +102,18 @@ function mercuriusOptions({ hooks: given, additionalRouteOptions: route }: Mercu
     reply.code(answer.statusCode);
     return answer.body;
   };
-  const onSend: RouteHook = async (request, _reply, payload) => {
-    hooks.answered(request);
-    return payload;
-  };
   return {
     hooks: { ...given, onResolution: listOf(given?.onResolution).concat(onResolution) },
     additionalRouteOptions: {
       ...route,
       preSerialization: listOf(route?.preSerialization).concat(preSerialization),
-      onSend: listOf(route?.onSend).concat(onSend),
     },
   };
 }
 
 interface MercuriusOptions {
   readonly hooks?: { readonly onResolution?: unknown };
-  readonly additionalRouteOptions?: { readonly preSerialization?: unknown; readonly onSend?: unknown };
+  readonly additionalRouteOptions?: { readonly preSerialization?: unknown };
 }
 
 type RouteHook = (request: object, reply: { code(statusCode: number): unknown }, payload: unknown) => Promise<unknown>;

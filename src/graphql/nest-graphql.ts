@@ -5,7 +5,7 @@ import { ExternalContextCreator } from '@nestjs/core/helpers/external-context-cr
 import { AbstractGraphQLDriver } from '@nestjs/graphql';
 import { ResolversExplorerService } from '@nestjs/graphql/dist/services/resolvers-explorer.service.js';
 import { isInstance } from '../errors/safely.js';
-import { wrappersOf } from '../nest/injector.js';
+import { type InstanceWrapper, wrappersOf } from '../nest/injector.js';
 
 export const resolverHandlers: object = ExternalContextCreator.prototype;
 
@@ -16,8 +16,8 @@ export type ResolverFunction = (this: unknown, ...args: unknown[]) => unknown;
 export interface DeclaredResolver {
   readonly className: string;
   readonly methodName: string;
-  /** Whether its field is one of `Query`, `Mutation` or `Subscription`. */
-  readonly isRoot: boolean;
+  /** Whether it belongs to a class that is built for each operation. */
+  readonly isPerRequest: boolean;
   /** Whether it calls the method itself, without parameters of ours, guards or interceptors. */
   readonly isPlain: boolean;
 }
@@ -34,9 +34,10 @@ export function wrapResolvers(
     explorer.createContextCallback = function createAndWrap(host, prototype, wrapper, ...rest) {
       const resolver = createContextCallback.call(this, host, prototype, wrapper, ...rest);
       const [, { methodName, type }] = rest;
-      const isRoot = ROOT_TYPES.has(type);
       const parameters: unknown = Reflect.getMetadata(PARAMETERS, host.constructor, methodName);
-      return wrap(resolver, { className: String(wrapper.name), methodName, isRoot, isPlain: !isRoot && !parameters });
+      const isPlain = !ROOT_TYPES.has(type) && !parameters;
+      const isPerRequest = !wrapper.isDependencyTreeStatic();
+      return wrap(resolver, { className: String(wrapper.name), methodName, isPerRequest, isPlain });
     };
   }
 }
@@ -67,7 +68,7 @@ interface Explorer {
   createContextCallback(
     host: object,
     prototype: object,
-    wrapper: { readonly name: unknown },
+    wrapper: InstanceWrapper,
     ...rest: [module: unknown, resolver: { readonly methodName: string; readonly type: string }, ...unknown[]]
   ): ResolverFunction;
 }

@@ -27,36 +27,34 @@ export function sourceOf(scope: RequestScope): ScopeSource {
   };
 }
 
-/** Finds the source of a request, Node's own or the framework's wrapper. */
-export function scopeSourceOf(request: unknown): ScopeSource | undefined {
+/** Finds the source of a request, Node's own or the framework's wrapper. `args`: the arguments of its handler, if known. */
+export function scopeSourceOf(request: unknown, args?: readonly unknown[]): ScopeSource | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
-  const marked = request as { [SCOPE_SOURCE]?: ScopeSource; raw?: { [SCOPE_SOURCE]?: ScopeSource } };
+  const marked = request as { [SCOPE_SOURCE]?: Mark; raw?: { [SCOPE_SOURCE]?: Mark } };
   try {
-    return marked[SCOPE_SOURCE] ?? marked.raw?.[SCOPE_SOURCE];
+    const mark = marked[SCOPE_SOURCE] ?? marked.raw?.[SCOPE_SOURCE];
+    return typeof mark === 'function' ? mark(marked, args) : mark;
   } catch {
     // Outside HTTP it may be anything, such as a message.
     return undefined;
   }
 }
 
-/**
- * Finds the source of what a handler is called for, by its arguments. An HTTP request comes first. Elsewhere it may be
- * any of them, and an object that inherits a mark or wraps a marked one is something else.
- */
+/** Finds the source by the arguments of a handler. An HTTP request is the first; elsewhere it may be any of them. */
 export function scopeSourceOfCall(args: readonly unknown[], type: string | undefined): ScopeSource | undefined {
-  if (type === 'http') return scopeSourceOf(args[0]);
-  const marked = args.find((arg) => typeof arg === 'object' && arg !== null && safely(() => isMarked(arg), false));
-  return scopeSourceOf(marked);
+  return scopeSourceOf(type === 'http' ? args[0] : args.find(isMarked), args);
 }
 
 /** Marks a request, or a context of the injector. */
-export function attachScopeSource(marked: object, source: ScopeSource): void {
-  (marked as { [SCOPE_SOURCE]?: ScopeSource })[SCOPE_SOURCE] = source;
+export function attachScopeSource(marked: object, mark: Mark): void {
+  (marked as { [SCOPE_SOURCE]?: Mark })[SCOPE_SOURCE] = mark;
 }
 
-/** Whether this very object was marked. */
-export function isMarked(object: object): boolean {
-  return Object.hasOwn(object, SCOPE_SOURCE);
+/** The source itself, or a function that finds it when somebody asks, for the object that has or inherits the mark. */
+type Mark = ScopeSource | ((marked: object, args: readonly unknown[] | undefined) => ScopeSource);
+
+function isMarked(arg: unknown): boolean {
+  return typeof arg === 'object' && arg !== null && safely(() => SCOPE_SOURCE in arg, false);
 }
 
 /** Marks a context of the injector with the source of its request, if the request is one of ours. */
