@@ -17,6 +17,7 @@ import {
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
 } from './background-tasks.module-definition.js';
+import { TaskObservers } from './contracts/task-observers.js';
 import { HandlerResources } from './disposal/handler-resources.js';
 import { OutsideScopeError } from './errors/errors.js';
 import { AlreadyRegisteredError, NotRegisteredError } from './errors/set-up-errors.js';
@@ -62,6 +63,7 @@ import { REGISTRATION } from './tasks/registration.js';
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (options: BackgroundTasksModuleOptions) => new TaskEngine(resolveModuleOptions(options)),
     },
+    { provide: TaskObservers, inject: [TaskEngine], useFactory: ({ observation }: TaskEngine) => observation },
     RequestScopes,
     CalledUnits,
     NamedTasks,
@@ -81,6 +83,7 @@ import { REGISTRATION } from './tasks/registration.js';
     Drain,
     HttpExchanges,
     RequestScopes,
+    TaskObservers,
     TaskScopes,
     UnitsOfWork,
   ],

@@ -18,7 +18,7 @@ export type {
   TaskEventName,
   TaskEvents,
 } from './contracts/task-events.js';
-export type { TaskEvent, TaskObserver } from './contracts/task-observer.js';
+export type { TaskObserver } from './contracts/task-observer.js';
 export { TaskObservers } from './contracts/task-observers.js';
 export type { TaskOutcome } from './contracts/task-outcome.js';
 export type { TaskReport, TaskState, TerminalTaskState } from './contracts/task-report.js';

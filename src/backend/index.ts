@@ -1,3 +1,9 @@
 export { TaskBackend } from '../contracts/task-backend.js';
-export type { EnqueuedTask, NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
+export type {
+  BackendListener,
+  EnqueuedTask,
+  NamedTaskAttempt,
+  NamedTaskResult,
+  NamedTaskRunner,
+} from '../contracts/task-backend.js';
 export { InProcessBackend } from '../named/in-process.backend.js';

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  type BackendListener,
   type BackendSettings,
   type EnqueuedTask,
   type NamedTaskRunner,
@@ -79,6 +80,10 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
 
   get #runsHere(): boolean {
     return this.unavailableBecause !== undefined && this.server.options.fallback !== undefined;
+  }
+
+  override watch(listener: BackendListener): void {
+    this.server.outages.watch(listener);
   }
 
   override async start(runner: NamedTaskRunner): Promise<void> {

@@ -36,11 +36,25 @@ export abstract class TaskBackend {
    */
   assertReady(): void {}
 
+  /**
+   * Called once, before {@link start}: from now on tells the listener when tasks cannot be accepted any more, and when
+   * they can again. If they cannot now, tells it at once. Tells nothing unless overridden.
+   */
+  watch(_listener: BackendListener): void {}
+
   /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */
   start(_runner: NamedTaskRunner): Promise<void> | void {}
 
   /** Called when the application begins to drain: starts no more jobs. What runs is waited for elsewhere. */
   pause(): Promise<void> | void {}
+}
+
+/** Hears from a backend whether it accepts tasks. Each call counts only if it changes that. */
+export interface BackendListener {
+  /** The backend accepts no tasks. The reason is shown to people, and must not hold a secret. */
+  lost(reason: string): void;
+  /** The backend accepts tasks again. */
+  back(): void;
 }
 
 /** A named task as a backend is given it. */

@@ -147,7 +147,8 @@ interface Ended {
   readonly error?: unknown;
 }
 
-interface FailedAttempt {
+/** An attempt that another one follows. */
+export interface FailedAttempt {
   readonly attempt: number;
   readonly state: 'failed' | 'timed-out';
   readonly error: unknown;

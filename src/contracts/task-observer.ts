@@ -1,24 +1,7 @@
-import type { TaskReport } from './task-report.js';
+import type { TaskEventName, TaskEvents } from './task-events.js';
 
 /**
- * Watches tasks from outside: metrics, traces, tests. Every member is optional and must return at
- * once; an observer that throws is logged once and never disturbs a task.
+ * Watches tasks from outside: metrics, traces, tests. It has a method for each event that it wants to be told of, which
+ * must return at once. One that throws, or whose promise rejects, is logged once and disturbs nothing.
  */
-export interface TaskObserver {
-  /** A task was added and waits. */
-  taskAccepted?(task: TaskEvent): void;
-  /** The first attempt of a task begins. */
-  taskStarted?(task: TaskEvent): void;
-  /** A task called `currentTask().progress(value)`. */
-  taskProgressed?(task: TaskEvent, value: unknown): void;
-  /** A task reached the state it will keep. Called once for each task. */
-  taskSettled?(report: TaskReport): void;
-}
-
-/** Names the task an event is about. */
-export interface TaskEvent {
-  /** Unique to the task. */
-  readonly id: string;
-  /** The `name` option, else the name of the function or `Class.method`. */
-  readonly name: string;
-}
+export type TaskObserver = { readonly [Name in TaskEventName]?: (event: TaskEvents[Name]) => void };

@@ -29,6 +29,11 @@ export class AcquiredResource {
     return this.#construction;
   }
 
+  /** Whether its value is there, or was until it was given back. */
+  get isHeld(): boolean {
+    return this.#isAcquired;
+  }
+
   /** Whether this object is its value. A string or a number is nobody's: equal ones cannot be told apart. */
   is(value: unknown): boolean {
     const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';

@@ -7,10 +7,12 @@ import type { Described, DisposalFailure } from '../execution/task-log.js';
 import { isThenable } from '../execution/task-result.js';
 import { TimeLimit } from '../execution/time-limit.js';
 import type { InstanceRecord } from '../nest/instances.js';
+import type { Observed } from '../observation/observed-task.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import { AcquiredResource } from './acquired-resource.js';
 import type { CompiledResource } from './compiled-resource.js';
 import type { Rank } from './disposal-plan.js';
+import { ResourceEvents } from './resource-events.js';
 import { TrackedInstance } from './tracked-instance.js';
 
 /** The resources and instances of one request that have to be given back. */
@@ -22,10 +24,12 @@ export class Disposables {
   #disposing: string | undefined;
   #failed: string | undefined;
   #disposed: Set<object> | undefined;
+  /** Made when something is told for the first time. */
+  #events: ResourceEvents | undefined;
 
   constructor(
     private readonly engine: TaskEngine,
-    private readonly origin: Described,
+    private readonly owner: Observed & { readonly origin: Described },
   ) {}
 
   /** The name of the resource or instance that is being given back right now. */
@@ -44,7 +48,9 @@ export class Disposables {
 
   /** Keeps an instance that the injector has begun to build. */
   trackInstance(record: InstanceRecord, rank: Rank): void {
-    this.#track(new TrackedInstance(record, rank, (this.#disposed ??= new Set())));
+    const instance = new TrackedInstance(record, rank, (this.#disposed ??= new Set()));
+    this.#track(instance);
+    if (this.engine.events.resourceAcquired.isHeard) this.#told.acquire(instance, () => instance.construction);
   }
 
   /** Gives the request's one instance of the resource. The first call runs its factory. */
@@ -53,7 +59,8 @@ export class Disposables {
     const known = this.#resources.find((each) => each.resource === resource);
     if (known) return known.acquired;
     const acquired = new AcquiredResource(resource);
-    acquired.acquire(dependencies);
+    if (this.engine.events.resourceAcquired.isHeard) this.#told.acquire(acquired, () => acquired.acquire(dependencies));
+    else acquired.acquire(dependencies);
     this.#resources.push(acquired);
     this.#track(acquired);
     return acquired.acquired;
@@ -112,9 +119,13 @@ export class Disposables {
     this.#entries = [];
     const outcomeOf = () => outcome;
     await this.#disposeEach(entries, outcomeOf, limit, ({ rank: { name } }, error) => {
-      if (outcome.succeeded || !Object.is(error, outcome.error)) failures.push({ name, error });
+      if (!isOf(outcome, error)) failures.push({ name, error });
     });
     if (failures.length > 0) this.#logFailures(failures);
+  }
+
+  get #told(): ResourceEvents {
+    return (this.#events ??= new ResourceEvents(this.engine.events, this.owner));
   }
 
   #track(entry: Entry): void {
@@ -133,10 +144,15 @@ export class Disposables {
     try {
       for (const entry of entries) {
         this.#disposing = entry.rank.name;
+        const outcome = outcomeOf();
+        const released = this.engine.events.resourceReleased.isHeard ? this.#told.releasing(entry) : undefined;
         try {
-          const work = this.#giveBack(entry, outcomeOf());
+          const work = this.#giveBack(entry, outcome);
           if (isThenable(work)) await this.#within(limit, work, entry);
+          released?.();
         } catch (error) {
+          // A resource may throw the error of the request on, which is no failure of its own.
+          released?.(isOf(outcome, error) ? undefined : { error });
           this.#failed = entry.rank.name;
           failed(entry, error);
         }
@@ -175,7 +191,7 @@ export class Disposables {
   }
 
   #logFailures(failures: readonly DisposalFailure[]): void {
-    this.engine.log.disposalFailed(failures, this.origin);
+    this.engine.log.disposalFailed(failures, this.owner.origin);
   }
 
   async #takeBeforeResponse(limit: TimeLimit): Promise<Entry[]> {
@@ -197,6 +213,11 @@ type Entry = AcquiredResource | TrackedInstance;
 
 function isBeforeResponse(entry: Entry): boolean {
   return entry.release === 'before-response';
+}
+
+/** Whether it is the error that the request itself ended with. */
+function isOf(outcome: TaskOutcome, error: unknown): boolean {
+  return !outcome.succeeded && Object.is(error, outcome.error);
 }
 
 /** Sorts dependents first; where the graph does not decide, the last begun first. */

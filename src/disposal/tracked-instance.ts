@@ -20,9 +20,15 @@ export class TrackedInstance {
     return this.record.isPending ? this.record.donePromise : undefined;
   }
 
-  dispose(outcome: TaskOutcome): unknown {
+  /** Whether the instance is there, or was until it was disposed of. */
+  get isHeld(): boolean {
     const { instance, isConstructorCalled } = this.record;
-    if (!isConstructorCalled || typeof instance !== 'object' || instance === null) return undefined;
+    return isConstructorCalled === true && typeof instance === 'object' && instance !== null;
+  }
+
+  dispose(outcome: TaskOutcome): unknown {
+    if (!this.isHeld) return undefined;
+    const instance = this.record.instance as object;
     const disposer = this.disposed.has(instance) ? undefined : disposerOf(instance);
     if (disposer === undefined) return undefined;
     this.disposed.add(instance);

@@ -12,22 +12,22 @@ export function isDue({ stage, follows, options }: QueuedTask, outcome: TaskOutc
   return follows ? follows.state === 'succeeded' : outcome !== undefined || options.runOn !== 'failure';
 }
 
-/** Finds the tasks that `runOn` or `onAbort` keep from running after this outcome, and logs them with the reason. */
-export function unfitTasks(
-  tasks: readonly QueuedTask[],
-  outcome: TaskOutcome,
-  { engine: { log }, owner: { origin } }: Pick<TaskQueue, 'engine' | 'owner'>,
-): readonly QueuedTask[] {
+/** Discards the tasks that `runOn` or `onAbort` keep from running after this outcome, and logs them with the reason. */
+export function discardUnfit(tasks: readonly QueuedTask[], outcome: TaskOutcome, queue: TaskQueue): void {
+  const { engine, owner } = queue;
   const byOutcome = tasks.filter((task) => !fitsOutcome(task, outcome));
-  const parts = new Map(byOutcome.map(({ options: { part } }) => [part?.description ?? origin.description, part]));
+  const parts = new Map(byOutcome.map(({ options: { part } }) => [part?.description ?? owner.origin.description, part]));
   for (const [description, part] of parts) {
     const discarded = byOutcome.filter(({ options }) => options.part?.description === part?.description);
-    log.discarded(discarded, `${description} ${hasSucceeded(part, outcome) ? 'succeeded' : 'failed'}`);
+    const succeeded = hasSucceeded(part, outcome);
+    engine.log.discarded(discarded, `${description} ${succeeded ? 'succeeded' : 'failed'}`);
+    queue.endWaiting(discarded, { state: 'discarded', reason: succeeded ? 'request-succeeded' : 'request-failed' });
   }
-  if (!outcome.aborted) return byOutcome;
+  if (!outcome.aborted) return;
   const byAbort = tasks.filter((task) => task.options.onAbort === 'skip' && !byOutcome.includes(task));
-  if (byAbort.length > 0) log.discarded(byAbort, `the client of ${origin.description} left`);
-  return [...byOutcome, ...byAbort];
+  if (byAbort.length === 0) return;
+  engine.log.discarded(byAbort, `the client of ${owner.origin.description} left`);
+  queue.endWaiting(byAbort, { state: 'discarded', reason: 'client-left' });
 }
 
 function fitsOutcome({ options, addedAfterFailure }: QueuedTask, outcome: TaskOutcome): boolean {

@@ -1,3 +1,4 @@
+import type { ObservedScope } from '../contracts/task-events.js';
 import type { TaskContext } from '../contracts/task-context.js';
 import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
@@ -36,6 +37,10 @@ export class TaskAttempt implements TaskContext, AsyncContext {
     return this.queued.captured;
   }
 
+  get observed(): ObservedScope | undefined {
+    return this.queue.owner.observed;
+  }
+
   get tasks(): BackgroundTasks {
     return this.queue.owner.tasks;
   }
@@ -54,7 +59,7 @@ export class TaskAttempt implements TaskContext, AsyncContext {
   }
 
   progress(value: unknown): void {
-    if (!this.isOver) this.queue.engine.ledger.progress(this.queued, value);
+    if (!this.isOver) this.queue.engine.ledger.progress(this.queued, this.queue.owner, value);
   }
 
   /** Rejects once nobody waits for the attempt any more: it took too long, or was abandoned. */

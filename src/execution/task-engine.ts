@@ -1,4 +1,5 @@
 import type { ResolvedModuleOptions } from '../options/module-options.js';
+import { Observation, type ObservedEvents } from '../observation/observation.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
 import { Semaphore } from './semaphore.js';
@@ -8,6 +9,9 @@ import { TaskLog } from './task-log.js';
 /** The limits of the process, the counts and the log, which the queues of all requests share. */
 export class TaskEngine {
   readonly log = new TaskLog();
+  readonly observation: Observation;
+  /** The events that observers are told. */
+  readonly events: ObservedEvents;
   readonly ledger: TaskLedger;
   readonly keys = new IdempotencyKeys();
   /** For the tasks of a request or unit of work. */
@@ -29,7 +33,11 @@ export class TaskEngine {
   isPastDeadline = false;
 
   constructor(readonly options: ResolvedModuleOptions) {
-    this.ledger = new TaskLedger(options.observers, this.log, process.env.NODE_ENV !== 'production');
+    this.observation = new Observation(options.observers, (observer, error) =>
+      this.log.brokenObserver(observer, error),
+    );
+    this.events = this.observation.events;
+    this.ledger = new TaskLedger(this.events, this.log, process.env.NODE_ENV !== 'production');
     const { concurrency, maxPending, maxRunning } = options;
     const [pending, running, unlimited] = [maxPending, maxRunning, Infinity].map((permits) => new Semaphore(permits));
     this.limits = { concurrency, pending: pending!, running: running! };

@@ -1,6 +1,7 @@
-import type { TaskEvent, TaskObserver } from '../contracts/task-observer.js';
+import type { FailedAttempt, TaskEndReason } from '../contracts/task-events.js';
 import type { TaskReport, TerminalTaskState } from '../contracts/task-report.js';
-import { isPromise } from '../errors/safely.js';
+import type { ObservedEvents } from '../observation/observation.js';
+import { aboutAddedTask, aboutTask, type Observed } from '../observation/observed-task.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskLog } from './task-log.js';
 
@@ -28,7 +29,7 @@ export class TaskLedger {
   onNextAccepted: ((name: string) => void) | undefined;
 
   constructor(
-    private readonly observers: readonly TaskObserver[],
+    private readonly events: ObservedEvents,
     private readonly log: TaskLog,
     /** Whether failures are kept for the testing helpers. In production an error may keep a whole request alive. */
     private readonly keepsFailures: boolean,
@@ -43,7 +44,7 @@ export class TaskLedger {
     return { ...this.#counts };
   }
 
-  accept(task: QueuedTask): void {
+  accept(task: QueuedTask, owner: Observed): void {
     this.#counts.accepted++;
     this.#counts.waiting++;
     if (this.onNextAccepted) {
@@ -51,7 +52,8 @@ export class TaskLedger {
       this.onNextAccepted = undefined;
       onNextAccepted(task.name);
     }
-    if (this.observers.length > 0) this.#tell((observer) => observer.taskAccepted?.(eventOf(task)));
+    const { taskAccepted } = this.events;
+    if (taskAccepted.isHeard) taskAccepted.tell(aboutAddedTask(task, owner));
   }
 
   start(task: QueuedTask, now: number): void {
@@ -59,46 +61,54 @@ export class TaskLedger {
     task.startedAt = now;
     this.#counts.waiting--;
     this.#counts.running++;
-    if (this.observers.length > 0) this.#tell((observer) => observer.taskStarted?.(eventOf(task)));
   }
 
-  progress(task: QueuedTask, value: unknown): void {
+  /** Counts an attempt of a task that has started. */
+  attempt(task: QueuedTask, owner: Observed): void {
+    task.attempts++;
+    const { taskStarted } = this.events;
+    if (taskStarted.isHeard) taskStarted.tell({ ...aboutTask(task, owner), attempt: task.attempts });
+  }
+
+  /** Takes note that an attempt has failed, and that another follows. */
+  retry(task: QueuedTask, owner: Observed, failure: Omit<FailedAttempt, 'attempt'>): void {
+    const { taskRetried } = this.events;
+    if (taskRetried.isHeard) taskRetried.tell({ ...aboutTask(task, owner), attempt: task.attempts, ...failure });
+  }
+
+  progress(task: QueuedTask, owner: Observed, value: unknown): void {
     task.progressed(value);
-    this.#tell((observer) => observer.taskProgressed?.(eventOf(task), value));
+    const { taskProgressed } = this.events;
+    if (taskProgressed.isHeard) taskProgressed.tell({ ...aboutTask(task, owner), value });
   }
 
-  end(task: QueuedTask, state: TerminalTaskState, error?: unknown, now?: number): void {
+  end(task: QueuedTask, owner: Observed, { state, reason, error }: TaskEnd, now?: number): void {
     this.#counts[task.state === 'running' ? 'running' : 'waiting']--;
     this.#counts[state]++;
     task.settle(state, error, now);
-    if (state === 'failed' || state === 'timed-out') {
-      const isRetried = task.willRetry?.(error) === true;
+    const hasFailed = state === 'failed' || state === 'timed-out';
+    const isRetried = hasFailed && task.willRetry?.(error) === true;
+    if (hasFailed) {
       this.log.failure(task, isRetried);
       if (this.keepsFailures && !isRetried && this.#failures.push(task.report()) > KEPT_FAILURES)
         this.#failures.shift();
     }
-    if (this.observers.length > 0) {
-      const report = task.report();
-      this.#tell((observer) => observer.taskSettled?.(report));
-    }
-  }
-
-  #tell(event: (observer: TaskObserver) => unknown): void {
-    for (const observer of this.observers) {
-      try {
-        const told = event(observer);
-        // The interface allows async methods as well.
-        if (isPromise(told)) told.catch((error: unknown) => this.log.brokenObserver(observer, error));
-      } catch (error) {
-        this.log.brokenObserver(observer, error);
-      }
-    }
+    const { taskSettled } = this.events;
+    if (!taskSettled.isHeard) return;
+    taskSettled.tell({ ...aboutTask(task, owner), report: task.report(), ...(reason && { reason }), isRetried });
   }
 }
 
-function eventOf(task: QueuedTask): TaskEvent {
-  return { id: task.id, name: task.name };
+/** The way in which a task ends. */
+export interface TaskEnd {
+  readonly state: TerminalTaskState;
+  /** The reason why it did not run to its end. */
+  readonly reason?: TaskEndReason;
+  readonly error?: unknown;
 }
+
+/** The end of what the shutdown deadline has met. */
+export const ABANDONED: TaskEnd = { state: 'abandoned', reason: 'deadline' };
 
 /** The number of tasks in each state: `accepted` = `waiting` + `running` + all the others, at all times. */
 export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | TerminalTaskState, number>>;

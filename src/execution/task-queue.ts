@@ -1,12 +1,14 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import type { TerminalTaskState } from '../contracts/task-report.js';
+import type { Observed } from '../observation/observed-task.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import { unfitTasks } from './run-condition.js';
+import { handOver } from './hand-over.js';
+import { discardUnfit } from './run-condition.js';
 import type { PermitWaiter } from './semaphore.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { QueueLimits, TaskEngine } from './task-engine.js';
+import { ABANDONED, type TaskEnd } from './task-ledger.js';
 import type { Described } from './task-log.js';
 import { TaskRun } from './task-run.js';
 import { WaitingTasks } from './waiting-tasks.js';
@@ -27,7 +29,8 @@ export class TaskQueue implements PermitWaiter {
   #runPermits = 0;
   /** Tasks to run in this process that have not claimed their idempotency key yet. */
   #withUnclaimedKey: QueuedTask[] | undefined;
-  #handOvers = 0;
+  /** The number of batches that the backend has not answered. */
+  handOvers = 0;
   #hasTaskFailed = false;
   #isStarting = false;
   /** The time at which the last task ended, while the next starts: reading the clock is a tenth of a task's cost. */
@@ -35,7 +38,7 @@ export class TaskQueue implements PermitWaiter {
 
   constructor(
     readonly engine: TaskEngine,
-    readonly owner: { readonly tasks: BackgroundTasks; readonly origin: Described },
+    readonly owner: QueueOwner,
     private readonly limits: QueueLimits = engine.limits,
   ) {
     this.#waiting = new WaitingTasks(limits.pending);
@@ -95,59 +98,39 @@ export class TaskQueue implements PermitWaiter {
   /** Adds a task with the permit of an earlier one, which is discarded. */
   replace(earlier: QueuedTask, task: QueuedTask): void {
     this.#waiting.replace(earlier, task);
-    this.engine.ledger.end(earlier, 'discarded');
+    this.engine.ledger.end(earlier, this.owner, { state: 'discarded', reason: 'deduplicated' });
     this.#accept(task);
   }
 
   /** Ends a task if it waits. Returns whether it did. */
   cancel(task: QueuedTask): boolean {
     if (task.state !== 'waiting' || task.stage === 'handed-over') return false;
-    this.#endWaiting([task], 'cancelled');
+    this.endWaiting([task], { state: 'cancelled', reason: 'cancelled' });
     return true;
   }
 
   /** Has a named task run in this process, in its turn. Called by its backend, and ignored once that has answered. */
   runHere(task: QueuedTask): void {
     if (task.state !== 'waiting' || task.stage !== 'handed-over') return;
-    if (this.#hasTaskFailed) return this.#endWaiting([task], 'skipped');
+    if (this.#hasTaskFailed) return this.endWaiting([task], SKIPPED);
     this.#waiting.markReady(task);
     if (task.idempotencyKey !== undefined) (this.#withUnclaimedKey ??= []).push(task);
     if (this.outcome) this.#claimKeys();
-    this.#startNext();
+    this.startNext();
   }
 
   /** Runs what waits, and what is added meanwhile, then calls `onIdle`. */
   drain(outcome: TaskOutcome, onIdle: () => void): void {
     this.outcome = outcome;
     this.#onIdle = onIdle;
-    this.#endWaiting(unfitTasks(this.waiting, outcome, this), 'discarded');
+    discardUnfit(this.waiting, outcome, this);
     this.#claimKeys();
-    this.#startNext();
+    this.startNext();
   }
 
-  /**
-   * Hands over the named tasks that are due, in one batch. Returns what there is to wait for, if
-   * anything. It rejects, once those tasks have failed, with what the backend threw.
-   */
+  /** Hands over what is due. Returns what there is to wait for, if anything, as {@link handOver} does. */
   handOver(): Promise<void> | undefined {
-    const { due } = this;
-    if (due.length === 0) return undefined;
-    for (const task of due) task.stage = 'handed-over';
-    const handingOver = this.engine.handOver(due);
-    if (!handingOver) return this.#endHandedOver(due);
-    this.#handOvers++;
-    return handingOver
-      .then(
-        () => this.#endHandedOver(due),
-        (error: unknown) => {
-          this.#endHandedOver(due, 'failed', error);
-          throw error;
-        },
-      )
-      .finally(() => {
-        this.#handOvers--;
-        this.#startNext();
-      });
+    return handOver(this);
   }
 
   abortRunning(reason: Error): void {
@@ -157,9 +140,9 @@ export class TaskQueue implements PermitWaiter {
   /** At the deadline: ends what runs and what waits as `abandoned`. */
   abandon(): void {
     // What waits comes first, or the end of a task would discard its follow-ups.
-    this.#endWaiting(this.#waiting.toArray(), 'abandoned');
+    this.endWaiting(this.#waiting.toArray(), ABANDONED);
     for (const run of this.#runs) run.abandon();
-    this.#startNext();
+    this.startNext();
   }
 
   /** Starts the next task with the permit acquired for it. */
@@ -178,25 +161,26 @@ export class TaskQueue implements PermitWaiter {
   }
 
   /** Ends a task that has run. */
-  ended(run: TaskRun, state: TerminalTaskState, error?: unknown): void {
+  ended(run: TaskRun, end: TaskEnd): void {
     this.#runs = this.#runs.filter((other) => other !== run);
     const now = performance.now();
-    this.engine.ledger.end(run.task, state, error, now);
+    const { state } = end;
+    this.engine.ledger.end(run.task, this.owner, end, now);
     const hasFailed = state === 'failed' || state === 'timed-out';
     if (hasFailed && this.engine.options.onTaskFailure === 'stop') this.#hasTaskFailed = true;
     if (state === 'succeeded') this.handOver()?.catch(() => undefined);
     else this.discardFollowUps(run.task);
-    if (this.#hasTaskFailed) this.#endWaiting(this.waiting, 'skipped');
+    if (this.#hasTaskFailed) this.endWaiting(this.waiting, SKIPPED);
     this.#now = now;
     this.#releaseRunPermit();
     this.#now = undefined;
   }
 
   #accept(task: QueuedTask): void {
-    this.engine.ledger.accept(task);
-    if (this.#hasTaskFailed) this.#endWaiting([task], 'skipped');
-    else if (this.outcome) this.#endWaiting(unfitTasks([task], this.outcome, this), 'discarded');
-    this.#startNext();
+    this.engine.ledger.accept(task, this.owner);
+    if (this.#hasTaskFailed) this.endWaiting([task], SKIPPED);
+    else if (this.outcome) discardUnfit([task], this.outcome, this);
+    this.startNext();
   }
 
   /** Discards what a task has enqueued, because its attempt has not succeeded. */
@@ -205,34 +189,28 @@ export class TaskQueue implements PermitWaiter {
     const followUps = this.waiting.filter(({ follows }) => follows === task);
     if (followUps.length === 0) return;
     this.engine.log.discarded(followUps, `task "${task.name}" did not succeed`);
-    this.#endWaiting(followUps, 'discarded');
+    this.endWaiting(followUps, { state: 'discarded', reason: 'parent-failed' });
   }
 
   /** Claims keys once the outcome is known. Until then the request may fail and its tasks be discarded. */
   #claimKeys(): void {
     const refused = this.#withUnclaimedKey?.filter((task) => !task.isSettled && !this.engine.keys.claim(task));
     this.#withUnclaimedKey = undefined;
-    if (refused) this.#endWaiting(refused, 'discarded');
-  }
-
-  /** Ends the tasks that the backend does not have run here. */
-  #endHandedOver(tasks: readonly QueuedTask[], state: TerminalTaskState = 'enqueued', error?: unknown): undefined {
-    const taken = tasks.filter(({ stage }) => stage === 'handed-over');
-    this.#endWaiting(taken, state, error);
+    if (refused) this.endWaiting(refused, { state: 'discarded', reason: 'deduplicated' });
   }
 
   /** Starts tasks in a loop, not by recursion: a synchronous task has ended before `acquire` returns. */
-  #startNext(): void {
+  startNext(): void {
     if (!this.#onIdle || this.#isStarting) return;
     this.#isStarting = true;
-    if (this.engine.isPastDeadline) this.#endWaiting(this.waiting, 'abandoned');
+    if (this.engine.isPastDeadline) this.endWaiting(this.waiting, ABANDONED);
     this.handOver()?.catch(() => undefined);
     while (this.#runPermits < this.limits.concurrency && this.#runPermits - this.#runs.length < this.#waiting.ready) {
       this.#runPermits++;
       this.limits.running.acquire(this);
     }
     this.#isStarting = false;
-    if (this.#runPermits > 0 || this.#handOvers > 0 || this.#waiting.ready > 0) return;
+    if (this.#runPermits > 0 || this.handOvers > 0 || this.#waiting.ready > 0) return;
     const onIdle = this.#onIdle;
     this.#onIdle = this.outcome = undefined;
     onIdle();
@@ -241,10 +219,19 @@ export class TaskQueue implements PermitWaiter {
   #releaseRunPermit(): void {
     this.#runPermits--;
     this.limits.running.release();
-    this.#startNext();
+    this.startNext();
   }
 
-  #endWaiting(tasks: readonly QueuedTask[], state: TerminalTaskState, error?: unknown): void {
-    for (const task of tasks) if (this.#waiting.remove(task)) this.engine.ledger.end(task, state, error);
+  /** Ends those of the tasks that wait. */
+  endWaiting(tasks: readonly QueuedTask[], end: TaskEnd): void {
+    for (const task of tasks) if (this.#waiting.remove(task)) this.engine.ledger.end(task, this.owner, end);
   }
 }
+
+/** The scope that the tasks belong to, or the jobs of this process. */
+export interface QueueOwner extends Observed {
+  readonly tasks: BackgroundTasks;
+  readonly origin: Described;
+}
+
+const SKIPPED: TaskEnd = { state: 'skipped', reason: 'earlier-task-failed' };

@@ -1,8 +1,8 @@
-import type { TerminalTaskState } from '../contracts/task-report.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { backoffMs } from './backoff.js';
 import { TaskAttempt } from './task-attempt.js';
+import { ABANDONED, type TaskEnd } from './task-ledger.js';
 import type { TaskQueue } from './task-queue.js';
 import { promiseOfResult } from './task-result.js';
 
@@ -20,8 +20,9 @@ export class TaskRun {
   ) {}
 
   start(): void {
-    const { task } = this;
-    const attempt = (this.#attempt = new TaskAttempt(task, ++task.attempts, this.queue));
+    const { task, queue } = this;
+    queue.engine.ledger.attempt(task, queue.owner);
+    const attempt = (this.#attempt = new TaskAttempt(task, task.attempts, queue));
     if (this.#abortReason) attempt.abort(this.#abortReason);
     const timeoutMs = task.options.timeoutMs ?? this.queue.engine.options.timeoutMs;
     if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#timeOut(attempt, timeoutMs), timeoutMs);
@@ -44,13 +45,13 @@ export class TaskRun {
   abort(reason: Error): void {
     this.#abortReason = reason;
     this.#attempt?.abort(reason);
-    if (this.#attempt?.isOver && !this.#isFinished) this.#finish('failed', this.#lastError);
+    if (this.#attempt?.isOver && !this.#isFinished) this.#finish({ state: 'failed', error: this.#lastError });
   }
 
   /** Ends it at once and ignores what the function still does. */
   abandon(): void {
     this.#attempt?.giveUp(new DOMException('The application has shut down.', 'AbortError'));
-    this.#finish('abandoned');
+    this.#finish(ABANDONED);
   }
 
   #timeOut(attempt: TaskAttempt, timeoutMs: number): void {
@@ -65,22 +66,27 @@ export class TaskRun {
     attempt.isOver = true;
     const retry = this.task.options.retry ?? this.queue.engine.options.retry;
     if (state === 'succeeded' || !retry || this.task.attempts >= retry.attempts || this.#abortReason) {
-      this.#finish(state, error);
+      this.#finish(state === 'succeeded' ? SUCCEEDED : { state, error });
       return;
     }
     this.#lastError = error;
-    this.queue.discardFollowUps(this.task);
+    const { queue, task } = this;
+    queue.discardFollowUps(task);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.start(), backoffMs(this.task.attempts, retry));
+    const delayMs = backoffMs(task.attempts, retry);
+    this.#timer = setTimeout(() => this.start(), delayMs);
+    queue.engine.ledger.retry(task, queue.owner, { state, error, delayMs });
   }
 
-  #finish(state: TerminalTaskState, error?: unknown): void {
+  #finish(end: TaskEnd): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
     clearTimeout(this.#timer);
-    this.queue.ended(this, state, error);
+    this.queue.ended(this, end);
   }
 }
+
+const SUCCEEDED: TaskEnd = { state: 'succeeded' };
 
 /**
  * Calls the function in the async context of the `addTask` call, and `then()` of what it returns: a query builder does

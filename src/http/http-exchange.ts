@@ -1,5 +1,6 @@
 import { type ArgumentsHost, StreamableFile } from '@nestjs/common';
 import type { ContextId } from '@nestjs/core';
+import type { ScopeKind } from '../contracts/task-events.js';
 import type { Failure } from '../disposal/disposables.js';
 import { RETRY_AFTER_SECONDS, UnavailableError } from '../errors/background-tasks-error.js';
 import { ScopeClosedError } from '../errors/errors.js';
@@ -60,6 +61,14 @@ export class HttpExchange extends Unit implements ListMember {
     this.response = response;
     this.usesAsyncContext = exchanges.usesAsyncContext;
     this.begun = new BegunWork(this.usesAsyncContext);
+  }
+
+  get kind(): ScopeKind {
+    return 'http';
+  }
+
+  get method(): string | undefined {
+    return this.rawRequest.method;
   }
 
   get description(): string {
@@ -187,6 +196,8 @@ export class HttpExchange extends Unit implements ListMember {
     this.#isResponseOver = true;
     this.#isAborted = aborted;
     this.exchanges.stalledResponses.forget(this);
+    if (this.response && this.scopes.engine.events.responseClosed.isHeard)
+      this.scope?.responseClosed(aborted, statusOf(this.response, aborted));
     // Nest does the same, but does not wait.
     if (aborted && this.#body) this.begun.track(this.#body.end().catch(() => undefined));
     this.#endScopeIfOver();
@@ -228,7 +239,11 @@ export class HttpExchange extends Unit implements ListMember {
     const response = this.response;
     if (!response) return;
     this.response = undefined;
-    // A response that was not aborted has sent its headers; asking costs a microsecond on Express.
-    this.scope!.end(aborted, !aborted || response.headersSent ? response.statusCode : undefined);
+    this.scope!.end(aborted, statusOf(response, aborted));
   }
+}
+
+/** A response that was not aborted has sent its headers; asking costs a microsecond on Express. */
+function statusOf(response: RawResponse, aborted: boolean): number | undefined {
+  return !aborted || response.headersSent ? response.statusCode : undefined;
 }

@@ -44,7 +44,7 @@ export class MicroservicesBackgroundTasksModule {
         // An event is handled still: its sender would not learn that it was refused.
         const answersTo = isEvent ? undefined : connection;
         if (answersTo && servers.isFinishing) return refusal(answersTo);
-        const unit = new Message(scopes, describe(message), request, moduleRef, hasPeerLeft);
+        const unit = new Message(scopes, 'rpc', describe(message), request, moduleRef, hasPeerLeft);
         if (answersTo) unit.keepOpen(answersTo, servers);
         attachScopeSource(request, unit);
         return units.run(unit, handler);

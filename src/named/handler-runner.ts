@@ -6,6 +6,7 @@ import { promiseOfResult } from '../execution/task-result.js';
 import { resolveInContext } from '../nest/injector.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
+import { currentParent } from '../scope/scope-events.js';
 import { attachScopeSource, createContext, sourceOf } from '../scope/scope-source.js';
 import { runUnit } from '../scope/unit-of-work.js';
 import { asyncContext } from '../tasks/async-context.js';
@@ -43,8 +44,12 @@ export class HandlerRunner implements NamedTaskRunner {
     const { definition, handler } = this.registry.get(envelope.name);
     const attempt = asyncContext.getStore()!.task as TaskAttempt;
     const { limitsInHandler } = this.scopes.engine;
+    const begunIn = this.scopes.engine.events.scopeOpened.isHeard ? currentParent() : undefined;
     const scope = this.scopes.create(
       {
+        kind: 'task',
+        title: `task "${envelope.name}"`,
+        begunIn,
         description: `task "${envelope.name}" (id ${envelope.id})`,
         request: attempt,
         canDelayResponse: false,

@@ -30,6 +30,10 @@ export class NamedTask extends QueuedTask implements EnqueuedTask {
     return this.envelope.id;
   }
 
+  override get isNamed(): boolean {
+    return true;
+  }
+
   override get captured(): JsonValue | undefined {
     return this.envelope.context.captured;
   }

@@ -14,6 +14,7 @@ import { mergeSettings } from '../options/enqueue-options.js';
 import type { RequestScope } from '../scope/request-scope.js';
 import type { ScopeOrigin } from '../scope/scope-source.js';
 import { type EnqueueCall, RequestScopes } from '../scope/request-scopes.js';
+import { BackendWatch } from './backend-watch.js';
 import { HandlerRunner } from './handler-runner.js';
 import { InProcessBackend } from './in-process.backend.js';
 import { NamedTask } from './named-task.js';
@@ -63,6 +64,7 @@ export class NamedTasks {
 
   /** Tells the backend that handlers can run. */
   async start(): Promise<void> {
+    this.backend.watch(new BackendWatch(this.scopes.engine.events));
     await this.backend.start(this.#runner);
   }
 

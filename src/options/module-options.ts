@@ -114,7 +114,7 @@ const observersRule: Check<readonly TaskObserver[]> = (option, value) => {
 };
 
 export const backendRule: Check<TaskBackend> = (option, value) => {
-  const methods = ['accept', 'checkBatch', 'checkSettings', 'assertReady', 'start', 'pause'];
+  const methods = ['accept', 'checkBatch', 'checkSettings', 'assertReady', 'watch', 'start', 'pause'];
   const given = value as Partial<Record<string, unknown>> | null | undefined;
   if (methods.every((method) => typeof given?.[method] === 'function')) return value as TaskBackend;
   const fix =

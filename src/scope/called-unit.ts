@@ -1,5 +1,6 @@
 import type { ContextId, ModuleRef } from '@nestjs/core';
 import { Observable, type Observer } from 'rxjs';
+import type { ScopeKind } from '../contracts/task-events.js';
 import type { Failure } from '../disposal/disposables.js';
 import { ScopeClosedError } from '../errors/errors.js';
 import { isInstance, isStream, whenSettled } from '../errors/safely.js';
@@ -25,6 +26,7 @@ export class CalledUnit extends Unit implements ListMember {
 
   constructor(
     scopes: RequestScopes,
+    readonly kind: ScopeKind,
     readonly description: string,
     /** The value that Nest injects as `REQUEST`. */
     readonly request: object,
@@ -51,6 +53,11 @@ export class CalledUnit extends Unit implements ListMember {
   /** Belongs to a context that the injector has already. */
   useContext(contextId: ContextId): void {
     this.#contextId = contextId;
+  }
+
+  /** Called when the answer has left. Handlers may still go on. */
+  answerLeft(): void {
+    this.scope?.responseClosed(this.hasClientLeft);
   }
 
   /** A handler may go on when an interceptor has answered. */
@@ -87,7 +94,7 @@ export class CalledUnit extends Unit implements ListMember {
     return this.scope?.fail(error);
   }
 
-  /** Called when the answer has left: runs the tasks, then disposes. */
+  /** Called when the answer has left and every handler has settled: runs the tasks, then disposes. */
   end(): void {
     this.isOver = true;
     this.scope?.end(this.hasClientLeft);

@@ -81,7 +81,10 @@ export class CalledUnits {
   /** The answer is written after the handler has returned, so the tasks begin a turn of the event loop later. */
   #answered(unit: CalledUnit): void {
     unit.markAnswered();
-    setImmediate(() => void unit.whenHandled().then(() => this.#end(unit)));
+    setImmediate(() => {
+      unit.answerLeft();
+      void unit.whenHandled().then(() => this.#end(unit));
+    });
   }
 
   #end(unit: CalledUnit): void {

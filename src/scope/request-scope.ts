@@ -1,8 +1,8 @@
-import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { ObservedScope } from '../contracts/task-events.js';
 import type { CompiledResource } from '../disposal/compiled-resource.js';
 import { Disposables, type Failure } from '../disposal/disposables.js';
 import type { Rank } from '../disposal/disposal-plan.js';
-import { QueueFullError, ScopeClosedError, ShuttingDownError, TaskChainTooLongError } from '../errors/errors.js';
+import { ScopeClosedError, ShuttingDownError } from '../errors/errors.js';
 import { findByKey, findByName } from '../execution/dedupe.js';
 import type { QueueLimits } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
@@ -15,12 +15,12 @@ import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
 import { type Caller, captureCallSite } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
+import { admit } from './admission.js';
+import { outcomeOf, SUCCESS } from './outcome.js';
 import type { RequestScopes } from './request-scopes.js';
+import { ScopeEvents } from './scope-events.js';
 import { isUnitOfWork, type ScopeOrigin } from './scope-source.js';
 import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
-
-/** Number of tasks in a row that may each add the next. No real chain is that long. */
-const CHAIN_LIMIT = 1_000;
 
 /**
  * The life of one request or unit of work, and its tasks and resources.
@@ -41,7 +41,9 @@ export class RequestScope implements ListMember, TaskOrigin {
   #failure: Failure | undefined;
   /** Settles, and never rejects, when the response need not wait any longer. */
   #exiting: Promise<unknown> | undefined;
-  #outcome: TaskOutcome = { succeeded: true, aborted: false };
+  #outcome = SUCCESS;
+  /** Made when something is told for the first time. */
+  #events: ScopeEvents | undefined;
 
   constructor(
     private readonly scopes: RequestScopes,
@@ -49,6 +51,7 @@ export class RequestScope implements ListMember, TaskOrigin {
     limits?: QueueLimits,
   ) {
     this.queue = new TaskQueue(scopes.engine, this, limits);
+    if (scopes.engine.events.scopeOpened.isHeard) this.#told.opened();
   }
 
   get tasks(): BackgroundTasks {
@@ -58,6 +61,10 @@ export class RequestScope implements ListMember, TaskOrigin {
   /** Whether the function given to `TaskScopes.run()` still runs. */
   get isUnitRunning(): boolean {
     return this.#phase === 'open' && isUnitOfWork(this.origin);
+  }
+
+  get observed(): ObservedScope {
+    return this.#told.observed;
   }
 
   get hasFailed(): boolean {
@@ -128,6 +135,7 @@ export class RequestScope implements ListMember, TaskOrigin {
    * response has to wait for, if anything; it rejects with what a resource's exit or the backend threw.
    */
   beforeResponse(): Promise<void> | undefined {
+    if (this.scopes.engine.events.handlerEnded.isHeard) this.#told.handlerEnded(this.#failure);
     if (this.#failure || this.#phase !== 'open') return undefined;
     const needsPermits = this.queue.needsPermits && this.origin.canDelayResponse;
     const exits = needsPermits || this.#disposables?.hasBeforeResponse;
@@ -138,6 +146,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   /** Takes note of what the handler threw. Tasks added from now on know of it. */
   markFailed(error: unknown): void {
     this.#failure ??= { error };
+    if (this.scopes.engine.events.handlerEnded.isHeard) this.#told.handlerEnded(this.#failure);
   }
 
   /**
@@ -149,10 +158,16 @@ export class RequestScope implements ListMember, TaskOrigin {
     return this.#disposables?.hasBeforeResponse ? this.#waitFor(this.#failBeforeResponse(error)) : undefined;
   }
 
+  /** Called when the response is over, and perhaps again. The handler may go on. */
+  responseClosed(aborted: boolean, statusCode?: number): void {
+    if (this.scopes.engine.events.responseClosed.isHeard) this.#told.responseClosed(aborted, statusCode);
+  }
+
   /** Called once the handler has settled and the response is over: runs the tasks, then disposes. */
   end(aborted: boolean, statusCode?: number): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'ending';
+    this.responseClosed(aborted, statusCode);
     this.#endOnceExited(aborted, statusCode);
   }
 
@@ -162,23 +177,16 @@ export class RequestScope implements ListMember, TaskOrigin {
     else (this.#onClosed ??= []).push(callback);
   }
 
+  get #told(): ScopeEvents {
+    return (this.#events ??= new ScopeEvents(this.scopes.engine.events, this.origin));
+  }
+
   get #toDispose(): Disposables {
-    return (this.#disposables ??= new Disposables(this.scopes.engine, this.origin));
+    return (this.#disposables ??= new Disposables(this.scopes.engine, this));
   }
 
   #admit(task: QueuedTask): QueuedTask {
-    const { options, name } = task;
-    const { overflow, maxPending } = this.scopes.engine.options;
-    if (task.chainLength >= CHAIN_LIMIT) throw new TaskChainTooLongError(name, CHAIN_LIMIT);
-    const replaced = options.dedupe === 'keep-last' && findByName(this.queue, name, options, task.follows);
-    if (replaced) {
-      this.queue.replace(replaced, task);
-      return task;
-    }
-    const waits = overflow === 'wait';
-    const canHold = this.#phase === 'open' && this.origin.canDelayResponse;
-    if (this.queue.add(task, waits && canHold)) return task;
-    throw new QueueFullError(name, maxPending, !waits && canHold);
+    return admit(task, this.queue, this.#phase === 'open' && this.origin.canDelayResponse);
   }
 
   #stackTrace(caller: Caller): Error | undefined {
@@ -215,10 +223,7 @@ export class RequestScope implements ListMember, TaskOrigin {
   #endOnceExited(aborted: boolean, statusCode: number | undefined, waitedFor?: Promise<unknown>): void {
     const exiting = this.#exiting;
     // A failed exit makes the other resources exit with its error, and the scope waits for them, too.
-    if (exiting !== waitedFor) {
-      void exiting!.then(() => this.#endOnceExited(aborted, statusCode, exiting));
-      return;
-    }
+    if (exiting !== waitedFor) return void exiting!.then(() => this.#endOnceExited(aborted, statusCode, exiting));
     this.#outcome = outcomeOf(this.#failure, aborted, statusCode);
     this.#drain();
   }
@@ -236,15 +241,9 @@ export class RequestScope implements ListMember, TaskOrigin {
     this.#phase = 'closed';
     // Nest's own tables keep the request, and so the scope, alive for two more garbage collections.
     this.#disposables = undefined;
+    if (this.scopes.engine.events.scopeClosed.isHeard) this.#told.closed(this.#outcome);
     this.origin.scopeClosed?.();
     this.scopes.closed(this);
     this.#onClosed?.forEach((callback) => callback());
   }
-}
-
-function outcomeOf(failure: Failure | undefined, aborted: boolean, statusCode: number | undefined): TaskOutcome {
-  const outcome: { -readonly [K in keyof TaskOutcome]: TaskOutcome[K] } = { succeeded: !failure, aborted };
-  if (failure) outcome.error = failure.error;
-  if (statusCode !== undefined) outcome.statusCode = statusCode;
-  return Object.freeze(outcome);
 }

@@ -28,6 +28,8 @@ export class RequestScopes {
   readonly open = new UnorderedList<RequestScope>();
   /** The jobs that this process runs for a backend. Each job has a scope while its handler runs. */
   readonly jobs: TaskQueue;
+  /** Jobs belong to no scope. */
+  readonly observed = undefined;
   /** The words of a log line for the queue of jobs. */
   readonly origin = { description: 'a job' };
   /** The resources that handlers name. Set once everything has been built. */

@@ -1,5 +1,6 @@
 import type { ContextId, ModuleRef } from '@nestjs/core';
 import type { JsonValue, TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import type { ObservedScope, ScopeKind } from '../contracts/task-events.js';
 import { safely } from '../errors/safely.js';
 import type { Described } from '../execution/task-log.js';
 import { contextIdOfUnit } from '../nest/injector.js';
@@ -81,6 +82,17 @@ export function createContext(
 
 /** The request, unit of work or run of a handler that a scope was opened for. */
 export interface ScopeOrigin extends Described {
+  readonly kind: ScopeKind;
+  /** The words for it in events, which have no id in them. @default `description` */
+  readonly title?: string;
+  /** The moment at which it began, on the clock of events. Known only if somebody listened by then. */
+  readonly begunAt?: number | undefined;
+  /** The task or scope in which it began. */
+  readonly begunIn?: ObservedScope['parent'];
+  /** The method of an HTTP request. */
+  readonly method?: string | undefined;
+  /** The pattern of its route, once that is known. */
+  readonly routePattern?: string | undefined;
   /** The value that Nest injects as `REQUEST`. */
   readonly request: unknown;
   /** Whether the response can still wait until there are permits for all tasks. */

@@ -6,6 +6,7 @@ import { type Check, checkAll } from '../options/checks.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 import { providedByModule } from '../tasks/registration.js';
+import { currentParent } from './scope-events.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
 import { attachScopeSource, createContext, sourceOf } from './scope-source.js';
@@ -57,7 +58,10 @@ export class TaskScopes {
     const given = options === undefined ? undefined : checkOptions(options).context;
     const context = given === undefined ? task?.context : given;
     const unit = { context } as MutableTaskScope;
+    const begunIn = this.scopes.engine.events.scopeOpened.isHeard ? currentParent() : undefined;
     const scope = this.scopes.create({
+      kind: 'unit',
+      begunIn,
       description: 'a unit of work',
       canDelayResponse: false,
       request: unit,

@@ -1,6 +1,8 @@
 import type { ContextId } from '@nestjs/core';
+import type { ObservedScope, ScopeKind } from '../contracts/task-events.js';
 import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import type { HandlerListener, StreamedBody } from '../nest/handler-chain.js';
+import { epochMs } from '../observation/clock.js';
 import { type AsyncContext, asyncContext } from '../tasks/async-context.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { RequestScope } from './request-scope.js';
@@ -18,8 +20,14 @@ export abstract class Unit implements AsyncContext, HandlerListener, ResourceReq
   tasksOverride: BackgroundTasks | undefined;
   protected scope: RequestScope | undefined;
 
-  constructor(readonly scopes: RequestScopes) {}
+  /** The moment at which it began, if anybody listens to that. */
+  readonly begunAt: number | undefined;
 
+  constructor(readonly scopes: RequestScopes) {
+    this.begunAt = scopes.engine.events.scopeOpened.isHeard ? epochMs() : undefined;
+  }
+
+  abstract readonly kind: ScopeKind;
   abstract readonly description: string;
   abstract readonly request: object;
   abstract readonly canDelayResponse: boolean;
@@ -40,6 +48,10 @@ export abstract class Unit implements AsyncContext, HandlerListener, ResourceReq
 
   /** @throws SCOPE_CLOSED, which says that `what` came too late; SHUTTING_DOWN */
   protected abstract open(what: string): RequestScope;
+
+  get observed(): ObservedScope | undefined {
+    return this.scope?.observed;
+  }
 
   /** The tasks of this unit. @throws SCOPE_CLOSED, SHUTTING_DOWN */
   get tasks(): BackgroundTasks {

@@ -80,7 +80,7 @@ export class UnitsOfWork {
 
   #create(description: string): CalledUnit {
     this.scopes.plan.scanOnce();
-    return new CalledUnit(this.scopes, description, {}, this.moduleRef);
+    return new CalledUnit(this.scopes, 'unit', description, {}, this.moduleRef);
   }
 
   #begin(unit: CalledUnit, method: () => unknown): unknown {

@@ -46,6 +46,8 @@ export class Drain {
     void this.named.pause();
     const { engine } = this.scopes;
     const begunAt = performance.now();
+    const { drainBegun, drainEnded } = engine.events;
+    if (drainBegun.isHeard) drainBegun.tell({ timeoutMs });
     let hasSaid = false;
     const say = setTimeout(() => {
       hasSaid = true;
@@ -56,8 +58,9 @@ export class Drain {
     const cutShort = await this.#finishOr(timeoutMs);
     clearTimeout(say);
     clearTimeout(abort);
-    if (cutShort) this.#abandon(cutShort);
-    else if (hasSaid) engine.log.shutdownFinished(performance.now() - begunAt);
+    const abandoned = cutShort ? this.#abandon(cutShort) : 0;
+    if (!cutShort && hasSaid) engine.log.shutdownFinished(performance.now() - begunAt);
+    if (drainEnded.isHeard) drainEnded.tell({ durationMs: performance.now() - begunAt, abandoned });
     engine.isAborting = true;
     this.scopes.isShutDown = true;
   }
@@ -105,7 +108,8 @@ export class Drain {
     };
   }
 
-  #abandon(cutShort: string): void {
+  /** Returns the number of tasks that were left. */
+  #abandon(cutShort: string): number {
     const { engine, queues } = this.scopes;
     const { tasks, disposing } = this.#unfinished;
     if (tasks.length > 0 || disposing.length > 0) engine.log.abandoned(cutShort, tasks, disposing);
@@ -113,6 +117,7 @@ export class Drain {
     for (const queue of queues) queue.abandon();
     engine.limits.pending.open();
     this.#connections?.destroy();
+    return tasks.length;
   }
 }
 

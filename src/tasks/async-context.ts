@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ObservedScope } from '../contracts/task-events.js';
 import type { TaskContext } from '../contracts/task-context.js';
 import type { BackgroundTasks } from './background-tasks.js';
 
@@ -8,6 +9,8 @@ export interface AsyncContext {
   readonly tasks: BackgroundTasks;
   /** The running task; `undefined` while the handler runs. */
   readonly task: TaskContext | undefined;
+  /** The scope as events show it, where it has one that is open. */
+  readonly observed?: ObservedScope | undefined;
 }
 
 /** Set for every task, and for every request in applications that inject BackgroundTasksRef. */

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../contracts/task-envelope.js';
+import type { ObservedTask } from '../contracts/task-events.js';
 import type { TaskReport, TaskState, TerminalTaskState } from '../contracts/task-report.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
@@ -20,6 +21,8 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   durationMs = 0;
   /** Whether it holds a permit of `maxPending`. */
   hasPermit = false;
+  /** The task as events show it, once one has. */
+  observed: ObservedTask | undefined;
   /**
    * Whether it may start when its turn comes. A named task is handed over first, and is ready once its backend has it
    * run in this process. Until the backend has answered, nobody can cancel it.
@@ -62,6 +65,11 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   /** The context that a named task takes along. */
   get captured(): JsonValue | undefined {
     return undefined;
+  }
+
+  /** Whether it was enqueued. */
+  get isNamed(): boolean {
+    return false;
   }
 
   get isSettled(): boolean {

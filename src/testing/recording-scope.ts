@@ -21,7 +21,7 @@ export class RecordingScope extends RequestScope {
 
   constructor() {
     const scopes = new RequestScopes(new TaskEngine(resolveModuleOptions({})), new ModulesContainer());
-    super(scopes, { description: 'the recorded request', request: undefined, canDelayResponse: false });
+    super(scopes, { kind: 'http', description: 'the recorded request', request: undefined, canDelayResponse: false });
     scopes.createNamedTask = (call) => this.#createNamedTask(call);
   }
 

@@ -31,7 +31,7 @@ export class WebSocketsBackgroundTasksModule {
     });
     listenToGateways(modules, ({ description, client, hasPeerLeft }, handler) => {
       // The socket is the same for all its messages, so each has a `REQUEST` of its own that leads to it.
-      const unit = new CalledUnit(scopes, description, new GatewayRequest(client), moduleRef, hasPeerLeft);
+      const unit = new CalledUnit(scopes, 'ws', description, new GatewayRequest(client), moduleRef, hasPeerLeft);
       return units.run(unit, async () => {
         const result = await handler();
         // Nest listens to no answers for a client that has left.

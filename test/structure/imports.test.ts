@@ -12,6 +12,7 @@ const rooms = [
   'nest',
   'options',
   'tasks',
+  'observation',
   'execution',
   'disposal',
   'scope',

@@ -1,7 +1,7 @@
 import type {
   BackgroundTask,
   BackgroundTasksHost,
-  TaskEvent,
+  TaskEvents,
   TaskObserver,
   TaskReport,
   TaskStats,
@@ -25,19 +25,19 @@ export class Accounts implements TaskObserver {
   readonly violations: string[] = [];
   readonly #tasks = new Map<string, { started: number; settled: TaskReport[] }>();
 
-  taskAccepted({ id }: TaskEvent): void {
+  taskAccepted({ task: { id } }: TaskEvents['taskAccepted']): void {
     if (this.#tasks.has(id)) this.violations.push(`${id} accepted twice`);
     this.#tasks.set(id, { started: 0, settled: [] });
     this.check('accepted');
   }
 
-  taskStarted({ id }: TaskEvent): void {
+  taskStarted({ task: { id }, attempt }: TaskEvents['taskStarted']): void {
     const task = this.#tasks.get(id);
-    if (!task || task.started++ > 0 || task.settled.length > 0) this.violations.push(`${id} started out of turn`);
+    if (!task || ++task.started !== attempt || task.settled.length > 0) this.violations.push(`${id} started out of turn`);
     this.check('started');
   }
 
-  taskSettled(report: TaskReport): void {
+  taskSettled({ report }: TaskEvents['taskSettled']): void {
     const task = this.#tasks.get(report.id);
     if (!task || task.settled.push(report) > 1) this.violations.push(`${report.id} settled out of turn`);
     this.check('settled');

@@ -58,7 +58,7 @@ export function codes(error: BackgroundTasksError): number {
   return new QueueFullError().status;
 }
 
-export const correctObserver: TaskObserver = { taskSettled: ({ durationMs }) => durationMs.toFixed(1) };
+export const correctObserver: TaskObserver = { taskSettled: ({ report: { durationMs } }) => durationMs.toFixed(1) };
 
 // @ts-expect-error -- misspelt
 export const wrongObserver: TaskObserver = { taskFinished: () => undefined };

@@ -8,11 +8,13 @@ import type { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
 import type { LinkState } from './link-state.js';
 import type { HeldKey, NewJob } from './new-job.js';
+import { Outages } from './outages.js';
 
 /** The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass. */
 export abstract class QueueServer {
   readonly kind: 'Redis' | 'PostgreSQL';
   readonly log: BullMqLog;
+  readonly outages: Outages;
   /** A new object at each change: the result of a check or a command that began before it is ignored. */
   #state: LinkState = { name: 'starting', reason: 'it has not answered yet' };
   #started: () => void = () => undefined;
@@ -27,6 +29,7 @@ export abstract class QueueServer {
   constructor(readonly options: ResolvedBullMqOptions) {
     this.kind = options.server.kind;
     this.log = new BullMqLog(this.kind, options.fallback === 'in-process');
+    this.outages = new Outages(this.log, this.#state);
   }
 
   /** Creates a worker with connections of its own, which wait for the server as long as it takes. */
@@ -223,8 +226,7 @@ export abstract class QueueServer {
   #enter(state: LinkState): void {
     if (this.isClosed) return;
     this.#state = state;
-    if (state.name === 'up') this.log.outageEnded();
-    if (state.name === 'down') this.log.outageBegan(state.reason);
+    this.outages.entered(state);
     this.#started();
   }
 }

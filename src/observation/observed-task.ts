@@ -1,0 +1,35 @@
+import type { ObservedScope, ObservedTask } from '../contracts/task-events.js';
+import { asyncContext } from '../tasks/async-context.js';
+import type { QueuedTask } from '../tasks/queued-task.js';
+import { firstFrame } from '../tasks/stack-trace.js';
+
+/** Whatever holds tasks: a scope, or the jobs of this process, which have none. */
+export interface Observed {
+  readonly observed: ObservedScope | undefined;
+}
+
+/** The part that all events of a task share. */
+export interface AboutTask {
+  readonly scope?: ObservedScope;
+  readonly task: ObservedTask;
+}
+
+/** Describes a task to those who are told that it was added. Called by the code that adds it. */
+export function aboutAddedTask(task: QueuedTask, owner: Observed): AboutTask {
+  task.observed = describe(task, asyncContext.getStore()?.task?.id);
+  return aboutTask(task, owner);
+}
+
+export function aboutTask(task: QueuedTask, { observed: scope }: Observed): AboutTask {
+  return { ...(scope && { scope }), task: observedTask(task) };
+}
+
+export function observedTask(task: QueuedTask): ObservedTask {
+  return (task.observed ??= describe(task));
+}
+
+function describe(task: QueuedTask, addedBy?: string): ObservedTask {
+  const { id, name, isNamed, stackTrace } = task;
+  const place = firstFrame(stackTrace);
+  return { id, name, isNamed, ...(addedBy !== undefined && { addedBy }), ...(place !== undefined && { place }) };
+}
