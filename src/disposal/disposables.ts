@@ -50,7 +50,7 @@ export class Disposables {
   trackInstance(record: InstanceRecord, rank: Rank): void {
     const instance = new TrackedInstance(record, rank, (this.#disposed ??= new Set()));
     this.#track(instance);
-    if (this.engine.events.resourceAcquired.isHeard) this.#told.acquire(instance, () => instance.construction);
+    if (this.engine.events.resourceAcquired.isHeard) this.#told.acquire(instance, () => constructed(instance));
   }
 
   /** Gives the request's one instance of the resource. The first call runs its factory. */
@@ -213,6 +213,12 @@ type Entry = AcquiredResource | TrackedInstance;
 
 function isBeforeResponse(entry: Entry): boolean {
   return entry.release === 'before-response';
+}
+
+/** Waits for an instance that the injector has just begun. It says so itself a moment later. */
+async function constructed(instance: TrackedInstance): Promise<void> {
+  await Promise.resolve();
+  await instance.construction;
 }
 
 /** Whether it is the error that the request itself ended with. */

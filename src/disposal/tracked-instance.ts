@@ -20,15 +20,21 @@ export class TrackedInstance {
     return this.record.isPending ? this.record.donePromise : undefined;
   }
 
-  /** Whether the instance is there, or was until it was disposed of. */
+  /** Whether an instance with a disposer is there, or was until it was disposed of. */
   get isHeld(): boolean {
+    const instance = this.#constructed;
+    return instance !== undefined && isDisposable(instance);
+  }
+
+  get #constructed(): object | undefined {
     const { instance, isConstructorCalled } = this.record;
-    return isConstructorCalled === true && typeof instance === 'object' && instance !== null;
+    const isThere = isConstructorCalled && typeof instance === 'object' && instance !== null;
+    return isThere ? instance : undefined;
   }
 
   dispose(outcome: TaskOutcome): unknown {
-    if (!this.isHeld) return undefined;
-    const instance = this.record.instance as object;
+    const instance = this.#constructed;
+    if (!instance) return undefined;
     const disposer = this.disposed.has(instance) ? undefined : disposerOf(instance);
     if (disposer === undefined) return undefined;
     this.disposed.add(instance);

@@ -6,7 +6,7 @@ import { promiseOfResult } from '../execution/task-result.js';
 import { resolveInContext } from '../nest/injector.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
-import { currentParent } from '../scope/scope-events.js';
+import { contextOf, currentParent } from '../scope/scope-events.js';
 import { attachScopeSource, createContext, sourceOf } from '../scope/scope-source.js';
 import { runUnit } from '../scope/unit-of-work.js';
 import { asyncContext } from '../tasks/async-context.js';
@@ -73,7 +73,7 @@ export class HandlerRunner implements NamedTaskRunner {
           );
       await promiseOfResult((instance as TaskHandlerClass<unknown>).run(payload), attempt);
     };
-    const context = { tasks: scope.tasks, task: attempt };
+    const context = contextOf(scope, scope.tasks, attempt);
     // Resources of a handler that never settles are released when its time is up.
     return runUnit(scope, () => Promise.race([asyncContext.run(context, work), attempt.givenUp]));
   }

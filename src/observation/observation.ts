@@ -3,45 +3,48 @@ import type { TaskObserver } from '../contracts/task-observer.js';
 import { TaskObservers } from '../contracts/task-observers.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { providedByModule } from '../tasks/registration.js';
-import { type Audience, TaskEvent } from './task-event.js';
+import { TaskEvent } from './task-event.js';
 
 /** The observers of one application, and the events that they are told. */
-export class Observation extends TaskObservers implements Audience {
-  observers: readonly TaskObserver[];
-  readonly events: ObservedEvents = {
-    scopeOpened: new TaskEvent('scopeOpened', this),
-    handlerEnded: new TaskEvent('handlerEnded', this),
-    responseClosed: new TaskEvent('responseClosed', this),
-    scopeClosed: new TaskEvent('scopeClosed', this),
-    taskAccepted: new TaskEvent('taskAccepted', this),
-    taskStarted: new TaskEvent('taskStarted', this),
-    taskRetried: new TaskEvent('taskRetried', this),
-    taskProgressed: new TaskEvent('taskProgressed', this),
-    taskSettled: new TaskEvent('taskSettled', this),
-    handedOver: new TaskEvent('handedOver', this),
-    resourceAcquired: new TaskEvent('resourceAcquired', this),
-    resourceReleased: new TaskEvent('resourceReleased', this),
-    drainBegun: new TaskEvent('drainBegun', this),
-    drainEnded: new TaskEvent('drainEnded', this),
-    backendLost: new TaskEvent('backendLost', this),
-    backendBack: new TaskEvent('backendBack', this),
-  };
+export class Observation extends TaskObservers {
+  readonly events: ObservedEvents;
+  #observers: readonly TaskObserver[] = [];
 
-  constructor(
-    observers: readonly TaskObserver[],
-    /** Called with each error of an observer. */
-    readonly failed: Audience['failed'],
-  ) {
+  /** @param failed receives what an observer threw */
+  constructor(observers: readonly TaskObserver[], failed: (observer: TaskObserver, error: unknown) => void) {
     super();
-    this.observers = observers;
+    this.events = {
+      scopeOpened: new TaskEvent('scopeOpened', failed),
+      handlerEnded: new TaskEvent('handlerEnded', failed),
+      responseClosed: new TaskEvent('responseClosed', failed),
+      scopeClosed: new TaskEvent('scopeClosed', failed),
+      taskAccepted: new TaskEvent('taskAccepted', failed),
+      taskStarted: new TaskEvent('taskStarted', failed),
+      taskRetried: new TaskEvent('taskRetried', failed),
+      taskProgressed: new TaskEvent('taskProgressed', failed),
+      taskSettled: new TaskEvent('taskSettled', failed),
+      handedOver: new TaskEvent('handedOver', failed),
+      resourceAcquired: new TaskEvent('resourceAcquired', failed),
+      resourceReleased: new TaskEvent('resourceReleased', failed),
+      drainBegun: new TaskEvent('drainBegun', failed),
+      drainEnded: new TaskEvent('drainEnded', failed),
+      backendLost: new TaskEvent('backendLost', failed),
+      backendBack: new TaskEvent('backendBack', failed),
+    };
+    this.#become(observers);
   }
 
   /** @throws INVALID_OPTION */
   override add(observer: TaskObserver): () => void {
     if (typeof observer !== 'object' || observer === null)
       throw new InvalidOptionError('observer', observer, 'Give an object that implements TaskObserver.');
-    this.observers = [...this.observers, observer];
-    return () => (this.observers = this.observers.filter((other) => other !== observer));
+    this.#become([...this.#observers, observer]);
+    return () => this.#become(this.#observers.filter((other) => other !== observer));
+  }
+
+  #become(observers: readonly TaskObserver[]): void {
+    this.#observers = observers;
+    for (const event of Object.values(this.events)) event.observers = observers;
   }
 }
 

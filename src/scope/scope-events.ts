@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ObservedScope } from '../contracts/task-events.js';
+import type { TaskContext } from '../contracts/task-context.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { Failure } from '../disposal/disposables.js';
 import { epochMs } from '../observation/clock.js';
 import type { ObservedEvents } from '../observation/observation.js';
-import { asyncContext } from '../tasks/async-context.js';
+import type { Observed } from '../observation/observed-task.js';
+import { type AsyncContext, asyncContext } from '../tasks/async-context.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { ScopeOrigin } from './scope-source.js';
 
 /** Tells the observers of the life of one scope. Made only where somebody listens. */
@@ -61,6 +64,17 @@ export class ScopeEvents {
       ...(begunIn && { parent: begunIn }),
     };
   }
+}
+
+/** Makes the async context of a scope that is no request. */
+export function contextOf(scope: Observed, tasks: BackgroundTasks, task: TaskContext | undefined): AsyncContext {
+  return {
+    tasks,
+    task,
+    get observed() {
+      return scope.observed;
+    },
+  };
 }
 
 /** Finds the task or scope that this code belongs to. */

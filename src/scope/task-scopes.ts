@@ -6,7 +6,7 @@ import { type Check, checkAll } from '../options/checks.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 import { providedByModule } from '../tasks/registration.js';
-import { currentParent } from './scope-events.js';
+import { contextOf, currentParent } from './scope-events.js';
 import type { RequestScope } from './request-scope.js';
 import { RequestScopes } from './request-scopes.js';
 import { attachScopeSource, createContext, sourceOf } from './scope-source.js';
@@ -70,7 +70,7 @@ export class TaskScopes {
     return runUnit(scope, async () => {
       await this.#prepare(unit, scope);
       if (!this.scopes.usesRef) return work(unit);
-      return asyncContext.run({ tasks: unit.tasks, task }, work, unit);
+      return asyncContext.run(contextOf(scope, unit.tasks, task), work, unit);
     });
   }
 

@@ -1,54 +1,57 @@
 import { describe, expect, it } from 'vitest';
-import { currentTask, type TaskEvent, type TaskObserver, type TaskReport } from '../../src/index.js';
+import { currentTask, type ObservedTask, type TaskObserver } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { hostileErrors } from '../support/hostile-errors.js';
 import { hostileObjects, raise } from '../support/hostile-values.js';
+import { RecordedEvents } from '../support/recorded-events.js';
 import { startContext } from '../support/start-context.js';
 import { UnhandledRejections } from '../support/unhandled-rejections.js';
 
 describe('B16 observers', () => {
   it('are told of every step of a task, with its id and name', async () => {
-    const observer = new RecordingObserver();
-    const { run } = await startContext({ options: { observers: [observer] } });
-    const task = await run((tasks) =>
+    const events = new RecordedEvents();
+    const { run } = await startContext({ options: { observers: [events.observer] } });
+    const handle = await run((tasks) =>
       tasks.with({ name: 'import' }).addTask(() => {
         currentTask().progress(0.5);
         currentTask().progress({ rows: 10 });
       }),
     );
-    const { id } = task;
-    expect(observer.events).toEqual([
-      ['accepted', { id, name: 'import' }],
-      ['started', { id, name: 'import' }],
-      ['progressed', { id, name: 'import' }, 0.5],
-      ['progressed', { id, name: 'import' }, { rows: 10 }],
-      ['settled', await task.settled],
+    const task = expect.objectContaining({ id: handle.id, name: 'import' }) as ObservedTask;
+    expect(events.names.filter((name) => name.startsWith('task'))).toEqual(STEPS);
+    expect(events.of('taskAccepted')).toMatchObject([{ task }]);
+    expect(events.of('taskStarted')).toMatchObject([{ task, attempt: 1 }]);
+    expect(events.of('taskProgressed')).toMatchObject([
+      { task, value: 0.5 },
+      { task, value: { rows: 10 } },
     ]);
+    expect(events.of('taskSettled')).toMatchObject([{ task, report: await handle.settled }]);
   });
 
   it('are told the report of tasks that never ran', async () => {
-    const observer = new RecordingObserver();
-    const { run } = await startContext({ options: { observers: [observer] } });
+    const events = new RecordedEvents();
+    const { run } = await startContext({ options: { observers: [events.observer] } });
     await run((tasks) => {
       tasks.addTask(() => undefined).cancel();
       tasks.with({ runOn: 'failure' }).addTask(() => undefined);
     });
-    expect(observer.events.map(([event]) => event)).toEqual(['accepted', 'settled', 'accepted', 'settled']);
-    expect(observer.reports.map(({ state }) => state)).toEqual(['cancelled', 'discarded']);
+    expect(events.of('taskStarted')).toEqual([]);
+    expect(events.of('taskSettled').map(({ report }) => report.state)).toEqual(['cancelled', 'discarded']);
   });
 
-  it('are told once of a start and an end, however many attempts there were', async () => {
-    const observer = new RecordingObserver();
-    const { run } = await startContext({ options: { observers: [observer], retry: { attempts: 3, delayMs: 0 } } });
+  it('are told of each attempt, and once of the end', async () => {
+    const events = new RecordedEvents();
+    const retry = { attempts: 3, delayMs: 0 };
+    const { run } = await startContext({ options: { observers: [events.observer], retry } });
     const error = new Error('always');
     await run((tasks) => tasks.addTask(() => Promise.reject(error)));
-    expect(observer.events.map(([event]) => event)).toEqual(['accepted', 'started', 'settled']);
-    expect(observer.reports).toMatchObject([{ state: 'failed', attempts: 3, error }]);
+    expect(events.of('taskStarted').map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    expect(events.of('taskSettled')).toMatchObject([{ report: { state: 'failed', attempts: 3, error } }]);
   });
 
   it('hear nothing more of a task that has timed out', async () => {
-    const observer = new RecordingObserver();
-    const { run } = await startContext({ options: { observers: [observer], timeoutMs: 1 } });
+    const events = new RecordedEvents();
+    const { run } = await startContext({ options: { observers: [events.observer], timeoutMs: 1 } });
     const [resume, done] = [deferred(), deferred()];
     await run((tasks) =>
       tasks.addTask(async () => {
@@ -60,21 +63,22 @@ describe('B16 observers', () => {
     );
     resume.resolve();
     await done.promise;
-    expect(observer.events.map(([event]) => event)).toEqual(['accepted', 'started', 'settled']);
+    expect(events.of('taskProgressed')).toEqual([]);
+    expect(events.of('taskSettled')).toHaveLength(1);
   });
 
   it('are all told, each once, also after one that throws; it is logged once and disturbs nobody', async () => {
     const rejections = new UnhandledRejections();
-    const observer = new RecordingObserver();
+    const events = new RecordedEvents();
     const broken = new BrokenObserver();
-    const { run, host, logs } = await startContext({ options: { observers: [broken, observer] } });
+    const { run, host, logs } = await startContext({ options: { observers: [broken, events.observer] } });
     const tasks = await run((queue) => [
       queue.addTask(() => currentTask().progress(1)),
       queue.addTask(() => undefined),
     ]);
     expect(tasks.map((task) => task.state)).toEqual(['succeeded', 'succeeded']);
     expect(broken.calls).toBe(7);
-    expect(observer.events).toHaveLength(7);
+    expect(events.names.filter((name) => name.startsWith('task'))).toHaveLength(7);
     expect(host.stats()).toMatchObject({ accepted: 2, succeeded: 2 });
     expect(logs.errors).toHaveLength(1);
     expect(logs.errors[0]).toContain('metrics are down');
@@ -137,27 +141,7 @@ describe('B16 observers', () => {
   });
 });
 
-class RecordingObserver implements TaskObserver {
-  readonly events: unknown[][] = [];
-  readonly reports: TaskReport[] = [];
-
-  taskAccepted(task: TaskEvent): void {
-    this.events.push(['accepted', task]);
-  }
-
-  taskStarted(task: TaskEvent): void {
-    this.events.push(['started', task]);
-  }
-
-  taskProgressed(task: TaskEvent, value: unknown): void {
-    this.events.push(['progressed', task, value]);
-  }
-
-  taskSettled(report: TaskReport): void {
-    this.events.push(['settled', report]);
-    this.reports.push(report);
-  }
-}
+const STEPS = ['taskAccepted', 'taskStarted', 'taskProgressed', 'taskProgressed', 'taskSettled'];
 
 class BrokenObserver implements TaskObserver {
   calls = 0;

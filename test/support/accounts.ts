@@ -33,7 +33,8 @@ export class Accounts implements TaskObserver {
 
   taskStarted({ task: { id }, attempt }: TaskEvents['taskStarted']): void {
     const task = this.#tasks.get(id);
-    if (!task || ++task.started !== attempt || task.settled.length > 0) this.violations.push(`${id} started out of turn`);
+    if (!task || ++task.started !== attempt || task.settled.length > 0)
+      this.violations.push(`${id} started out of turn`);
     this.check('started');
   }
 

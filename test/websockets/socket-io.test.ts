@@ -18,6 +18,7 @@ const asEvents: NestInterceptor = {
 
 const socketIo: Transport = {
   name: 'socket.io',
+  kind: 'ws',
   hasScopeOfMessage: false,
   answersSeveralTimes: true,
   filtersComeLast: true,

@@ -19,6 +19,7 @@ const answer: AnswerError = ({ message }, host) =>
 
 const ws: Transport = {
   name: 'ws',
+  kind: 'ws',
   hasScopeOfMessage: false,
   answersSeveralTimes: true,
   filtersComeLast: true,
