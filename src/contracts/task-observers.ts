@@ -5,6 +5,6 @@ import type { TaskObserver } from './task-observer.js';
  * none.
  */
 export abstract class TaskObservers {
-  /** Tells the observer of everything from now on. Returns a function that ends it. */
+  /** Tells the observer of everything from now on, once if it is added twice. Returns a function that ends that. */
   abstract add(observer: TaskObserver): () => void;
 }

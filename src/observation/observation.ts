@@ -38,8 +38,9 @@ export class Observation extends TaskObservers {
   override add(observer: TaskObserver): () => void {
     if (typeof observer !== 'object' || observer === null)
       throw new InvalidOptionError('observer', observer, 'Give an object that implements TaskObserver.');
-    this.#become([...this.#observers, observer]);
-    return () => this.#become(this.#observers.filter((other) => other !== observer));
+    const others = () => this.#observers.filter((other) => other !== observer);
+    this.#become([...others(), observer]);
+    return () => this.#become(others());
   }
 
   #become(observers: readonly TaskObserver[]): void {
