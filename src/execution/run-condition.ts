@@ -16,7 +16,9 @@ export function isDue({ stage, follows, options }: QueuedTask, outcome: TaskOutc
 export function discardUnfit(tasks: readonly QueuedTask[], outcome: TaskOutcome, queue: TaskQueue): void {
   const { engine, owner } = queue;
   const byOutcome = tasks.filter((task) => !fitsOutcome(task, outcome));
-  const parts = new Map(byOutcome.map(({ options: { part } }) => [part?.description ?? owner.origin.description, part]));
+  const parts = new Map(
+    byOutcome.map(({ options: { part } }) => [part?.description ?? owner.origin.description, part]),
+  );
   for (const [description, part] of parts) {
     const discarded = byOutcome.filter(({ options }) => options.part?.description === part?.description);
     const succeeded = hasSucceeded(part, outcome);

@@ -1,4 +1,5 @@
 import type { ContextId } from '@nestjs/core';
+import type { ObservedScope } from '../contracts/task-events.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 import type { StreamedBody } from '../nest/handler-chain.js';
 import { contextIdOf } from '../nest/injector.js';
@@ -14,6 +15,7 @@ import type { ResolverInfo } from './graphql-request.js';
  * batch, and fails by itself: its tasks run by its own outcome.
  */
 export class GraphQLOperation extends Unit implements RequestPart {
+  readonly kind = 'graphql';
   readonly isSentByNest = true;
   #name = 'an operation';
   #failure: { readonly error: unknown } | undefined;
@@ -34,6 +36,10 @@ export class GraphQLOperation extends Unit implements RequestPart {
 
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
+  }
+
+  override get observed(): ObservedScope | undefined {
+    return this.exchange.observed;
   }
 
   override get tasks(): BackgroundTasks {

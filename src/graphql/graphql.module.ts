@@ -59,7 +59,9 @@ export class GraphQLBackgroundTasksModule implements NestModule {
       const context = contextOf(args);
       const request = graphqlRequestOf(context);
       if (!request) {
-        return units.run(new CalledUnit(scopes, description, {}, moduleRef), () => resolver.apply(this, args));
+        return units.run(new CalledUnit(scopes, 'graphql', description, {}, moduleRef), () =>
+          resolver.apply(this, args),
+        );
       }
       // Whoever asks finds it through the context. These ask without the arguments of the resolver.
       const operation = usesRef || isPerRequest ? request.operation(context as object, args) : undefined;
@@ -75,6 +77,7 @@ export class GraphQLBackgroundTasksModule implements NestModule {
           const exchange = exchanges.beginFramed(request, response);
           exchange.framedRequest = request;
           exchange.routePattern ??= pathOf(request);
+          exchange.kind = 'graphql';
           return exchange;
         };
         const attach = (context: unknown) => {
@@ -83,7 +86,9 @@ export class GraphQLBackgroundTasksModule implements NestModule {
           graphqlRequest.attachToContext(context as object);
           return context;
         };
-        if (exchanges.overriddenTasks || scopes.usesRef) return makeInContext(exchanges, begin(), make).then(attach);
+        const isHeard = scopes.engine.events.scopeOpened.isHeard;
+        if (exchanges.overriddenTasks || scopes.usesRef || isHeard)
+          return makeInContext(exchanges, begin(), make).then(attach);
         const context = make();
         return isPromise(context) ? context.then(attach) : attach(context);
       },

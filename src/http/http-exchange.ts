@@ -35,6 +35,7 @@ export class HttpExchange extends Unit implements ListMember {
   snapshot: SendSnapshot | undefined;
   /** Whether Nest sends the response through the adapter, which can wait for `beforeSending()`. */
   isSentByNest = true;
+  kind: ScopeKind = 'http';
   /** The pattern of the route, such as `/users/:id`. */
   routePattern: string | undefined;
   /** The request as the framework passes it to handlers: on Fastify, an object around Node's. */
@@ -61,10 +62,6 @@ export class HttpExchange extends Unit implements ListMember {
     this.response = response;
     this.usesAsyncContext = exchanges.usesAsyncContext;
     this.begun = new BegunWork(this.usesAsyncContext);
-  }
-
-  get kind(): ScopeKind {
-    return 'http';
   }
 
   get method(): string | undefined {

@@ -14,6 +14,7 @@ for (const server of servers) describeTransport(transportOf(server));
 function transportOf(server: GraphQLServer): Transport {
   return {
     name: `GraphQL, ${server.name}`,
+    observedAs: { kind: 'graphql', description: 'POST /graphql' },
     hasScopeOfMessage: true,
     answersSeveralTimes: false,
     filtersComeLast: false,

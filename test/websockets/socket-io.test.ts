@@ -18,7 +18,7 @@ const asEvents: NestInterceptor = {
 
 const socketIo: Transport = {
   name: 'socket.io',
-  kind: 'ws',
+  observedAs: { kind: 'ws', description: 'message "handle"' },
   hasScopeOfMessage: false,
   answersSeveralTimes: true,
   filtersComeLast: true,

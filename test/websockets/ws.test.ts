@@ -19,7 +19,7 @@ const answer: AnswerError = ({ message }, host) =>
 
 const ws: Transport = {
   name: 'ws',
-  kind: 'ws',
+  observedAs: { kind: 'ws', description: 'message "handle"' },
   hasScopeOfMessage: false,
   answersSeveralTimes: true,
   filtersComeLast: true,
