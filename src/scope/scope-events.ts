@@ -25,7 +25,7 @@ export class ScopeEvents {
   get observed(): ObservedScope {
     const { title = this.origin.description } = this.origin;
     if (this.#observed?.description !== title) this.#observed = this.#describe(title);
-    return this.#observed!;
+    return this.#observed;
   }
 
   opened(): void {
