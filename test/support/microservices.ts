@@ -17,6 +17,7 @@ import type { Running, Transport, TransportSettings } from './transport-suite.js
 
 /** The half of a transport that is the same for all microservices. */
 export const microservice: Omit<Transport, 'name' | 'knowsPeers' | 'start'> = {
+  observedAs: { kind: 'rpc', description: 'message "handle"' },
   hasScopeOfMessage: true,
   answersSeveralTimes: true,
   filtersComeLast: true,

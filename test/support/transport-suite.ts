@@ -33,6 +33,9 @@ import {
   Resource,
   TaskHandler,
   Tasks,
+  type ObservedScope,
+  type TaskEventName,
+  TaskObservers,
 } from '../../src/index.js';
 import { RequestScopes } from '../../src/scope/request-scopes.js';
 import { CalledUnits } from '../../src/scope/called-units.js';
@@ -40,6 +43,7 @@ import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { type Deferred, deferred } from './deferred.js';
 import { MemoryBackend, memoryBackendModule } from './memory-backend.js';
 import { recordedResource } from './recorded-resource.js';
+import { RecordedEvents } from './recorded-events.js';
 import type { RecordedLogs } from './recorded-logs.js';
 import { applyTenants, TenantPool } from './tenants.js';
 import { Timeline, useTimeline } from './timeline.js';
@@ -47,6 +51,8 @@ import { Timeline, useTimeline } from './timeline.js';
 /** A way for messages to reach an application. */
 export interface Transport {
   readonly name: string;
+  /** The scope of the message "handle", as events show it. */
+  readonly observedAs: Pick<ObservedScope, 'kind' | 'description'>;
   /** Makes a class one that handles messages. */
   handlers(): ClassDecorator;
   /** Makes a method the handler of a message. */
@@ -86,6 +92,19 @@ export interface Running {
 }
 
 const DB = 'db';
+
+/** The events of a message with a task and a resource, which may come in either order. */
+const WHOLE_LIFE: readonly TaskEventName[] = [
+  'scopeOpened',
+  'resourceAcquired',
+  'taskAccepted',
+  'handlerEnded',
+  'responseClosed',
+  'taskStarted',
+  'taskSettled',
+  'resourceReleased',
+  'scopeClosed',
+];
 const context = new AsyncLocalStorage<string>();
 
 /** What holds for messages, however they arrive. */
@@ -113,6 +132,25 @@ export function describeTransport(transport: Transport): void {
       await settled(running.app);
 
       expect(timeline.events).toEqual(['first', 'second']);
+    });
+
+    it('tells observers of its whole life', async () => {
+      class Handlers {
+        handle(_data: string, tasks: BackgroundTasks, _db: unknown) {
+          tasks.addTask(() => undefined);
+          return 'answer';
+        }
+      }
+      const running = await start(Handlers, Tasks(), Resource(DB));
+      const events = new RecordedEvents();
+      running.app.get(TaskObservers).add(events.observer);
+
+      await running.send('handle', 'x');
+      await events.until('scopeClosed');
+
+      expect(events.names.toSorted()).toEqual(WHOLE_LIFE.toSorted());
+      expect(events.names.slice(-5)).toEqual(WHOLE_LIFE.slice(-5));
+      expect(events.of('responseClosed')).toMatchObject([{ aborted: false, scope: transport.observedAs }]);
     });
 
     it('keeps the tasks and resources of two messages in flight apart', async () => {
