@@ -119,6 +119,7 @@ export interface OperationResult {
 }
 
 interface OperationError {
+  readonly message: string;
   readonly path?: readonly unknown[] | undefined;
   /** The error that the resolver threw. */
   readonly originalError?: unknown;

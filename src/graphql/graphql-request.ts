@@ -1,4 +1,4 @@
-import { safely } from '../errors/safely.js';
+import { isInstance, safely } from '../errors/safely.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 import { attachScopeSource } from '../scope/scope-source.js';
 import { GraphQLOperation, type OperationResult } from './graphql-operation.js';
@@ -12,6 +12,8 @@ const REQUEST = Symbol('nestjs-background-tasks:graphql-request');
  */
 export class GraphQLRequest {
   readonly #operations = new Map<object, GraphQLOperation>();
+  /** That of an operation that has used nothing of this package. */
+  #failure: { readonly error: unknown } | undefined;
   #exchange: HttpExchange | undefined;
   #answered: (() => void) | undefined;
 
@@ -39,11 +41,26 @@ export class GraphQLRequest {
     return operation;
   }
 
-  /** Takes the result of an operation. One that has used nothing of this package matters only if it failed. */
+  /** Whether something of this package is in use. */
+  get hasBegun(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  /** Takes the result of an operation. One that has used nothing of this package matters if it failed. */
   ended(context: object, result: OperationResult): void {
     const failure = failureOf(result);
-    const operation = failure ? this.operation(context) : this.#operations.get(context);
-    operation?.ended(failure);
+    const operation = this.#operations.get(context);
+    if (operation) operation.ended(failure);
+    else this.#failure ??= failure;
+  }
+
+  /** Takes the results of all operations. `indexOf` tells the place of a context's operation among them. */
+  allEnded(results: readonly OperationResult[], indexOf: (context: object) => number): void {
+    for (const [context, operation] of this.#operations) {
+      const result = results[indexOf(context)];
+      if (result) operation.ended(failureOf(result));
+    }
+    this.#failure ??= results.map(failureOf).find((failure) => failure !== undefined);
   }
 
   /**
@@ -55,7 +72,7 @@ export class GraphQLRequest {
     if (!exchange) return;
     const operations = [...this.#operations.values()];
     for (const operation of operations) operation.settle();
-    const failure = operations.find((operation) => operation.failure)?.failure;
+    const failure = operations.find((operation) => operation.failure)?.failure ?? this.#failure;
     try {
       if (!failure) return await exchange.beforeSending(undefined);
       const answered = (await exchange.markFailed(failure.error)) ?? failure;
@@ -105,5 +122,6 @@ function isInfo(arg: unknown): arg is ResolverInfo {
 function failureOf({ data, errors }: OperationResult): { readonly error: unknown } | undefined {
   const hasData = data !== null && data !== undefined;
   const cause = hasData ? errors?.find(({ path }) => path?.length === 1) : errors?.[0];
-  return cause && { error: cause.originalError ?? cause };
+  // Mercurius has made a plain object of it.
+  return cause && { error: cause.originalError ?? (isInstance(cause, Error) ? cause : new Error(cause.message)) };
 }

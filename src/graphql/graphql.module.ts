@@ -93,13 +93,15 @@ export class GraphQLBackgroundTasksModule implements NestModule {
         return isPromise(context) ? context.then(attach) : attach(context);
       },
       ended: (context, result) => graphqlRequestOf(context)?.ended(context, result),
-      async settle(marked) {
-        try {
-          await graphqlRequestOf(marked)?.settle();
-          return undefined;
-        } catch (error) {
-          return answerTo(error, scopes.engine.log);
-        }
+      allEnded(request, results, indexOf) {
+        const graphqlRequest = graphqlRequestOf(request);
+        if (graphqlRequest?.hasBegun) graphqlRequest.allEnded(results, indexOf);
+      },
+      settle(marked) {
+        const graphqlRequest = graphqlRequestOf(marked);
+        if (!graphqlRequest?.hasBegun) return undefined;
+        const failed = (error: unknown) => answerTo(error, scopes.engine.log);
+        return graphqlRequest.settle().then(() => undefined, failed);
       },
     };
   }

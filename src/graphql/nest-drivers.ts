@@ -9,8 +9,13 @@ export interface DriverHooks {
   begun(request: Framed<RawRequest>, response: Framed<RawResponse>, make: () => unknown): unknown;
   /** Takes the result of an operation. */
   ended(context: object, result: OperationResult): void;
-  /** Called with the context or the request before the response is sent. Resolves with another answer, if there is one. */
-  settle(marked: unknown): Promise<Answer | undefined>;
+  /** Takes the results of all operations of a request. `indexOf` tells the place of a context's operation among them. */
+  allEnded(request: object, results: readonly OperationResult[], indexOf: (context: object) => number): void;
+  /**
+   * Called with the context or the request before the response is sent. Returns what that has to wait for, if anything. It
+   * resolves with another answer, if there is one.
+   */
+  settle(marked: unknown): Promise<Answer | undefined> | undefined;
 }
 
 /** An answer in place of the results. */
@@ -94,29 +99,36 @@ interface ApolloServer {
   }>;
 }
 
-function mercuriusOptions({ hooks: given, additionalRouteOptions: route }: MercuriusOptions, hooks: DriverHooks) {
-  const onResolution = async (execution: OperationResult, context: object) => hooks.ended(context, execution);
-  const preSerialization: RouteHook = async (request, reply, payload) => {
-    const answer = await hooks.settle(request);
-    if (!answer) return payload;
-    reply.code(answer.statusCode);
-    return answer.body;
+function mercuriusOptions({ additionalRouteOptions: route }: MercuriusOptions, hooks: DriverHooks): MercuriusOptions {
+  const preSerialization: RouteHook = (request, reply, payload, done) => {
+    hooks.allEnded(request, listOf(payload) as OperationResult[], indexInBatch);
+    const settling = hooks.settle(request);
+    if (!settling) return done(null, payload);
+    settling.then((answer) => {
+      if (answer) reply.code(answer.statusCode);
+      done(null, answer ? answer.body : payload);
+    }, done);
   };
   return {
-    hooks: { ...given, onResolution: listOf(given?.onResolution).concat(onResolution) },
-    additionalRouteOptions: {
-      ...route,
-      preSerialization: listOf(route?.preSerialization).concat(preSerialization),
-    },
+    additionalRouteOptions: { ...route, preSerialization: listOf(route?.preSerialization).concat(preSerialization) },
   };
+}
+
+/** Mercurius numbers the contexts of a batch. */
+function indexInBatch(context: object): number {
+  return (context as { readonly operationId?: number }).operationId ?? 0;
 }
 
 interface MercuriusOptions {
-  readonly hooks?: { readonly onResolution?: unknown };
   readonly additionalRouteOptions?: { readonly preSerialization?: unknown };
 }
 
-type RouteHook = (request: object, reply: { code(statusCode: number): unknown }, payload: unknown) => Promise<unknown>;
+type RouteHook = (
+  request: object,
+  reply: { code(statusCode: number): unknown },
+  payload: unknown,
+  done: (error: unknown, payload?: unknown) => void,
+) => void;
 
 function listOf(given: unknown): unknown[] {
   if (given === undefined || given === null) return [];

@@ -3,7 +3,7 @@ import { Observable, type Observer } from 'rxjs';
 import type { ScopeKind } from '../contracts/task-events.js';
 import type { Failure } from '../disposal/disposables.js';
 import { ScopeClosedError } from '../errors/errors.js';
-import { isInstance, isStream, whenSettled } from '../errors/safely.js';
+import { isInstance, isStream } from '../errors/safely.js';
 import type { ListMember } from '../execution/unordered-list.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { RequestScope } from './request-scope.js';
@@ -71,9 +71,9 @@ export class CalledUnit extends Unit implements ListMember {
     this.trackHandler(work);
   }
 
-  /** Resolves once every handler has settled. */
-  async whenHandled(): Promise<void> {
-    for (const handler of this.#handlers ?? []) await whenSettled(handler, () => undefined);
+  /** Resolves once every handler has settled. Returns `undefined` if none had to be noted. */
+  whenHandled(): Promise<unknown> | undefined {
+    return this.#handlers && Promise.allSettled(this.#handlers);
   }
 
   /** Returns the result of the handler chain, once all that must precede the answer is done. */

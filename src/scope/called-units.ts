@@ -83,7 +83,9 @@ export class CalledUnits {
     unit.markAnswered();
     setImmediate(() => {
       unit.answerLeft();
-      void unit.whenHandled().then(() => this.#end(unit));
+      const handled = unit.whenHandled();
+      if (handled) void handled.then(() => this.#end(unit));
+      else this.#end(unit);
     });
   }
 
