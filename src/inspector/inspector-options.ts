@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Check, checkAll, nonEmptyString, oneOf } from '../options/checks.js';
+import { InvalidOptionError } from '../errors/errors.js';
+
+/** A request to the page, as the framework has it. Annotate it with the type of Express or of Fastify. */
+export interface InspectorRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly user?: unknown;
+}
+
+interface CommonOptions {
+  /**
+   * How many requests, messages and units of work are kept, the latest. Each takes about 2 KB. @default 500. The most is
+   * 10000.
+   */
+  readonly capacity?: number;
+}
+
+/** Options of `BackgroundTasksInspectorModule.forRoot()`: one of `authorize` and `unsafe` is required. */
+export type InspectorModuleOptions = CommonOptions &
+  (
+    | {
+        /**
+         * Whether this request may see the page and its data. Anything but `true`, or an error, is answered with 403.
+         */
+        authorize(request: InspectorRequest): boolean | Promise<boolean>;
+        readonly unsafe?: never;
+      }
+    | {
+        readonly authorize?: never;
+        /**
+         * Answers whoever asks from this machine, by a loopback address and under a loopback name, and not through a
+         * proxy. For development.
+         */
+        readonly unsafe: 'loopback-only';
+      }
+  );
+
+export interface ResolvedInspectorOptions {
+  readonly capacity: number;
+  readonly authorize: ((request: InspectorRequest) => unknown) | 'loopback-only';
+}
+
+const MAX_CAPACITY = 10_000;
+
+/** @throws INVALID_OPTION */
+export function resolveInspectorOptions(options: unknown): ResolvedInspectorOptions {
+  const checked = checkAll<{ authorize?: object; unsafe?: string; capacity?: number }>('', options, {
+    authorize: authorizeRule,
+    unsafe: oneOf('loopback-only'),
+    capacity: capacityRule,
+  });
+  const { authorize, unsafe, capacity = 500 } = checked;
+  if ((authorize === undefined) === (unsafe === undefined)) {
+    const fix =
+      'Give a function that says who may see the page, authorize: (request) => …, or, for development, ' +
+      "unsafe: 'loopback-only' in its place.";
+    throw new InvalidOptionError('authorize', authorize, fix);
+  }
+  return Object.freeze({
+    capacity,
+    authorize: (authorize ?? 'loopback-only') as ResolvedInspectorOptions['authorize'],
+  });
+}
+
+/** Returns the path without slashes around it. @throws INVALID_OPTION */
+export const pathRule: Check<string> = (option, value) => {
+  const path = nonEmptyString(option, value).replace(/^\/+|\/+$/g, '');
+  if (/^[\w-]+(\/[\w-]+)*$/.test(path)) return path;
+  throw new InvalidOptionError(option, value, "Give a path of letters, digits, '-' and '_', such as 'admin/tasks'.");
+};
+
+const authorizeRule: Check<object> = (option, value) => {
+  if (typeof value === 'function') return value;
+  throw new InvalidOptionError(option, value, 'Give a function that returns true for whoever may see the page.');
+};
+
+const capacityRule: Check<number> = (option, value) => {
+  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_CAPACITY)
+    return value as number;
+  throw new InvalidOptionError(option, value, `Give a whole number from 1 to ${MAX_CAPACITY}.`);
+};
