@@ -36,32 +36,41 @@ export type InspectorModuleOptions = CommonOptions &
       }
   );
 
-export interface ResolvedInspectorOptions {
+/** The options, resolved once. */
+export class InspectorSettings {
   readonly capacity: number;
   readonly authorize: ((request: InspectorRequest) => unknown) | 'loopback-only';
+
+  /** @throws INVALID_OPTION */
+  constructor(options: unknown) {
+    const {
+      authorize,
+      unsafe,
+      capacity = 500,
+    } = checkAll<GivenOptions>('', options, {
+      authorize: authorizeRule,
+      unsafe: oneOf('loopback-only'),
+      capacity: capacityRule,
+    });
+    if ((authorize === undefined) === (unsafe === undefined)) {
+      const fix =
+        'Give a function that says who may see the page, authorize: (request) => …, or, for development, ' +
+        "unsafe: 'loopback-only' in its place.";
+      throw new InvalidOptionError('authorize', authorize, fix);
+    }
+    this.capacity = capacity;
+    this.authorize = authorize ?? 'loopback-only';
+    Object.freeze(this);
+  }
+}
+
+interface GivenOptions {
+  readonly authorize?: (request: InspectorRequest) => unknown;
+  readonly unsafe?: string;
+  readonly capacity?: number;
 }
 
 const MAX_CAPACITY = 10_000;
-
-/** @throws INVALID_OPTION */
-export function resolveInspectorOptions(options: unknown): ResolvedInspectorOptions {
-  const checked = checkAll<{ authorize?: object; unsafe?: string; capacity?: number }>('', options, {
-    authorize: authorizeRule,
-    unsafe: oneOf('loopback-only'),
-    capacity: capacityRule,
-  });
-  const { authorize, unsafe, capacity = 500 } = checked;
-  if ((authorize === undefined) === (unsafe === undefined)) {
-    const fix =
-      'Give a function that says who may see the page, authorize: (request) => …, or, for development, ' +
-      "unsafe: 'loopback-only' in its place.";
-    throw new InvalidOptionError('authorize', authorize, fix);
-  }
-  return Object.freeze({
-    capacity,
-    authorize: (authorize ?? 'loopback-only') as ResolvedInspectorOptions['authorize'],
-  });
-}
 
 /** Returns the path without slashes around it. @throws INVALID_OPTION */
 export const pathRule: Check<string> = (option, value) => {
@@ -70,8 +79,8 @@ export const pathRule: Check<string> = (option, value) => {
   throw new InvalidOptionError(option, value, "Give a path of letters, digits, '-' and '_', such as 'admin/tasks'.");
 };
 
-const authorizeRule: Check<object> = (option, value) => {
-  if (typeof value === 'function') return value;
+const authorizeRule: Check<NonNullable<GivenOptions['authorize']>> = (option, value) => {
+  if (typeof value === 'function') return value as NonNullable<GivenOptions['authorize']>;
   throw new InvalidOptionError(option, value, 'Give a function that returns true for whoever may see the page.');
 };
 

@@ -6,8 +6,7 @@ import { group, readOption } from '../options/checks.js';
 import { RequestScopes } from '../scope/request-scopes.js';
 import { BackgroundTasksHost } from '../shutdown/background-tasks-host.js';
 import { Gauges } from './gauges.js';
-import { InspectorGuard } from './inspector.guard.js';
-import { resolveInspectorOptions } from './inspector-options.js';
+import { InspectorSettings } from './inspector-options.js';
 import {
   ConfigurableModuleClass,
   INSPECTOR_PATH,
@@ -30,14 +29,14 @@ import { Recorder } from './recorder.js';
 @Module({
   providers: [
     {
-      provide: InspectorGuard,
+      provide: InspectorSettings,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: unknown) => new InspectorGuard(resolveInspectorOptions(options).authorize),
+      useFactory: (options: unknown) => new InspectorSettings(options),
     },
     {
       provide: RecentScopes,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: unknown) => new RecentScopes(resolveInspectorOptions(options).capacity),
+      inject: [InspectorSettings],
+      useFactory: ({ capacity }: InspectorSettings) => new RecentScopes(capacity),
     },
     {
       provide: Gauges,

@@ -1,0 +1,169 @@
+import type { ComponentChildren, JSX } from 'preact';
+import type { ErrorRecord, ScopeRecord, TaskRecord } from '../src/inspector/records.js';
+import {
+  counted,
+  duration,
+  errorText,
+  isOfPackage,
+  kindOf,
+  nameOf,
+  reasonText,
+  shortPlace,
+  timeOfDay,
+} from './format.js';
+import { Copy, State } from './parts.js';
+import type { Span } from './spans.js';
+import type { Store } from './store.js';
+
+/** The details of a span. */
+export function SpanFacts({ span, scope }: { span: Span; scope: ScopeRecord }): JSX.Element {
+  const { task, resource, error } = span;
+  return (
+    <section class="facts" aria-label={`Details of ${span.name}`}>
+      <h3>
+        {span.name} <State tone={span.tone}>{span.state}</State>
+      </h3>
+      <p class="words">{span.words}</p>
+      <dl>
+        <Fact name="Begins">{duration(span.from - scope.begunAt)} after the request</Fact>
+        {span.waitMs > 0 ? <Fact name="Waits">{duration(span.waitMs)}</Fact> : null}
+        <Fact name={span.kind === 'resource' ? 'Held' : 'Runs'}>{duration(span.runMs)}</Fact>
+        {task ? <TaskFacts task={task} /> : null}
+        {resource ? (
+          <>
+            <Fact name="Released">
+              {resource.release === 'before-response' ? 'before the response' : 'after the tasks'}
+            </Fact>
+            {resource.acquiredAt === undefined ? null : (
+              <Fact name="Acquired in">{duration(resource.acquiredAt - resource.acquiringAt)}</Fact>
+            )}
+            {resource.releasedAt === undefined ? null : (
+              <Fact name="Release took">{duration(resource.releasedAt - (resource.releasingAt ?? 0))}</Fact>
+            )}
+          </>
+        ) : null}
+      </dl>
+      {task && task.attempts.length > 1 ? <Attempts task={task} /> : null}
+      {error ? <ErrorText error={error} /> : null}
+    </section>
+  );
+}
+
+function TaskFacts({ task }: { task: TaskRecord }): JSX.Element {
+  return (
+    <>
+      {task.reason ? <Fact name="Because">{reasonText(task.reason)}</Fact> : null}
+      {task.progress === undefined ? null : <Fact name="Progress">{task.progress}</Fact>}
+      {task.place ? (
+        <Fact name="Added">
+          <code title={task.place}>{shortPlace(task.place)}</code>{' '}
+          <Copy text={task.place} what="the place that added it" />
+        </Fact>
+      ) : null}
+      <Fact name="Kind">{task.isNamed ? 'named task' : 'closure of this process'}</Fact>
+      <Fact name="Id">
+        <code>{task.id}</code> <Copy text={task.id} what="the id of the task" />
+      </Fact>
+    </>
+  );
+}
+
+function Attempts({ task }: { task: TaskRecord }): JSX.Element {
+  return (
+    <ol class="attempts" aria-label="Attempts">
+      {task.attempts.map(({ number, startedAt, endedAt, state, error, delayMs }) => (
+        <li key={number}>
+          <b>{number}</b>
+          <span>
+            {state ?? 'running'}
+            {endedAt === undefined ? '' : ` after ${duration(endedAt - startedAt)}`}
+            {delayMs === undefined ? '' : `, next in ${duration(delayMs)}`}
+            {error ? <small>{error.message}</small> : null}
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** The details of a scope. */
+export function ScopeFacts({ scope, store, go }: { scope: ScopeRecord; store: Store; go: (id: string) => void }) {
+  const parent = store.parentOf(scope);
+  const children = store.childrenOf(scope);
+  const error = scope.handlerError;
+  return (
+    <section class="facts" aria-label="Details">
+      <h3>{kindOf(scope) === scope.method ? 'The request' : 'The work'}</h3>
+      <dl>
+        <Fact name="Came in">{timeOfDay(scope.begunAt)}</Fact>
+        {scope.handlerEndedAt === undefined ? null : (
+          <Fact name="Handler">{duration(scope.handlerEndedAt - scope.begunAt)}</Fact>
+        )}
+        {scope.response ? (
+          <Fact name="Response">
+            {scope.response.statusCode ?? ''} after {duration(scope.response.at - scope.begunAt)}
+          </Fact>
+        ) : null}
+        <Fact name="Closed">
+          {scope.closedAt === undefined ? 'still open' : `after ${duration(scope.closedAt - scope.begunAt)}`}
+        </Fact>
+        {parent ? (
+          <Fact name="Began in">
+            <button type="button" class="link" onClick={() => go(parent.id)}>
+              {kindOf(parent)} {nameOf(parent)}
+            </button>
+          </Fact>
+        ) : null}
+        {children.length > 0 ? (
+          <Fact name="Began here">
+            {children.slice(0, 10).map((child) => (
+              <button type="button" class="link" key={child.id} onClick={() => go(child.id)}>
+                {kindOf(child)} {nameOf(child)}
+              </button>
+            ))}
+          </Fact>
+        ) : null}
+        {scope.leftOut ? <Fact name="Not shown">{scope.leftOut} more tasks or resources</Fact> : null}
+        <Fact name="Id">
+          <code>{scope.id}</code> <Copy text={scope.id} what="the id" />
+        </Fact>
+      </dl>
+      {error ? <ErrorText error={error} /> : null}
+    </section>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function ErrorText({ error }: { error: ErrorRecord }): JSX.Element {
+  const own = error.stack.filter((line) => !isOfPackage(line));
+  const shown = own.length > 0 ? own : error.stack;
+  const hidden = error.stack.length - shown.length;
+  return (
+    <div class="error">
+      <Copy text={errorText(error)} what="the error" />
+      <p>
+        <b>{error.name}</b> {error.message}
+      </p>
+      {error.stack.length > 0 ? (
+        <pre tabIndex={0} aria-label="Stack">
+          {shown.map(shortPlace).join('\n')}
+          {hidden > 0 ? `\n… ${counted(hidden, 'line')} of packages` : ''}
+        </pre>
+      ) : null}
+      {error.cause ? (
+        <div class="cause">
+          <span>caused by</span>
+          <ErrorText error={error.cause} />
+        </div>
+      ) : null}
+    </div>
+  );
+}

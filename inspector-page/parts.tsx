@@ -1,0 +1,55 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Tone } from './outcome.js';
+
+/** A word for a state, with its colour and its shape. */
+export function State({ tone, children }: { tone: Tone; children: ComponentChildren }): JSX.Element {
+  return (
+    <span class={`state ${tone}`}>
+      <i class={`dot ${tone}`} aria-hidden="true" />
+      {children}
+    </span>
+  );
+}
+
+/** A button that copies a text, and says that it did. */
+export function Copy({ text, what }: { text: string; what: string }): JSX.Element {
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return undefined;
+    const timer = setTimeout(() => setCopied(false), 1_500);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  return (
+    <button
+      type="button"
+      class="copy"
+      aria-label={isCopied ? `Copied ${what}` : `Copy ${what}`}
+      onClick={() => void copy(text).then(() => setCopied(true))}
+    >
+      {isCopied ? 'copied' : 'copy'}
+    </button>
+  );
+}
+
+/** Renders again while something is going on, so that its bars grow. */
+export function useTicking(isTicking: boolean): void {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    if (!isTicking) return undefined;
+    const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const timer = setInterval(() => document.hidden || tick((count) => count + 1), isCalm ? 1_000 : 100);
+    return () => clearInterval(timer);
+  }, [isTicking]);
+}
+
+async function copy(text: string): Promise<void> {
+  // Only a secure context has a clipboard; a page on another machine's plain HTTP is none.
+  if (window.isSecureContext) return navigator.clipboard.writeText(text);
+  const area = document.createElement('textarea');
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand('copy');
+  area.remove();
+}
