@@ -81,7 +81,9 @@ export class BackgroundTasksInspectorModule extends ConfigurableModuleClass impl
   }
 }
 
-explainMissing(MODULE_OPTIONS_TOKEN, () => {
-  const problem = 'BackgroundTasksInspectorModule is imported without forRoot()';
-  return new NotRegisteredError(problem, 'BackgroundTasksInspectorModule.forRoot({ authorize })');
-});
+for (const token of [MODULE_OPTIONS_TOKEN, INSPECTOR_PATH]) {
+  explainMissing(token, () => {
+    const problem = 'BackgroundTasksInspectorModule is imported without forRoot()';
+    return new NotRegisteredError(problem, 'BackgroundTasksInspectorModule.forRoot({ authorize })');
+  });
+}

@@ -46,9 +46,11 @@ export class LiveStreams {
     return { runId, capacity: this.scopes.capacity, status: this.gauges.read(), records, missed: 0 };
   }
 
-  /** Ends all streams, with a last look at the figures. */
+  /** Ends all streams because the application shuts down. */
   end(): void {
-    for (const stream of this.#streams) stream.end(this.message([]));
+    const message = this.message([]);
+    const status = { ...message.status, isDraining: true };
+    for (const stream of this.#streams) stream.end({ ...message, status });
   }
 
   #flush(): void {

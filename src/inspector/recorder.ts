@@ -24,8 +24,8 @@ export class Recorder implements TaskObserver {
   ) {}
 
   scopeOpened({ scope }: TaskEvents['scopeOpened']): void {
-    if (this.#isOwn(scope)) return;
-    const { id, kind, parent } = scope;
+    const { id, kind, parent, route } = scope;
+    if (route !== undefined && this.isOwn(route)) return;
     const record: ScopeRecord = {
       id,
       kind,
@@ -169,11 +169,6 @@ export class Recorder implements TaskObserver {
   #change(scope: ObservedScope, change: (record: ScopeRecord) => void): void {
     const record = this.scopes.find(scope.id);
     if (!record) return;
-    // Its route may become known only after something before the handler has used a task.
-    if (this.#isOwn(scope)) {
-      this.scopes.remove(record);
-      return;
-    }
     describe(record, scope);
     change(record);
     this.scopes.changed(record);
@@ -196,10 +191,6 @@ export class Recorder implements TaskObserver {
   #addJob(task: ObservedTask): void {
     if (this.#jobs.has(task.id) || this.#jobs.size >= MAX_JOBS) return;
     this.#jobs.set(task.id, { task: taskRecord(task) });
-  }
-
-  #isOwn({ route }: ObservedScope): boolean {
-    return route !== undefined && this.isOwn(route);
   }
 }
 

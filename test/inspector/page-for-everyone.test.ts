@@ -1,0 +1,142 @@
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { type BackgroundTasks, TaskScopes } from '../../src/index.js';
+import { shop } from '../support/inspected-app.js';
+import { recordsOf, startInspected } from '../support/inspector.js';
+import { rowNames, sharedBrowser } from '../support/inspector-page.js';
+import { platforms, type RunningApp } from '../support/platforms.js';
+
+const open = sharedBrowser();
+const [express] = platforms;
+
+const views = [
+  ['nothing yet', false, async () => {}],
+  ['the list', true, async () => {}],
+  ['nothing found', true, (page: Page) => page.getByRole('searchbox').fill('nonsense')],
+  ['a request as bars', true, (page: Page) => page.locator('[role=row]', { hasText: '/orders' }).click()],
+  [
+    'a request as a table',
+    true,
+    async (page: Page) => {
+      await page.locator('[role=row]', { hasText: '/orders' }).click();
+      await page.getByRole('button', { name: 'Table' }).click();
+    },
+  ],
+  [
+    'an error',
+    true,
+    async (page: Page) => {
+      await page.locator('[role=row]', { hasText: '/reports' }).click();
+      await page.locator('.span', { hasText: 'sendReport' }).click();
+    },
+  ],
+  ['the help', true, (page: Page) => page.keyboard.press('?')],
+] as const;
+
+const everyView = (['light', 'dark'] as const).flatMap((colorScheme) =>
+  [1600, 360].flatMap((width) => views.map(([view, hasWork, show]) => ({ colorScheme, width, view, hasWork, show }))),
+);
+
+describe('the page', () => {
+  it.each(everyView)(
+    'has contrast, labels and roles that axe approves of: $view, $colorScheme, $width px',
+    async ({ colorScheme, width, hasWork, show }) => {
+      const { url } = hasWork ? await shopWithWork() : await startInspected(express!, shop);
+      // The policy of the page keeps axe out as well.
+      const page = await open(url, { colorScheme, bypassCSP: true, viewport: { width, height: 800 } });
+      await page
+        .locator(hasWork ? '[role=row][aria-level]' : '.empty h2')
+        .first()
+        .waitFor();
+
+      await show(page);
+      await page.evaluate(axe.source);
+      const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
+
+      expect(
+        violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]),
+      ).toEqual([]);
+    },
+  );
+
+  it.each(views)('is no wider than a screen of 360 px: %s', async (_, hasWork, show) => {
+    const { url } = hasWork ? await shopWithWork() : await startInspected(express!, shop);
+    const page = await open(url, { viewport: { width: 360, height: 740 } });
+    await page
+      .locator(hasWork ? '[role=row][aria-level]' : '.empty h2')
+      .first()
+      .waitFor();
+
+    await show(page);
+
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+  });
+
+  it('moves nothing by itself for whoever wants less motion', async () => {
+    const { app, url } = await startInspected(express!);
+    const ended = new AbortController();
+    const running = app.get(TaskScopes).run(({ tasks }) => addUntil(tasks, ended.signal));
+    const page = await open(url, { reducedMotion: 'reduce' });
+    await page.locator('[role=row][aria-level]').click();
+    await page.locator('.bar.growing').first().waitFor();
+
+    const animations = await page.evaluate('document.getAnimations().length');
+    ended.abort();
+    await running;
+
+    expect(animations).toBe(0);
+  });
+
+  it(
+    'holds 10,000 records, of which it renders those in sight, and scrolls through them fluently',
+    { timeout: 60_000 },
+    async () => {
+      const { app, url } = await startInspected(express!, { inspector: { unsafe: 'loopback-only', capacity: 10_000 } });
+      const scopes = app.get(TaskScopes);
+      for (let run = 0; run < 10_000; run++) {
+        await scopes.run(({ tasks }) => tasks.with({ name: `task-${run}` }).addTask(() => undefined));
+      }
+      const page = await open(url);
+      await expect
+        .poll(() => page.getByRole('treegrid').getAttribute('aria-rowcount'), { timeout: 40_000 })
+        .toBe('10001');
+
+      const frames = await page.evaluate<number[]>(SCROLL_THROUGH);
+      const rendered = await page.locator('.list-body [role=row]').count();
+      await page.getByRole('searchbox').fill('task-77');
+      await expect.poll(() => rowNames(page)).toHaveLength(rendered);
+
+      expect(rendered).toBeLessThan(60);
+      // The median: this machine may be busy with something else in a frame or two.
+      expect(frames.toSorted((a, b) => a - b)[Math.floor(frames.length / 2)]).toBeLessThan(34);
+    },
+  );
+});
+
+/** Scrolls to the end in 60 steps, and returns how long each frame took. */
+const SCROLL_THROUGH = `(async () => {
+  const body = document.querySelector('.list-body');
+  const frames = [];
+  let last = performance.now();
+  for (let step = 1; step <= 60; step++) {
+    body.scrollTop = (body.scrollHeight * step) / 60;
+    await new Promise(requestAnimationFrame);
+    frames.push(performance.now() - last);
+    last = performance.now();
+  }
+  return frames;
+})()`;
+
+async function shopWithWork(): Promise<RunningApp> {
+  const running = await startInspected(express!, shop);
+  await fetch(`${running.url}/reports/7`, { method: 'POST' });
+  await fetch(`${running.url}/imports`, { method: 'POST' });
+  await fetch(`${running.url}/orders`, { method: 'POST' });
+  await recordsOf(running);
+  return running;
+}
+
+function addUntil(tasks: BackgroundTasks, signal: AbortSignal): void {
+  tasks.addTask(() => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())));
+}
