@@ -18,6 +18,8 @@ const slow = [
   'test/disposal/{exit-paths,dependencies,resources-*,what-is-disposed}.test.ts',
   // The packed package, installed elsewhere.
   'test/package/**',
+  // The page of the inspector, which is built as well, in a browser.
+  'test/inspector/{access,page,page-for-everyone}.test.ts',
   // The built samples, with their servers and a browser.
   'test/sample/**',
   // Runs of the compiler; `npm run typecheck` compiles the types as well.

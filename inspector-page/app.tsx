@@ -52,7 +52,7 @@ export function App({ store }: { store: Store }): JSX.Element {
   };
   const expand = (isWanted: boolean) => {
     const row = rows[activeIndex];
-    if (row && row.isExpanded === !isWanted) toggle(row.scope.id, isWanted);
+    if (row?.isExpanded === !isWanted) toggle(row.scope.id, isWanted);
   };
   const moveOrSpan = (step: number) => moveFocusedSpan(step) || move(step);
 

@@ -14,7 +14,7 @@ await build({
     target: 'es2022',
     modulePreload: false,
     cssCodeSplit: false,
-    rollupOptions: {
+    rolldownOptions: {
       input: `${root}/page.tsx`,
       output: { entryFileNames: 'page.js', assetFileNames: 'page.[ext]' },
     },

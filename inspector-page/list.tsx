@@ -88,7 +88,7 @@ function ListRow({ row, index, top, now, isActive, isSelected, open, toggle }: R
   const { scope, level, isExpanded } = row;
   const { id, begunAt, response } = scope;
   const total = (scope.closedAt ?? now) - begunAt;
-  const responseMs = response && response.at - begunAt;
+  const responseMs = response === undefined ? undefined : response.at - begunAt;
   const failed = hasFailed(scope);
   return (
     <div

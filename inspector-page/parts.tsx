@@ -13,19 +13,21 @@ export function State({ tone, children }: { tone: Tone; children: ComponentChild
 }
 
 /** A button that copies a text, and says that it did. */
-export function Copy({ text, what }: { text: string; what: string }): JSX.Element {
+export function Copy({ text, what }: { text: string; what: string }): JSX.Element | null {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) return undefined;
     const timer = setTimeout(() => setCopied(false), 1_500);
     return () => clearTimeout(timer);
   }, [isCopied]);
+  // Only a secure context has a clipboard: HTTPS, or this machine.
+  if (!isSecureContext) return null;
   return (
     <button
       type="button"
       class="copy"
       aria-label={isCopied ? `Copied ${what}` : `Copy ${what}`}
-      onClick={() => void copy(text).then(() => setCopied(true))}
+      onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
     >
       {isCopied ? 'copied' : 'copy'}
     </button>
@@ -41,15 +43,4 @@ export function useTicking(isTicking: boolean): void {
     const timer = setInterval(() => document.hidden || tick((count) => count + 1), isCalm ? 1_000 : 100);
     return () => clearInterval(timer);
   }, [isTicking]);
-}
-
-async function copy(text: string): Promise<void> {
-  // Only a secure context has a clipboard; a page on another machine's plain HTTP is none.
-  if (window.isSecureContext) return navigator.clipboard.writeText(text);
-  const area = document.createElement('textarea');
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  document.execCommand('copy');
-  area.remove();
 }

@@ -108,7 +108,7 @@ function united(segments: readonly Segment[]): Segment[] {
     let last: Segment | undefined;
     for (const segment of segments.filter((each) => each.look === look).toSorted((a, b) => a.from - b.from)) {
       // A bar of the folded row is drawn over the rest of it.
-      if (last && segment.from < last.to) last = { ...last, to: Math.max(last.to, segment.to) };
+      if (last && segment.from < last.to) last = lengthened(last, segment.to);
       else {
         if (last) ended.unshift(last);
         last = segment;
@@ -117,6 +117,10 @@ function united(segments: readonly Segment[]): Segment[] {
     if (last) ended.unshift(last);
   }
   return ended;
+}
+
+function lengthened(segment: Segment, to: number): Segment {
+  return { ...segment, to: Math.max(segment.to, to) };
 }
 
 function handlerSpans(scope: ScopeRecord, now: number): Span[] {
@@ -226,7 +230,10 @@ function taskWords(task: TaskRecord, runMs: number, end: number, now: number, re
     case 'failed':
     case 'timed-out':
       return `${state === 'failed' ? 'failed' : 'timed out'}${tries} after ${duration(runMs)}${task.isRetried ? ', the backend tries again' : ''}`;
-    default:
+    case 'skipped':
+    case 'discarded':
+    case 'cancelled':
+    case 'abandoned':
       return reason ? reasonText(reason) : '';
   }
 }

@@ -32,5 +32,8 @@ export function errorRecord(error: unknown, causes = MAX_CAUSES): ErrorRecord {
 
 /** Reads a member that may be anything. */
 function text(read: () => unknown, length = MAX_LENGTH): string {
-  return safely(() => String(read() ?? '').slice(0, length), '');
+  return safely(() => {
+    const value = read();
+    return typeof value === 'string' ? value.slice(0, length) : '';
+  }, '');
 }

@@ -10,8 +10,8 @@ const documents = readdirSync(join(root, 'docs'), { withFileTypes: true, recursi
 /** The pages that explain the package to its users. */
 export const pages = ['README.md', ...documents.filter((path) => path.endsWith('.md'))];
 
-/** The figures in the pages. */
-export const drawings = documents.filter((path) => path.endsWith('.svg'));
+/** The figures and the screenshots in the pages. */
+export const drawings = documents.filter((path) => /\.(svg|png)$/.test(path));
 
 /** A block of TypeScript in a page. */
 export interface Snippet {

@@ -57,8 +57,8 @@ describe.each(platforms)('the page on $name', (platform) => {
     // Two pixels of a lane.
     const tolerance = 2 / lane.width;
     for (const name of ['handler', 'receipt', 'session'] as const) {
-      expect(drawn[name][0]! - expected[name][0]!, name).toSatisfy((off: number) => Math.abs(off) <= tolerance);
-      expect(drawn[name][1]! - expected[name][1]!, name).toSatisfy((off: number) => Math.abs(off) <= tolerance);
+      expect(drawn[name][0] - expected[name][0]!, name).toSatisfy((off: number) => Math.abs(off) <= tolerance);
+      expect(drawn[name][1] - expected[name][1]!, name).toSatisfy((off: number) => Math.abs(off) <= tolerance);
     }
     expect(Math.abs(drawn.line - expected.line)).toBeLessThanOrEqual(tolerance);
   });

@@ -19,14 +19,16 @@ describe('the tarball', () => {
   it('holds the build, the manifest and the documentation', () => {
     const others = packed.files.filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
 
-    expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', ...pages, ...drawings, 'package.json'].toSorted());
+    expect(others.toSorted()).toEqual(
+      ['CHANGELOG.md', 'LICENSE', ...pages, ...drawings, 'dist/inspector/page.css', 'package.json'].toSorted(),
+    );
   });
 
   it('holds what each source file became, and nothing older', () => {
     const { files } = readSourceGraph(join(root, 'src'));
     const expected = files.flatMap(({ path }) => [path.replace(/\.ts$/, '.js'), path.replace(/\.[jt]s$/, '.d.ts')]);
 
-    expect(builtFiles()).toEqual(expected.map((path) => `dist/${path}`).toSorted());
+    expect(builtFiles()).toEqual([...expected, 'inspector/page.js'].map((path) => `dist/${path}`).toSorted());
   });
 
   it('holds every file that its manifest names', () => {
@@ -38,7 +40,7 @@ describe('the tarball', () => {
       ),
     ];
 
-    expect(targets.length).toBeGreaterThanOrEqual(11);
+    expect(targets.length).toBeGreaterThanOrEqual(12);
     expect(targets.filter((target) => !existsSync(join(packed.installed, target)))).toEqual([]);
   });
 
@@ -63,9 +65,9 @@ describe('the tarball', () => {
       '--no-color',
     );
 
-    expect(stdout.match(/node10: 🟢/g)).toHaveLength(10);
-    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(9);
-    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(10);
+    expect(stdout.match(/node10: 🟢/g)).toHaveLength(11);
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(10);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(11);
   });
 });
 
@@ -85,6 +87,7 @@ describe('the dependencies of an entry point', () => {
 
   it.each([
     ['backend', []],
+    ['inspector', []],
     ['worker-threads', ['piscina']],
     ['bullmq', ['bullmq', 'ioredis', 'pg']],
     ['opentelemetry', ['@opentelemetry/api']],

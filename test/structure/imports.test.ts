@@ -30,6 +30,7 @@ const sideRooms = new Map([
   ['backend', 'named'],
   ['bullmq', 'named'],
   ['graphql', 'shutdown'],
+  ['inspector', 'shutdown'],
   ['microservices', 'shutdown'],
   ['opentelemetry', 'errors'],
   ['testing', 'named'],
