@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { drawings, pages, root } from './snippets.js';
 
-/** What the absolute links to our own files begin with: `blob/` for a file, `tree/` for a folder. */
+/** What the absolute links to our own files begin with: `blob/` for a file, `raw/` for an image, `tree/` for a folder. */
 const ours = `${(JSON.parse(read('package.json')) as { homepage: string }).homepage.split('#')[0]!}/`;
 
 /** What npm packs. */
@@ -69,7 +69,7 @@ function linksIn(page: string): Link[] {
 function pathOf(page: string, to: string): string | undefined {
   if (to === '') return page;
   if (!/^\w+:/.test(to)) return join(dirname(page), to);
-  return to.startsWith(ours) ? to.slice(ours.length).replace(/^(blob|tree)\/main\//, '') : undefined;
+  return to.startsWith(ours) ? to.slice(ours.length).replace(/^(blob|tree|raw)\/main\//, '') : undefined;
 }
 
 function read(page: string): string {

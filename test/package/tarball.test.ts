@@ -28,7 +28,9 @@ describe('the tarball', () => {
     const { files } = readSourceGraph(join(root, 'src'));
     const expected = files.flatMap(({ path }) => [path.replace(/\.ts$/, '.js'), path.replace(/\.[jt]s$/, '.d.ts')]);
 
-    expect(builtFiles()).toEqual([...expected, 'inspector/page.css', 'inspector/page.js'].map((path) => `dist/${path}`).toSorted());
+    expect(builtFiles()).toEqual(
+      [...expected, 'inspector/page.css', 'inspector/page.js'].map((path) => `dist/${path}`).toSorted(),
+    );
   });
 
   it('holds every file that its manifest names', () => {
