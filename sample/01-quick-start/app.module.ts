@@ -1,6 +1,7 @@
 import { type MiddlewareConsumer, Module, type NestModule, StandardSchemaValidationPipe } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { BackgroundTasksModule } from 'nestjs-background-tasks';
+import { BackgroundTasksInspectorModule } from 'nestjs-background-tasks/inspector';
 import { HomeModule } from './home/home.module.js';
 import { ItemsController } from './items/items.controller.js';
 import { ItemsModule } from './items/items.module.js';
@@ -16,6 +17,8 @@ import { UsersModule } from './users/users.module.js';
 @Module({
   imports: [
     BackgroundTasksModule.forRoot(),
+    // For whoever has started the sample. A deployed application says who may see the page: authorize.
+    BackgroundTasksInspectorModule.forRoot({ path: 'background-tasks', unsafe: 'loopback-only' }),
     TimelineModule,
     UsersModule,
     ItemsModule,

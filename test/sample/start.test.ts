@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../..');
 let clone: string;
 beforeAll(async () => {
   clone = await mkdtemp(join(tmpdir(), 'clone-'));
-  for (const path of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'sample']) {
+  for (const path of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'inspector-page', 'sample']) {
     await cp(join(root, path), join(clone, path), { recursive: true, filter: (from) => !from.endsWith('/dist') });
   }
   await symlink(join(root, 'node_modules'), join(clone, 'node_modules'), 'dir');

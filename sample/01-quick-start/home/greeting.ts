@@ -24,7 +24,7 @@ Ready on ${this.settings.platform}. Open ${url} in a browser, or paste one of th
   curl -X POST ${url}/orders/42/notify
   curl -X POST ${url}/report -H 'authorization: Bearer ada-token'
 
-Each answers at once; what it leads to appears below. Ctrl+C finishes what has begun, then stops.
+Each answers at once; what it leads to appears below, and as a picture at ${url}/background-tasks. Ctrl+C finishes what has begun, then stops.
 `;
   }
 }
