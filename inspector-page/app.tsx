@@ -37,6 +37,8 @@ export function App({ store }: { store: Store }): JSX.Element {
   const open = (id: string) => {
     setActive(id);
     change({ id, span: id === view.id ? view.span : '' });
+    // A reader of the screen goes where the eyes go.
+    requestAnimationFrame(() => document.getElementById('detail-title')?.focus({ preventScroll: true }));
   };
   const toggle = (id: string, isWanted?: boolean) => {
     const next = new Set(expanded);
@@ -67,8 +69,10 @@ export function App({ store }: { store: Store }): JSX.Element {
     Escape: () => {
       (document.activeElement as HTMLElement | null)?.blur();
       if (view.span) change({ span: '' });
-      else if (view.id) change({ id: '' });
-      else clear();
+      else if (view.id) {
+        change({ id: '' });
+        requestAnimationFrame(() => document.getElementById('list')?.focus());
+      } else clear();
     },
     '/': () => document.getElementById('search')?.focus(),
     n: () => {
@@ -112,7 +116,7 @@ export function App({ store }: { store: Store }): JSX.Element {
         <section class="master" aria-label="Recent work">
           <Toolbar store={store} view={view} change={change} />
           {rows.length > 0 ? (
-            <List rows={rows} activeId={activeId} selectedId={view.id} now={store.now} open={open} toggle={toggle} />
+            <List rows={rows} activeId={activeId} selectedId={view.id} store={store} open={open} toggle={toggle} />
           ) : isFiltered(view) && store.scopes.length > 0 ? (
             <NothingFound total={store.scopes.length} clear={clear} />
           ) : store.hasFirstAnswer ? (

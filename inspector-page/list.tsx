@@ -5,6 +5,7 @@ import { counted, duration, kindOf, nameOf, timeOfDay } from './format.js';
 import { hasFailed, isOpen, stateOf, type Tone, toneOf } from './outcome.js';
 import { useTicking } from './parts.js';
 import type { Row } from './rows.js';
+import type { Store } from './store.js';
 
 /** Rows that are rendered beyond each edge, so that scrolling shows no gap. */
 const OVERSCAN = 8;
@@ -14,13 +15,13 @@ interface Props {
   readonly rows: readonly Row[];
   readonly activeId: string;
   readonly selectedId: string;
-  readonly now: number;
+  readonly store: Store;
   readonly open: (id: string) => void;
   readonly toggle: (id: string) => void;
 }
 
 /** The latest requests and units of work. Only the rows in sight are in the document. */
-export function List({ rows, activeId, selectedId, now, open, toggle }: Props): JSX.Element {
+export function List({ rows, activeId, selectedId, store, open, toggle }: Props): JSX.Element {
   const body = useRef<HTMLDivElement>(null);
   const { top, height, isNarrow, measure } = useViewport(body);
   const rowHeight = isNarrow ? 58 : 36;
@@ -60,7 +61,7 @@ export function List({ rows, activeId, selectedId, now, open, toggle }: Props): 
               row={row}
               index={first + index}
               top={(first + index) * rowHeight}
-              now={now}
+              now={store.now}
               isActive={row.scope.id === activeId}
               isSelected={row.scope.id === selectedId}
               open={open}

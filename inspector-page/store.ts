@@ -16,6 +16,7 @@ export class Store {
   #order: readonly ScopeRecord[] = [];
   #byTask = new Map<string, ScopeRecord[]>();
   #byScope = new Map<string, ScopeRecord[]>();
+  #ownerOfTask = new Map<string, ScopeRecord>();
   readonly #listeners = new Set<() => void>();
   #source: EventSource | undefined;
   #timer: number | undefined;
@@ -70,8 +71,9 @@ export class Store {
     return this.#byScope.get(id) ?? [];
   }
 
+  /** What it began in. A job knows no more than its task. */
   parentOf({ parent }: ScopeRecord): ScopeRecord | undefined {
-    return this.find(parent?.scopeId);
+    return this.find(parent?.scopeId) ?? this.#ownerOfTask.get(parent?.taskId ?? '');
   }
 
   subscribe(listener: () => void): () => void {
@@ -111,7 +113,7 @@ export class Store {
     }
     this.#changed();
     // An event source does not tell why.
-    const refused = await fetch(`${this.base}page.css`, { method: 'HEAD' }).then(
+    const refused = await fetch(`${this.base}page.css`).then(
       ({ status }) => status === 401 || status === 403,
       () => false,
     );
@@ -187,10 +189,14 @@ export class Store {
     this.#order = order;
     this.#byTask = new Map();
     this.#byScope = new Map();
+    this.#ownerOfTask = new Map();
+    for (const record of order)
+      for (const { id, isNamed } of record.tasks) if (isNamed) this.#ownerOfTask.set(id, record);
     for (const record of order) {
-      const { scopeId, taskId } = record.parent ?? {};
+      const taskId = record.parent?.taskId;
       if (taskId !== undefined && record.kind === 'task') push(this.#byTask, taskId, record);
-      if (scopeId !== undefined && this.#records.has(scopeId)) push(this.#byScope, scopeId, record);
+      const parent = this.parentOf(record);
+      if (parent) push(this.#byScope, parent.id, record);
     }
   }
 

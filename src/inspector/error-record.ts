@@ -5,6 +5,7 @@ import type { ErrorRecord } from './records.js';
 const MAX_CAUSES = 4;
 const MAX_LINES = 8;
 const MAX_LENGTH = 1_000;
+const MAX_LINE_LENGTH = 300;
 
 /** Keeps of an error what the log shows as well: name, message, the first lines of its stack, and its causes. */
 export function errorRecord(error: unknown, causes = MAX_CAUSES): ErrorRecord {
@@ -25,7 +26,7 @@ export function errorRecord(error: unknown, causes = MAX_CAUSES): ErrorRecord {
       .split('\n')
       .filter((line) => /^\s+at /.test(line))
       .slice(0, MAX_LINES)
-      .map((line) => line.trim().slice(0, MAX_LENGTH)),
+      .map((line) => line.trim().slice(0, MAX_LINE_LENGTH)),
     ...(cause !== undefined && causes > 0 && { cause: errorRecord(cause, causes - 1) }),
   };
 }

@@ -62,6 +62,8 @@ export function inspectorController(path: string): Type<unknown> {
     }
   }
 
+  // They are no part of the API that @nestjs/swagger describes.
+  Reflect.defineMetadata('swagger/apiExcludeController', [true], InspectorController);
   return InspectorController;
 }
 

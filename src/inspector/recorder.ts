@@ -185,7 +185,7 @@ export class Recorder implements TaskObserver {
     const job = this.#jobs.get(id);
     if (!job) return;
     change(job.task);
-    if (job.scope && this.scopes.find(job.scope.id)) this.scopes.changed(job.scope);
+    if (job.scope) this.scopes.changed(job.scope);
   }
 
   #addJob(task: ObservedTask): void {

@@ -1,4 +1,5 @@
 import { Controller, Get, type INestApplication, VersioningType } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { request, type Server } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import type { BackgroundTasks } from '../../src/index.js';
@@ -111,6 +112,14 @@ describe('the inspector', () => {
       expect((await fetch(new URL(script, page))).headers.get('content-type')).toMatch(/javascript/);
     },
   );
+
+  it.each(platforms)('is no part of the API that is described on $name', async (platform) => {
+    const { app } = await startInspected(platform, { controllers: [SecretController] });
+
+    const { paths } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+
+    expect(Object.keys(paths)).toEqual(['/secret-route']);
+  });
 
   it('is for itself alone where other origins may read the answers of the application', async () => {
     const { url } = await startInspected(express!, { configure: (app) => app.enableCors() });

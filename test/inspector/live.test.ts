@@ -1,3 +1,4 @@
+import compression from 'compression';
 import { setTimeout as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { TaskScopes } from '../../src/index.js';
@@ -73,6 +74,18 @@ describe('the live stream', () => {
     client.close();
 
     expect(message!.records).toHaveLength(1);
+  });
+
+  it('is not held back by a middleware that compresses', async () => {
+    const { url } = await startInspected(express!, {
+      configure: (app) => app.use(compression({ threshold: 0, filter: () => true })),
+    });
+
+    const client = await LiveClient.open(url);
+    const message = await client.next();
+    client.close();
+
+    expect(message!.records).toEqual([]);
   });
 
   it('counts what was gone before it could be sent', async () => {

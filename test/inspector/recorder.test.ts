@@ -12,7 +12,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { type BackgroundTasks, BackgroundTasksRef, currentTask, Tasks, TaskScopes } from '../../src/index.js';
 import { shop } from '../support/inspected-app.js';
-import { recordsOf, startInspected } from '../support/inspector.js';
+import { LiveClient, recordsOf, startInspected } from '../support/inspector.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { platforms } from '../support/platforms.js';
 
@@ -108,7 +108,10 @@ describe.each(platforms)('what the inspector keeps of a request on $name', (plat
     const records = await recordsOf(running);
 
     expect(records).toMatchObject([{ description: 'POST /users/:id', tasks: [{ state: 'failed' }] }]);
-    expect(JSON.stringify(records)).not.toMatch(/CANARY/);
+    const stream = await LiveClient.open(running.url);
+    const message = await stream.next();
+    stream.close();
+    expect(JSON.stringify([records, message])).not.toMatch(/CANARY/);
   });
 
   it('is nothing of its own requests, even where a middleware adds a task to each', async () => {
@@ -166,6 +169,40 @@ describe('what the inspector keeps', () => {
     const [record] = await recordsOf(running);
 
     expect(record!.tasks.map(({ state }) => state)).toEqual(['failed', 'failed', 'failed', 'failed', 'failed']);
+  });
+
+  it('is bounded in size, however much each scope holds', async () => {
+    const running = await startInspected(express!, { inspector: { unsafe: 'loopback-only', capacity: 100 } });
+    const scopes = running.app.get(TaskScopes);
+    for (let run = 0; run < 30; run++) {
+      await scopes.run(({ tasks }) => {
+        for (let added = 0; added < 200; added++) tasks.addTask(() => undefined);
+      });
+    }
+
+    const records = await recordsOf(running);
+
+    // 5,000 parts: a task and its attempt are two.
+    expect(records).toHaveLength(12);
+  });
+
+  it('is the job of a backend with its own errors, and leads to the request that enqueued it', async () => {
+    const backend = new MemoryBackend();
+    const running = await startInspected(express!, { ...shop, imports: [memoryBackendModule(backend)] });
+    await fetch(`${running.url}/orders`, { method: 'POST' });
+    const { envelope } = backend.batches[0]![0]!;
+    await backend.runner!.run({ ...envelope, payload: {} }, { number: 2, progressed: () => undefined });
+
+    const records = await recordsOf(running);
+
+    const order = records.find(({ kind }) => kind === 'http')!;
+    const run = records.find(({ kind }) => kind === 'task')!;
+    expect(order.tasks.find(({ isNamed }) => isNamed)).toMatchObject({ id: envelope.id, state: 'enqueued' });
+    expect(order.handOvers).toMatchObject([{ taskIds: [envelope.id] }]);
+    expect(run).toMatchObject({
+      parent: { taskId: envelope.id },
+      job: { state: 'succeeded', attempts: [{ number: 2, state: 'succeeded' }] },
+    });
   });
 
   it('says why the backend refused a hand-over', async () => {
