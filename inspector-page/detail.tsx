@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { ScopeRecord } from '../src/inspector/records.js';
 import { ScopeFacts, SpanFacts } from './facts.js';
 import { duration, kindOf, nameOf } from './format.js';
@@ -26,6 +26,9 @@ export function Detail({ store, scope, view, change, go }: Props): JSX.Element {
   const layout = waterfallOf(scope, store.now, store.runsOf);
   const rows = fold(layout.spans, unfolded);
   const chosen = rows.find(({ id }) => id === view.span);
+  useEffect(() => {
+    document.querySelector('.span.selected')?.scrollIntoView({ block: 'nearest' });
+  }, [view.span]);
   const select = (span: Span) => {
     if (span.folded) {
       const next = new Set(unfolded);

@@ -19,7 +19,7 @@ import type { Store } from './store.js';
 export function SpanFacts({ span, scope }: { span: Span; scope: ScopeRecord }): JSX.Element {
   const { task, resource, error } = span;
   return (
-    <section class="facts" aria-label={`Details of ${span.name}`}>
+    <section class="facts docked" aria-label={`Details of ${span.name}`} tabIndex={0}>
       <h3>
         {span.name} <State tone={span.tone}>{span.state}</State>
       </h3>

@@ -39,7 +39,8 @@ export class LiveStream {
 
   /** Whether the client has read what it was sent. */
   get hasRoom(): boolean {
-    return !this.response.writableNeedDrain && !this.response.writableEnded;
+    const { writableNeedDrain, writableEnded, destroyed } = this.response as Writable;
+    return !writableNeedDrain && !writableEnded && !destroyed;
   }
 
   send(message: LiveMessage): void {

@@ -36,6 +36,8 @@ export class LiveStreams {
     const stream = new LiveStream(this.scopes, response, since);
     this.#streams.add(stream);
     response.once('close', () => this.#close(stream));
+    // Its connection may break while it is written to.
+    response.on('error', () => this.#close(stream));
     this.#stopMeasuring ??= this.gauges.watch();
     this.#timer ??= setInterval(() => this.#flush(), INTERVAL_MS).unref();
     stream.send(this.message([]));

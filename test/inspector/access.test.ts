@@ -1,12 +1,14 @@
 import { Controller, Get, type INestApplication, VersioningType } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { once } from 'node:events';
 import { request, type Server } from 'node:http';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import type { BackgroundTasks } from '../../src/index.js';
 import { Tasks } from '../../src/index.js';
 import { BackgroundTasksInspectorModule } from '../../src/inspector/index.js';
 import { inspectorRoutes, startInspected } from '../support/inspector.js';
-import { platforms, startApp } from '../support/platforms.js';
+import { http2, platforms, startApp } from '../support/platforms.js';
 
 const [express] = platforms;
 const onEach = platforms.flatMap((platform) =>
@@ -112,6 +114,18 @@ describe('the inspector', () => {
       expect((await fetch(new URL(script, page))).headers.get('content-type')).toMatch(/javascript/);
     },
   );
+
+  it('is served over HTTP/2', async () => {
+    const { url, port } = await startInspected(http2);
+    const session = connect(url);
+    const stream = session.request({ ':path': '/background-tasks/live', ':authority': `localhost:${port}` });
+    const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+    const [chunk] = (await once(stream, 'data')) as [Buffer];
+    session.destroy();
+
+    expect(headers[':status']).toBe(200);
+    expect(chunk.toString()).toMatch(/^data: \{"runId"/);
+  });
 
   it.each(platforms)('is no part of the API that is described on $name', async (platform) => {
     const { app } = await startInspected(platform, { controllers: [SecretController] });

@@ -52,8 +52,9 @@ describe('the page', () => {
 
       await show(page);
       await page.evaluate(axe.source);
-      const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
+      const { violations, passes } = await page.evaluate<axe.AxeResults>('axe.run()');
 
+      expect(passes.map(({ id }) => id)).toEqual(expect.arrayContaining(['color-contrast', 'button-name']));
       expect(
         violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]),
       ).toEqual([]);
