@@ -17,5 +17,3 @@ BackgroundTasksInspectorModule.forRoot({ authorize: () => true, unsafe: 'loopbac
 BackgroundTasksInspectorModule.forRoot({ unsafe: true });
 // @ts-expect-error -- a string is no decision
 BackgroundTasksInspectorModule.forRoot({ authorize: () => 'yes' });
-// @ts-expect-error -- the path is known before the factory runs
-BackgroundTasksInspectorModule.forRootAsync({ useFactory: () => ({ authorize: () => true, path: 'tasks' }) });
