@@ -2,11 +2,12 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { ScopeRecord } from '../src/inspector/records.js';
 import { ScopeFacts, SpanFacts } from './facts.js';
+import { fold } from './fold.js';
 import { duration, kindOf, nameOf } from './format.js';
 import { hasFailed, isOpen, stateOf } from './outcome.js';
 import { State, useTicking } from './parts.js';
 import { SpanTable } from './span-table.js';
-import { fold, type Span, type Waterfall as Layout, waterfallOf } from './spans.js';
+import { type Span, type Waterfall as Layout, waterfallOf } from './spans.js';
 import type { Store } from './store.js';
 import type { View } from './view.js';
 import { Waterfall } from './waterfall.js';
@@ -71,21 +72,31 @@ export function Detail({ store, scope, view, change, go }: Props): JSX.Element {
             />
           )}
         </div>
-        {chosen ? <SpanFacts span={chosen} scope={scope} /> : <ScopeFacts scope={scope} store={store} go={go} />}
+        {chosen ? (
+          <SpanFacts span={chosen} scope={scope} close={() => change({ span: '' })} />
+        ) : (
+          <ScopeFacts scope={scope} store={store} go={go} />
+        )}
       </div>
     </article>
   );
 }
 
 /** Says in a sentence or two what the picture shows. */
-function storyOf(scope: ScopeRecord, { from, to, responseAt, spans }: Layout): JSX.Element {
+function storyOf(scope: ScopeRecord, { from, to, line, spans }: Layout): JSX.Element {
   const { response } = scope;
-  if (responseAt === undefined) {
+  if (!line) {
     return (
       <>{isOpen(scope) ? `It has been going on for ${duration(to - from)}.` : `It took ${duration(to - from)}.`}</>
     );
   }
-  const answered = response?.aborted ? 'The client left after' : `Answered ${response?.statusCode ?? ''} after`;
+  const { at: responseAt, name } = line;
+  const answered =
+    name === 'work'
+      ? 'The work took'
+      : response?.aborted
+        ? 'The client left after'
+        : `Answered ${response?.statusCode ?? ''} after`;
   const late = spans.filter((span) => span.kind === 'resource' && span.to > responseAt);
   const longest = late.toSorted((a, b) => b.to - a.to)[0];
   return (
@@ -95,11 +106,12 @@ function storyOf(scope: ScopeRecord, { from, to, responseAt, spans }: Layout): J
         'Nothing ran past it.'
       ) : (
         <>
-          Work {isOpen(scope) ? 'has gone' : 'went'} on for <b>{duration(to - responseAt)}</b> more
+          {name === 'work' ? 'What it left' : 'Work'} {isOpen(scope) ? 'has gone' : 'went'} on for{' '}
+          <b>{duration(to - responseAt)}</b> more
           {longest ? (
             <>
               ; <code>{longest.name}</code> {longest.isOpen ? 'is still held,' : 'was held'}{' '}
-              <b>{duration(longest.to - responseAt)}</b> after the response
+              <b>{duration(longest.to - responseAt)}</b> after the {name}
             </>
           ) : null}
           .

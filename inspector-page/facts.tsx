@@ -11,15 +11,25 @@ import {
   shortPlace,
   timeOfDay,
 } from './format.js';
+import { hasClient } from './outcome.js';
 import { Copy, State } from './parts.js';
 import type { Span } from './spans.js';
 import type { Store } from './store.js';
 
+interface SpanFactsProps {
+  readonly span: Span;
+  readonly scope: ScopeRecord;
+  readonly close: () => void;
+}
+
 /** The details of a span. */
-export function SpanFacts({ span, scope }: { span: Span; scope: ScopeRecord }): JSX.Element {
+export function SpanFacts({ span, scope, close }: SpanFactsProps): JSX.Element {
   const { task, resource, error } = span;
   return (
     <section class="facts docked" aria-label={`Details of ${span.name}`} tabIndex={0}>
+      <button type="button" class="shut" aria-label="Close the details" onClick={close}>
+        ×
+      </button>
       <h3>
         {span.name} <State tone={span.tone}>{span.state}</State>
       </h3>
@@ -93,13 +103,13 @@ export function ScopeFacts({ scope, store, go }: { scope: ScopeRecord; store: St
   const error = scope.handlerError;
   return (
     <section class="facts" aria-label="Details">
-      <h3>{kindOf(scope) === scope.method ? 'The request' : 'The work'}</h3>
+      <h3>{hasClient(scope) ? 'The request' : 'The work'}</h3>
       <dl>
         <Fact name="Came in">{timeOfDay(scope.begunAt)}</Fact>
         {scope.handlerEndedAt === undefined ? null : (
-          <Fact name="Handler">{duration(scope.handlerEndedAt - scope.begunAt)}</Fact>
+          <Fact name={hasClient(scope) ? 'Handler' : 'Work'}>{duration(scope.handlerEndedAt - scope.begunAt)}</Fact>
         )}
-        {scope.response ? (
+        {scope.response && hasClient(scope) ? (
           <Fact name="Response">
             {scope.response.statusCode ?? ''} after {duration(scope.response.at - scope.begunAt)}
           </Fact>

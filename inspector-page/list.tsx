@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ScopeRecord } from '../src/inspector/records.js';
 import { counted, duration, kindOf, nameOf, timeOfDay } from './format.js';
-import { hasFailed, isOpen, stateOf, type Tone, toneOf } from './outcome.js';
+import { hasClient, hasFailed, isOpen, stateOf, type Tone, toneOf } from './outcome.js';
 import { useTicking } from './parts.js';
 import type { Row } from './rows.js';
 import type { Store } from './store.js';
@@ -89,7 +89,7 @@ function ListRow({ row, index, top, now, isActive, isSelected, open, toggle }: R
   const { scope, level, isExpanded } = row;
   const { id, begunAt, response } = scope;
   const total = (scope.closedAt ?? now) - begunAt;
-  const responseMs = response === undefined ? undefined : response.at - begunAt;
+  const responseMs = response === undefined || !hasClient(scope) ? undefined : response.at - begunAt;
   const failed = hasFailed(scope);
   return (
     <div

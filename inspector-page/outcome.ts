@@ -36,6 +36,11 @@ export function hasFailed(scope: ScopeRecord): boolean {
   );
 }
 
+/** Whether somebody waits for an answer: a unit of work and a job have none. */
+export function hasClient({ kind }: ScopeRecord): boolean {
+  return kind !== 'unit' && kind !== 'task';
+}
+
 export function isOpen(scope: ScopeRecord): boolean {
   return scope.closedAt === undefined;
 }

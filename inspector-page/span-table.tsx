@@ -1,21 +1,23 @@
 import type { JSX } from 'preact';
 import { duration } from './format.js';
 import { State } from './parts.js';
-import type { Span, Waterfall } from './spans.js';
+import type { Line, Span, Waterfall } from './spans.js';
 
 /** The waterfall in numbers. */
 export function SpanTable({ layout }: { layout: Waterfall }): JSX.Element {
-  const { from, responseAt } = layout;
+  const { from, line } = layout;
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Spans as a table">
       <table>
         <thead>
           <tr>
-            {['Span', 'Kind', 'State', 'Begins', 'Waits', 'Runs', 'Ends', 'After the response'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
+            {['Span', 'Kind', 'State', 'Begins', 'Waits', 'Runs', 'Ends', `After the ${line?.name ?? 'response'}`].map(
+              (name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ),
+            )}
           </tr>
         </thead>
         <tbody>
@@ -33,7 +35,7 @@ export function SpanTable({ layout }: { layout: Waterfall }): JSX.Element {
               <td>{span.waitMs > 0 ? duration(span.waitMs) : '–'}</td>
               <td>{duration(span.runMs)}</td>
               <td>{span.isOpen ? 'open' : duration(span.to - from)}</td>
-              <td>{afterResponse(span, responseAt)}</td>
+              <td>{timeAfter(span, line)}</td>
             </tr>
           ))}
         </tbody>
@@ -42,6 +44,6 @@ export function SpanTable({ layout }: { layout: Waterfall }): JSX.Element {
   );
 }
 
-function afterResponse(span: Span, responseAt: number | undefined): string {
-  return responseAt === undefined || span.to <= responseAt ? '–' : `+${duration(span.to - responseAt)}`;
+function timeAfter(span: Span, line: Line | undefined): string {
+  return line === undefined || span.to <= line.at ? '–' : `+${duration(span.to - line.at)}`;
 }

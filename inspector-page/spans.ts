@@ -1,6 +1,7 @@
 import type { ErrorRecord, ResourceRecord, ScopeRecord, TaskRecord } from '../src/inspector/records.js';
-import { counted, duration, reasonText } from './format.js';
-import { type Tone, toneOf } from './outcome.js';
+import { counted, duration } from './format.js';
+import { hasClient, type Tone, toneOf } from './outcome.js';
+import { resourceWords, taskWords } from './span-words.js';
 
 /** A part of a bar. */
 export interface Segment {
@@ -39,9 +40,16 @@ export interface Span {
 export interface Waterfall {
   readonly from: number;
   readonly to: number;
-  /** The moment at which the response left. */
-  readonly responseAt: number | undefined;
+  /** The moment at which the response left, or the work itself was done. */
+  readonly line: Line | undefined;
   readonly spans: readonly Span[];
+}
+
+/** What the bars run past. */
+export interface Line {
+  readonly at: number;
+  /** What it is called: work that nobody waits for has no response. */
+  readonly name: 'response' | 'work';
 }
 
 /** Returns the units of work that began in a task. */
@@ -49,78 +57,16 @@ export type FindRuns = (taskId: string) => readonly ScopeRecord[];
 
 /** Lays out the life of a scope, as it is at `now`. */
 export function waterfallOf(scope: ScopeRecord, now: number, findRuns: FindRuns = () => []): Waterfall {
-  const responseAt = scope.response?.at;
-  const parts = [...handlerSpans(scope, now), ...handOverSpans(scope), ...workSpans(scope, now, responseAt, findRuns)];
+  const line = lineOf(scope);
+  const parts = [...handlerSpans(scope, now), ...handOverSpans(scope), ...workSpans(scope, now, line, findRuns)];
   const lastEnd = Math.max(scope.begunAt, ...parts.map(({ to }) => to));
   const to = Math.max(scope.closedAt ?? now, lastEnd);
-  return { from: scope.begunAt, to, responseAt, spans: [...parts, ...gapSpans(scope, to, parts)] };
+  return { from: scope.begunAt, to, line, spans: [...parts, ...gapSpans(scope, to, parts)] };
 }
 
-/** Lets one row stand for three or more equal ones in a row, unless it is unfolded. */
-export function fold(spans: readonly Span[], unfolded: ReadonlySet<string>): Span[] {
-  const rows: Span[] = [];
-  for (let index = 0; index < spans.length;) {
-    const first = spans[index]!;
-    let end = index + 1;
-    while (end < spans.length && areEqual(spans[end]!, first)) end++;
-    const equal = spans.slice(index, end);
-    if (equal.length < 3) rows.push(...equal);
-    else {
-      rows.push(foldedSpan(equal));
-      if (unfolded.has(`fold:${first.id}`)) rows.push(...equal.map((span) => ({ ...span, depth: span.depth + 1 })));
-    }
-    index = end;
-  }
-  return rows;
-}
-
-function areEqual(a: Span, b: Span): boolean {
-  const isFoldable = a.kind === 'task' || a.kind === 'resource';
-  return isFoldable && a.kind === b.kind && a.name === b.name && a.state === b.state && a.depth === b.depth;
-}
-
-function foldedSpan(spans: readonly Span[]): Span {
-  const first = spans[0]!;
-  const longest = Math.max(...spans.map(({ runMs }) => runMs));
-  const total = spans.reduce((sum, { runMs }) => sum + runMs, 0);
-  const words =
-    first.kind === 'task'
-      ? `ran ${duration(total)} together, the longest ${duration(longest)}`
-      : `held, the longest ${duration(longest)}`;
-  return {
-    ...first,
-    id: `fold:${first.id}`,
-    words,
-    from: Math.min(...spans.map(({ from }) => from)),
-    to: Math.max(...spans.map(({ to }) => to)),
-    isOpen: spans.some(({ isOpen }) => isOpen),
-    segments: united(spans.flatMap(({ segments }) => segments)),
-    waitMs: Math.max(...spans.map(({ waitMs }) => waitMs)),
-    runMs: total,
-    folded: spans,
-  };
-}
-
-/** Draws what overlaps once: tasks wait, and resources are held, side by side. */
-function united(segments: readonly Segment[]): Segment[] {
-  const ended = segments.filter(({ look }) => look !== 'wait' && look !== 'held');
-  for (const look of ['wait', 'held'] as const) {
-    let last: Segment | undefined;
-    for (const segment of segments.filter((each) => each.look === look).toSorted((a, b) => a.from - b.from)) {
-      // A bar of the folded row is drawn over the rest of it.
-      if (last && segment.from < last.to) last = lengthened(last, segment.to);
-      else {
-        if (last) ended.unshift(last);
-        last = segment;
-      }
-    }
-    if (last) ended.unshift(last);
-  }
-  return ended;
-}
-
-function lengthened(segment: Segment, to: number): Segment {
-  return { ...segment, to: Math.max(segment.to, to) };
+function lineOf(scope: ScopeRecord): Line | undefined {
+  const at = scope.response?.at;
+  return at === undefined ? undefined : { at, name: hasClient(scope) ? 'response' : 'work' };
 }
 
 function handlerSpans(scope: ScopeRecord, now: number): Span[] {
@@ -128,7 +74,9 @@ function handlerSpans(scope: ScopeRecord, now: number): Span[] {
   const end = handlerEndedAt ?? response?.at ?? closedAt ?? now;
   const isRunning = handlerEndedAt === undefined && closedAt === undefined && !response;
   const handler: Span = {
-    ...bar('handler', 'handler', 'handler', begunAt, end, [{ from: begunAt, to: end, look: 'handler' }]),
+    ...bar('handler', 'handler', hasClient(scope) ? 'handler' : 'work', begunAt, end, [
+      { from: begunAt, to: end, look: 'handler' },
+    ]),
     state: handlerError ? 'threw' : isRunning ? 'running' : 'returned',
     tone: handlerError ? 'bad' : isRunning ? 'busy' : 'good',
     words: handlerError
@@ -138,7 +86,7 @@ function handlerSpans(scope: ScopeRecord, now: number): Span[] {
     ...(handlerError && { error: handlerError }),
     ...(job && { task: job }),
   };
-  if (!response && (closedAt !== undefined || scope.kind !== 'http')) return [handler];
+  if (!hasClient(scope) || (!response && (closedAt !== undefined || scope.kind !== 'http'))) return [handler];
   if (!response && isRunning) return [handler];
   const sentAt = response?.at ?? now;
   const status = response?.statusCode;
@@ -166,22 +114,16 @@ function handOverSpans({ handOvers }: ScopeRecord): Span[] {
   }));
 }
 
-function workSpans(
-  scope: ScopeRecord,
-  now: number,
-  responseAt: number | undefined,
-  findRuns: FindRuns,
-  depth = 0,
-): Span[] {
+function workSpans(scope: ScopeRecord, now: number, line: Line | undefined, findRuns: FindRuns, depth = 0): Span[] {
   const tasks = scope.tasks.flatMap((task) => [
-    taskSpan(task, now, responseAt, depth),
+    taskSpan(task, now, line, depth),
     // Deep chains are a list of units of work, not a picture.
-    ...(depth < 2 ? findRuns(task.id).flatMap((run) => workSpans(run, now, responseAt, findRuns, depth + 1)) : []),
+    ...(depth < 2 ? findRuns(task.id).flatMap((run) => workSpans(run, now, line, findRuns, depth + 1)) : []),
   ]);
-  return [...tasks, ...scope.resources.map((resource) => resourceSpan(resource, scope, now, responseAt, depth))];
+  return [...tasks, ...scope.resources.map((resource) => resourceSpan(resource, scope, now, line, depth))];
 }
 
-function taskSpan(task: TaskRecord, now: number, responseAt: number | undefined, depth: number): Span {
+function taskSpan(task: TaskRecord, now: number, line: Line | undefined, depth: number): Span {
   const { attempts, settledAt, state, acceptedAt } = task;
   const firstStart = attempts[0]?.startedAt;
   const from = acceptedAt ?? firstStart ?? now;
@@ -202,7 +144,7 @@ function taskSpan(task: TaskRecord, now: number, responseAt: number | undefined,
     ...bar(`task:${task.id}`, 'task', task.name, from, end, segments),
     state,
     tone: toneOf(state),
-    words: taskWords(task, runMs, end, now, responseAt),
+    words: taskWords(task, runMs, end, now, line),
     depth,
     isOpen: settledAt === undefined,
     waitMs: Math.max(0, waitEnd - from),
@@ -212,37 +154,11 @@ function taskSpan(task: TaskRecord, now: number, responseAt: number | undefined,
   };
 }
 
-function taskWords(task: TaskRecord, runMs: number, end: number, now: number, responseAt: number | undefined): string {
-  const { state, attempts, reason, acceptedAt } = task;
-  const after = responseAt !== undefined && end > responseAt ? duration(end - responseAt) : undefined;
-  const tries = attempts.length > 1 ? ` in ${attempts.length} attempts` : '';
-  switch (state) {
-    case 'waiting':
-      return `waits for ${duration(now - (acceptedAt ?? now))}`;
-    case 'running':
-      return `runs for ${duration(now - (attempts.at(-1)?.startedAt ?? now))}${tries && `, attempt ${attempts.length}`}`;
-    case 'retrying':
-      return `waits ${duration(attempts.at(-1)?.delayMs ?? 0)} for attempt ${attempts.length + 1}`;
-    case 'enqueued':
-      return 'enqueued: the backend has it';
-    case 'succeeded':
-      return `ran ${duration(runMs)}${tries}${after ? `, done ${after} after the response` : ''}`;
-    case 'failed':
-    case 'timed-out':
-      return `${state === 'failed' ? 'failed' : 'timed out'}${tries} after ${duration(runMs)}${task.isRetried ? ', the backend tries again' : ''}`;
-    case 'skipped':
-    case 'discarded':
-    case 'cancelled':
-    case 'abandoned':
-      return reason ? reasonText(reason) : '';
-  }
-}
-
 function resourceSpan(
   resource: ResourceRecord,
   scope: ScopeRecord,
   now: number,
-  responseAt: number | undefined,
+  line: Line | undefined,
   depth: number,
 ): Span {
   const { acquiringAt, acquiredAt, acquireError, releaseError, releasedAt } = resource;
@@ -254,7 +170,7 @@ function resourceSpan(
   if (acquiredAt === undefined) segments.push({ from: acquiringAt, to: end, look: 'bad' });
   else {
     if (acquiredAt > acquiringAt) segments.push({ from: acquiringAt, to: acquiredAt, look: 'acquire' });
-    segments.push(...splitAt(responseAt, { from: acquiredAt, to: releasingAt, look: 'held' }));
+    segments.push(...splitAt(line?.at, { from: acquiredAt, to: releasingAt, look: 'held' }));
     if (end > releasingAt) segments.push({ from: releasingAt, to: end, look: releaseError ? 'bad' : 'release' });
   }
   const error = acquireError ?? releaseError;
@@ -263,23 +179,13 @@ function resourceSpan(
     ...bar(`resource:${scope.id}:${resource.id}`, 'resource', resource.name, acquiringAt, end, segments),
     state: acquireError ? 'not acquired' : releaseError ? 'release failed' : isOpen ? 'open' : 'released',
     tone: error ? 'bad' : isOpen ? 'busy' : 'good',
-    words: resourceWords(resource, end, isOpen, responseAt),
+    words: resourceWords(resource, end, isOpen, line),
     depth,
     isOpen,
     runMs: Math.max(0, end - (acquiredAt ?? end)),
     resource,
     ...(error && { error }),
   };
-}
-
-function resourceWords(resource: ResourceRecord, end: number, isOpen: boolean, responseAt: number | undefined): string {
-  const { acquireError, releaseError, acquiredAt } = resource;
-  if (acquireError || acquiredAt === undefined) return `could not be acquired: ${acquireError?.name ?? 'no value'}`;
-  const failed = releaseError ? ', and its release failed' : '';
-  const held = `${isOpen ? 'held for' : 'held'} ${duration(end - acquiredAt)}`;
-  if (responseAt === undefined) return `${held}${failed}`;
-  if (end <= responseAt) return `released ${duration(responseAt - end)} before the response${failed}`;
-  return `${isOpen ? 'still held,' : 'held'} ${duration(end - responseAt)} after the response${failed}`;
 }
 
 /** The time in which nothing happens that is known of, where that is more than a hair. */

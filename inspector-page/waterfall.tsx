@@ -13,7 +13,9 @@ interface Props {
 
 /** The life of a scope as bars on one scale, with the line at which the response left. */
 export function Waterfall({ layout, rows, status, selected, select }: Props): JSX.Element {
-  const { from, to, responseAt } = layout;
+  const { from, to } = layout;
+  const responseAt = layout.line?.at;
+  const isAnswer = layout.line?.name === 'response';
   const total = Math.max(to - from, 0.001);
   const percent = (at: number) => Math.max(0, Math.min(100, ((at - from) / total) * 100));
   const line = responseAt === undefined ? undefined : percent(responseAt);
@@ -39,11 +41,11 @@ export function Waterfall({ layout, rows, status, selected, select }: Props): JS
               <i class="after-zone" style={{ left: `${line}%` }} />
               <i class="response-line" data-testid="response-line" style={{ left: `${line}%` }} />
               <span class={`flag ${line > 60 ? 'left' : ''}`} style={{ left: `${line}%` }}>
-                {line > 60 ? <i>the client waits</i> : null}
+                {line > 60 && isAnswer ? <i>the client waits</i> : null}
                 <b>
-                  {status ?? 'reply'} · {duration(responseAt! - from)}
+                  {status ?? (isAnswer ? 'reply' : 'done')} · {duration(responseAt! - from)}
                 </b>
-                {line > 60 ? null : <i>after the response</i>}
+                {line > 60 ? null : <i>after the {layout.line?.name}</i>}
               </span>
             </>
           )}

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { fold } from '../../inspector-page/fold.js';
 import { duration, shortPlace } from '../../inspector-page/format.js';
 import { hasFailed } from '../../inspector-page/outcome.js';
-import { fold, type Span, waterfallOf } from '../../inspector-page/spans.js';
+import { type Span, waterfallOf } from '../../inspector-page/spans.js';
 import type { ScopeRecord, TaskRecord } from '../../src/inspector/records.js';
 
 describe('the bars of a scope', () => {
@@ -82,6 +83,16 @@ describe('the bars of a scope', () => {
 
     expect(to).toBe(125);
     expect(find(spans, 'task')).toMatchObject({ isOpen: true, to: 125, words: 'runs for 100 ms' });
+  });
+
+  it('run past the work itself where nobody waits for a response', () => {
+    const tasks = [task({ acceptedAt: 5, startedAt: 20, settledAt: 90 })];
+
+    const { line, spans } = waterfallOf(scope({ kind: 'unit', response: { at: 20, aborted: false }, tasks }), 1_000);
+
+    expect(line).toEqual({ at: 20, name: 'work' });
+    expect(spans.map(({ name }) => name)).toEqual(['work', 'send']);
+    expect(spans[1]!.words).toBe('ran 70 ms, done 70 ms after the work');
   });
 
   it('hold what a task began: the unit of work of its handler', () => {
