@@ -35,7 +35,9 @@ export function SpanFacts({ span, scope, close }: SpanFactsProps): JSX.Element {
       </h3>
       <p class="words">{span.words}</p>
       <dl>
-        <Fact name="Begins">{duration(span.from - scope.begunAt)} after the request</Fact>
+        <Fact name="Begins">
+          {duration(span.from - scope.begunAt)} after the {hasClient(scope) ? 'request came in' : 'work began'}
+        </Fact>
         {span.waitMs > 0 ? <Fact name="Waits">{duration(span.waitMs)}</Fact> : null}
         <Fact name={span.kind === 'resource' ? 'Held' : 'Runs'}>{duration(span.runMs)}</Fact>
         {task ? <TaskFacts task={task} /> : null}

@@ -89,7 +89,8 @@ function ListRow({ row, index, top, now, isActive, isSelected, open, toggle }: R
   const { scope, level, isExpanded } = row;
   const { id, begunAt, response } = scope;
   const total = (scope.closedAt ?? now) - begunAt;
-  const responseMs = response === undefined || !hasClient(scope) ? undefined : response.at - begunAt;
+  const lineMs = response === undefined ? undefined : response.at - begunAt;
+  const responseMs = hasClient(scope) ? lineMs : undefined;
   const failed = hasFailed(scope);
   return (
     <div
@@ -135,9 +136,7 @@ function ListRow({ row, index, top, now, isActive, isSelected, open, toggle }: R
       <span role="gridcell" class="number total">
         <span>{duration(total)}</span>
         <i class="life" aria-hidden="true">
-          <i
-            style={{ width: `${responseMs === undefined ? 100 : Math.min(100, (responseMs / (total || 1)) * 100)}%` }}
-          />
+          <i style={{ width: `${lineMs === undefined ? 100 : Math.min(100, (lineMs / (total || 1)) * 100)}%` }} />
         </i>
       </span>
     </div>

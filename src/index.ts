@@ -6,7 +6,7 @@ export type {
 export { BackgroundTasksModule } from './background-tasks.module.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
 export type { RetryOptions } from './contracts/retry-options.js';
-export type { BackendSettings } from './contracts/task-backend.js';
+export type { BackendHealth, BackendSettings } from './contracts/task-backend.js';
 export type { TaskContext } from './contracts/task-context.js';
 export type { JsonValue, TaskEnvelope, TaskEnvelopeContext } from './contracts/task-envelope.js';
 export type {
@@ -73,7 +73,7 @@ export type { EnqueueOptions } from './options/enqueue-options.js';
 export type { BackgroundTasksModuleOptions } from './options/module-options.js';
 export type { TaskOptions } from './options/task-options.js';
 export { type TaskScope, type TaskScopeOptions, TaskScopes } from './scope/task-scopes.js';
-export { BackgroundTasksHost } from './shutdown/background-tasks-host.js';
+export { type BackgroundTasksHealth, BackgroundTasksHost } from './shutdown/background-tasks-host.js';
 export type { BackgroundTask } from './tasks/background-task.js';
 export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 export { BackgroundTasks } from './tasks/background-tasks.js';

@@ -1,5 +1,6 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
-import { BullMqHealth, type BullMqHealthReport } from 'nestjs-background-tasks/bullmq';
+import type { BackendHealth } from 'nestjs-background-tasks';
+import { BullMqHealth } from 'nestjs-background-tasks/bullmq';
 
 @Controller('health')
 export class HealthController {
@@ -7,7 +8,7 @@ export class HealthController {
 
   /** 503 while tasks are refused; what is merely in danger of being lost is said with 200. */
   @Get()
-  async check(): Promise<BullMqHealthReport> {
+  async check(): Promise<BackendHealth> {
     const report = await this.health.check();
     if (report.status === 'down') throw new ServiceUnavailableException(report);
     return report;

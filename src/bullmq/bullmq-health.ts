@@ -1,17 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { BackendHealth } from '../contracts/task-backend.js';
 import { failureReason } from './server/failure-reason.js';
 import { QueueServer } from './server/queue-server.js';
-
-/** The health of the server of the queue. */
-export interface BullMqHealthReport {
-  /**
-   * `down`: tasks are refused, or run in this process where `fallback` says so. `degraded`: they are accepted, and the
-   * server may lose them, refuses some of them, or refuses the worker.
-   */
-  readonly status: 'up' | 'degraded' | 'down';
-  /** The faults and how to mend them; empty when there are none. */
-  readonly reasons: readonly string[];
-}
 
 /**
  * Checks the server of the queue for a health endpoint, and none of its jobs: a task that has failed for good does not
@@ -22,7 +12,7 @@ export class BullMqHealth {
   constructor(@Inject(QueueServer) private readonly server: QueueServer) {}
 
   /** Never rejects, and takes two seconds at most. */
-  async check(): Promise<BullMqHealthReport> {
+  async check(): Promise<BackendHealth> {
     const { unavailableBecause } = this.server;
     if (unavailableBecause !== undefined) return this.#down(unavailableBecause);
     try {
@@ -41,7 +31,7 @@ export class BullMqHealth {
     return found;
   }
 
-  #down(reason: string): BullMqHealthReport {
+  #down(reason: string): BackendHealth {
     return { status: 'down', reasons: [`${this.server.kind}: ${reason}`] };
   }
 }

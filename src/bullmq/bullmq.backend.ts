@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  type BackendHealth,
   type BackendListener,
   type BackendSettings,
   type EnqueuedTask,
@@ -8,6 +9,7 @@ import {
 } from '../contracts/task-backend.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { checkAll } from '../options/checks.js';
+import { BullMqHealth } from './bullmq-health.js';
 import { checkBullMqSettings } from './options/bullmq-task-settings.js';
 import { checkBatchSize } from './server/batch-size.js';
 import { failureReason } from './server/failure-reason.js';
@@ -84,6 +86,12 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
 
   override watch(listener: BackendListener): void {
     this.server.outages.watch(listener);
+  }
+
+  /** With a fallback, tasks run while the server is down. */
+  override async health(): Promise<BackendHealth> {
+    const { status, reasons } = await new BullMqHealth(this.server).check();
+    return { status: status === 'down' && this.server.options.fallback ? 'degraded' : status, reasons };
   }
 
   override async start(runner: NamedTaskRunner): Promise<void> {

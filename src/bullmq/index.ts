@@ -6,7 +6,6 @@ export type {
   BullMqOptionsFactory,
 } from './bullmq.module-definition.js';
 export { BullMqHealth } from './bullmq-health.js';
-export type { BullMqHealthReport } from './bullmq-health.js';
 export type {
   BullMqLimiter,
   BullMqOptions,

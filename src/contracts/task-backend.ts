@@ -42,6 +42,11 @@ export abstract class TaskBackend {
    */
   watch(_listener: BackendListener): void {}
 
+  /** Returns its health, for a health endpoint. Never rejects, and takes a few seconds at most. `up` unless overridden. */
+  health(): Promise<BackendHealth> | BackendHealth {
+    return { status: 'up', reasons: [] };
+  }
+
   /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */
   start(_runner: NamedTaskRunner): Promise<void> | void {}
 
@@ -55,6 +60,17 @@ export interface BackendListener {
   lost(reason: string): void;
   /** The backend accepts tasks again. */
   back(): void;
+}
+
+/** The health of a backend. */
+export interface BackendHealth {
+  /**
+   * `down`: tasks are refused, or run in this process where `fallback` says so. `degraded`: they are accepted, and the
+   * server may lose them, refuses some of them, or refuses the worker.
+   */
+  readonly status: 'up' | 'degraded' | 'down';
+  /** The faults and how to mend them; empty when there are none. */
+  readonly reasons: readonly string[];
 }
 
 /** A named task as a backend is given it. */

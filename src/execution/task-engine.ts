@@ -1,3 +1,4 @@
+import type { BackendHealth } from '../contracts/task-backend.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { Observation, type ObservedEvents } from '../observation/observation.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
@@ -22,6 +23,8 @@ export class TaskEngine {
   readonly limitsOfJobs: QueueLimits;
   /** Set by NamedTasks. */
   handOver: HandOver = () => undefined;
+  /** Set by NamedTasks: asks the backend for its health. */
+  backendHealth: () => Promise<BackendHealth> = async () => ({ status: 'up', reasons: [] });
   /** Set by NamedTasks: throws if the backend would never take these together. */
   checkHandOver: (tasks: readonly QueuedTask[]) => void = () => undefined;
   /**

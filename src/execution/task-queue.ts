@@ -23,6 +23,7 @@ export class TaskQueue implements PermitWaiter {
   #runs: readonly TaskRun[] = [];
   /** The outcome of the request, while the queue drains. */
   outcome: TaskOutcome | undefined;
+  #drainingSince = 0;
   /** Set while it drains. */
   #onIdle: (() => void) | undefined;
   /** The number of permits to run that it holds or waits for. */
@@ -79,6 +80,11 @@ export class TaskQueue implements PermitWaiter {
     return this.#runs.reduce((longest, { task }) => Math.max(longest, task.chainLength + 1), 0);
   }
 
+  /** Milliseconds for which tasks that may run have waited; 0 if none does. */
+  get waitedMs(): number {
+    return this.#onIdle && this.#waiting.length > 0 ? performance.now() - this.#drainingSince : 0;
+  }
+
   /** Whether the response has to wait until there are permits for all tasks. */
   get needsPermits(): boolean {
     return this.#waiting.needPermits;
@@ -123,6 +129,7 @@ export class TaskQueue implements PermitWaiter {
   drain(outcome: TaskOutcome, onIdle: () => void): void {
     this.outcome = outcome;
     this.#onIdle = onIdle;
+    this.#drainingSince = performance.now();
     discardUnfit(this.waiting, outcome, this);
     this.#claimKeys();
     this.startNext();

@@ -100,8 +100,10 @@ export class GraphQLBackgroundTasksModule implements NestModule {
       settle(marked) {
         const graphqlRequest = graphqlRequestOf(marked);
         if (!graphqlRequest?.hasBegun) return undefined;
-        const failed = (error: unknown) => answerTo(error, scopes.engine.log);
-        return graphqlRequest.settle().then(() => undefined, failed);
+        return graphqlRequest.settle().then(
+          () => undefined,
+          (error: unknown) => answerTo(error, scopes.engine.log),
+        );
       },
     };
   }

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
-import { TaskBackend } from '../contracts/task-backend.js';
+import { type BackendHealth, TaskBackend } from '../contracts/task-backend.js';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { isPromise } from '../errors/safely.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
+import { errorText } from '../execution/error-text.js';
 import { isThenable } from '../execution/task-result.js';
 import { wrappersOf } from '../nest/injector.js';
 import { readOption } from '../options/checks.js';
@@ -35,6 +36,7 @@ export class NamedTasks {
   ) {
     this.#runner = new HandlerRunner(scopes, this.#registry);
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
+    scopes.engine.backendHealth = () => this.health();
     scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
     scopes.engine.checkHandOver = (tasks) => {
       if (tasks.length > 0) this.backend.checkBatch(tasks as readonly NamedTask[]);
@@ -74,6 +76,15 @@ export class NamedTasks {
       await this.backend.pause();
     } catch (error) {
       this.scopes.engine.log.pauseFailed(error);
+    }
+  }
+
+  /** Asks the backend for its health. One that throws is down. */
+  async health(): Promise<BackendHealth> {
+    try {
+      return await this.backend.health();
+    } catch (error) {
+      return { status: 'down', reasons: [errorText(error)] };
     }
   }
 

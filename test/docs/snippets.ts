@@ -10,8 +10,8 @@ const documents = readdirSync(join(root, 'docs'), { withFileTypes: true, recursi
 /** The pages that explain the package to its users. */
 export const pages = ['README.md', ...documents.filter((path) => path.endsWith('.md'))];
 
-/** The figures and the screenshots in the pages. */
-export const drawings = documents.filter((path) => /\.(svg|png)$/.test(path));
+/** The figures, screenshots and ready-made settings beside the pages. */
+export const drawings = documents.filter((path) => /\.(svg|png|json|yml)$/.test(path));
 
 /** A block of TypeScript in a page. */
 export interface Snippet {

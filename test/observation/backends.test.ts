@@ -1,12 +1,11 @@
 import { expect, it } from 'vitest';
-import type { BackendListener } from '../../src/backend/index.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { RecordedEvents } from '../support/recorded-events.js';
 import { startContext } from '../support/start-context.js';
 
 it('B42 a backend tells when it is lost and when it is back, each once for an outage', async () => {
   const events = new RecordedEvents();
-  const backend = new WatchedBackend();
+  const backend = new MemoryBackend();
   await startContext({ options: { observers: [events.observer] }, imports: [memoryBackendModule(backend)] });
 
   backend.listener!.back();
@@ -19,11 +18,3 @@ it('B42 a backend tells when it is lost and when it is back, each once for an ou
   expect(events.of('backendLost')).toMatchObject([{ reason: 'no connection' }]);
   expect(events.of('backendBack')).toMatchObject([{ durationMs: expect.any(Number) as number }]);
 });
-
-class WatchedBackend extends MemoryBackend {
-  listener: BackendListener | undefined;
-
-  override watch(listener: BackendListener): void {
-    this.listener = listener;
-  }
-}

@@ -67,9 +67,9 @@ describe('the tarball', () => {
       '--no-color',
     );
 
-    expect(stdout.match(/node10: 🟢/g)).toHaveLength(11);
-    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(10);
-    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(11);
+    expect(stdout.match(/node10: 🟢/g)).toHaveLength(13);
+    expect(stdout.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(12);
+    expect(stdout.match(/bundler: 🟢/g)).toHaveLength(13);
   });
 });
 
@@ -94,6 +94,8 @@ describe('the dependencies of an entry point', () => {
     ['bullmq', ['bullmq', 'ioredis', 'pg']],
     ['opentelemetry', ['@opentelemetry/api']],
     ['graphql', ['@nestjs/graphql', '@nestjs/graphql/dist/services/resolvers-explorer.service.js']],
+    ['prometheus', ['prom-client']],
+    ['terminus', ['@nestjs/terminus']],
     [
       'microservices',
       [
@@ -127,24 +129,28 @@ describe('the dependencies of an entry point', () => {
       '@nestjs/core',
       '@nestjs/graphql',
       '@nestjs/microservices',
+      '@nestjs/terminus',
       '@nestjs/websockets',
       '@opentelemetry/api',
       'bullmq',
       'ioredis',
       'pg',
       'piscina',
+      'prom-client',
       'reflect-metadata',
       'rxjs',
     ]);
     expect(manifest.peerDependenciesMeta).toEqual({
       '@nestjs/graphql': { optional: true },
       '@nestjs/microservices': { optional: true },
+      '@nestjs/terminus': { optional: true },
       '@nestjs/websockets': { optional: true },
       '@opentelemetry/api': { optional: true },
       bullmq: { optional: true },
       ioredis: { optional: true },
       pg: { optional: true },
       piscina: { optional: true },
+      'prom-client': { optional: true },
     });
     expect(manifest.dependencies).toEqual({ '@standard-schema/spec': '^1.1.0' });
   });

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../../src/backend/index.js';
+import { type BackendListener, type EnqueuedTask, type NamedTaskRunner, TaskBackend } from '../../src/backend/index.js';
 import { BackendUnavailableError } from '../../src/index.js';
 
 /** A backend that keeps what it is given, for tests of when that happens. What a durable one does is tested on real ones. */
@@ -10,6 +10,7 @@ export class MemoryBackend extends TaskBackend {
   gate: Promise<void> | undefined;
   runner: NamedTaskRunner | undefined;
   hasStopped = false;
+  listener: BackendListener | undefined;
 
   override assertReady(): void {
     if (!this.isReady) throw new BackendUnavailableError('Tasks', 'the backend is down');
@@ -19,6 +20,10 @@ export class MemoryBackend extends TaskBackend {
     await this.gate;
     this.assertReady();
     this.batches.push(batch);
+  }
+
+  override watch(listener: BackendListener): void {
+    this.listener = listener;
   }
 
   override start(runner: NamedTaskRunner): void {

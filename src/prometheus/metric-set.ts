@@ -1,0 +1,47 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** The upper bounds of the histograms, in seconds: tasks take from milliseconds to minutes. */
+const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 300];
+
+/** Metrics of one prefix in a registry. */
+export class MetricSet {
+  readonly #names: string[] = [];
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly prefix: string,
+  ) {}
+
+  counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ ...this.#settings(name, help), labelNames });
+  }
+
+  gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
+    return new Gauge({ ...this.#settings(name, help), labelNames });
+  }
+
+  histogram<Label extends string>(name: string, help: string, labelNames: Label[]): Histogram<Label> {
+    return new Histogram({ ...this.#settings(name, help), labelNames, buckets: BUCKETS });
+  }
+
+  /** Adds a gauge that is read at each scrape. */
+  reading(name: string, help: string, read: () => number): Gauge {
+    return new Gauge({
+      ...this.#settings(name, help),
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  /** Takes them out of the registry, which may outlive the application. */
+  remove(): void {
+    for (const name of this.#names) this.registry.removeSingleMetric(name);
+  }
+
+  #settings(name: string, help: string) {
+    const full = `${this.prefix}${name}`;
+    this.#names.push(full);
+    return { name: full, help, registers: [this.registry] };
+  }
+}

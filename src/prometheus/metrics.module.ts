@@ -1,0 +1,69 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Registry } from 'prom-client';
+import { TaskObservers } from '../contracts/task-observers.js';
+import { checkAll, count, group, nonEmptyString, readOption } from '../options/checks.js';
+import { BackgroundTasksHost } from '../shutdown/background-tasks-host.js';
+import { METRICS_REGISTRY } from './metrics-registry.js';
+import {
+  type ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  type MetricsOptions,
+  type OPTIONS_TYPE,
+} from './metrics.module-definition.js';
+import { TaskMetrics } from './task-metrics.js';
+
+/**
+ * Counts and times tasks, scopes and resources for Prometheus, and serves `GET /metrics`. Import it beside
+ * `BackgroundTasksModule.forRoot()`. The number of series is bounded, whatever tasks are called.
+ */
+@Module({
+  providers: [
+    {
+      provide: METRICS_REGISTRY,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: ({ registry }: MetricsOptions) => registry ?? new Registry(),
+    },
+  ],
+  exports: [METRICS_REGISTRY],
+})
+export class BackgroundTasksMetricsModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+  /** Registers the metrics. @throws INVALID_OPTION at start-up */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return readOption('options', options, () => super.forRoot(group('options', options)));
+  }
+
+  /** Does so with options from `useFactory`, `useClass` or `useExisting`. `path` is beside them. @throws as `forRoot` */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return readOption('options', options, () => super.forRootAsync(group('options', options)));
+  }
+
+  readonly #metrics: TaskMetrics;
+  readonly #stop: () => void;
+
+  constructor(
+    @Inject(MODULE_OPTIONS_TOKEN) options: MetricsOptions,
+    @Inject(METRICS_REGISTRY) registry: Registry,
+    @Inject(BackgroundTasksHost) host: BackgroundTasksHost,
+    @Inject(TaskObservers) observers: TaskObservers,
+  ) {
+    super();
+    const { registry: _, ...given } = options;
+    const { prefix = 'background_tasks_', maxFunctionNames = 100 } = checkAll<Omit<MetricsOptions, 'registry'>>(
+      '',
+      given,
+      {
+        prefix: nonEmptyString,
+        maxFunctionNames: count,
+      },
+    );
+    this.#metrics = new TaskMetrics(registry, prefix, maxFunctionNames, host);
+    this.#stop = observers.add(this.#metrics);
+  }
+
+  /** The last of the hooks: a registry of the application outlives it, and may serve another one. */
+  onApplicationShutdown(): void {
+    this.#stop();
+    this.#metrics.remove();
+  }
+}
