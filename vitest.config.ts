@@ -6,6 +6,7 @@ const slow = [
   'test/bullmq/**',
   'test/microservices/{nats,redis}.test.ts',
   'test/scope/unit-of-work-processor.test.ts',
+  'test/opentelemetry/processes.test.ts',
   'test/named/{backends,durable-providers,fallback,large-batches,outages}.test.ts',
   // Processes and threads that are killed, frozen and overloaded, and real deadlines.
   'test/faults/**',

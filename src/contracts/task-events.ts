@@ -81,6 +81,8 @@ export interface ObservedTask {
   readonly name: string;
   /** Whether it was enqueued. If not, an application may have any number of names. */
   readonly isNamed: boolean;
+  /** The name of its function or `Class.method`, whatever its `name` option; absent for a named task. */
+  readonly function?: string;
   /** The task that added it; absent where the handler did. */
   readonly addedBy?: string;
   /** The line that added it, such as `at UsersController.create (users.controller.ts:12:16)`; see `captureStackTraces`. */

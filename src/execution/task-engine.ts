@@ -36,7 +36,8 @@ export class TaskEngine {
   isPastDeadline = false;
 
   constructor(readonly options: ResolvedModuleOptions) {
-    this.observation = new Observation(options.observers, (observer, error) =>
+    const { observers, tracing } = options;
+    this.observation = new Observation(tracing ? [...observers, tracing] : observers, (observer, error) =>
       this.log.brokenObserver(observer, error),
     );
     this.events = this.observation.events;

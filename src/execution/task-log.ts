@@ -98,7 +98,7 @@ export class TaskLog {
   traceLost(error: unknown): void {
     if (this.#isTraceBroken) return;
     this.#isTraceBroken = true;
-    this.#write('error', `The trace of a named task is lost, and this is not reported again: ${errorText(error)}`);
+    this.#write('error', `The trace of a task is lost, and this is not reported again: ${errorText(error)}`);
   }
 
   #write(level: 'error' | 'warn' | 'log', line: string): void {

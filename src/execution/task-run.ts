@@ -1,10 +1,13 @@
+import { observedTask } from '../observation/observed-task.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { backoffMs } from './backoff.js';
 import { TaskAttempt } from './task-attempt.js';
+import type { TaskEngine } from './task-engine.js';
 import { ABANDONED, type TaskEnd } from './task-ledger.js';
 import type { TaskQueue } from './task-queue.js';
 import { promiseOfResult } from './task-result.js';
+import { traced } from './traced.js';
 
 /** A task that has started: its attempts, their time limit and the waits between them. */
 export class TaskRun {
@@ -28,7 +31,7 @@ export class TaskRun {
     if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#timeOut(attempt, timeoutMs), timeoutMs);
     let result: Promise<unknown> | undefined;
     try {
-      result = task.runInAsyncScope(call, undefined, attempt);
+      result = task.runInAsyncScope(call, undefined, attempt, queue.engine);
       // In here because a promise may bring a `then` of its own, which may throw.
       result?.then(
         () => this.#attemptEnded(attempt, 'succeeded'),
@@ -93,7 +96,12 @@ const SUCCEEDED: TaskEnd = { state: 'succeeded' };
  * its work there. The store is entered, not run with: the task's own scope ends it, and run() costs a task twice as
  * much.
  */
-function call(attempt: TaskAttempt): Promise<unknown> | undefined {
+function call(attempt: TaskAttempt, engine: TaskEngine): Promise<unknown> | undefined {
   asyncContext.enterWith(attempt);
-  return promiseOfResult(attempt.queued.invoke(), attempt);
+  if (!engine.options.tracing) return promiseOfResult(attempt.queued.invoke(), attempt);
+  return traced(
+    engine,
+    (tracing, work) => tracing.run(observedTask(attempt.queued), work),
+    () => promiseOfResult(attempt.queued.invoke(), attempt),
+  );
 }

@@ -3,6 +3,7 @@ import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../cont
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
 import { promiseOfResult } from '../execution/task-result.js';
+import { traced } from '../execution/traced.js';
 import { resolveInContext } from '../nest/injector.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
@@ -14,7 +15,6 @@ import { NamedTask } from './named-task.js';
 import { checkPayload } from './payload.js';
 import type { TaskHandlerClass } from './task-handler.decorator.js';
 import type { TaskRegistry } from './task-registry.js';
-import { inTrace } from './task-trace.js';
 
 /** Runs the handlers of named tasks, each time as a unit of work of its own. */
 export class HandlerRunner implements NamedTaskRunner {
@@ -31,9 +31,14 @@ export class HandlerRunner implements NamedTaskRunner {
   async run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult> {
     const { engine, jobs } = this.scopes;
     const { options } = this.registry.get(envelope.name).definition;
+    const begin = () => {
+      const job = this.#jobOf(envelope, attempt, options);
+      jobs.add(job);
+      return job;
+    };
+    const { trace } = envelope.context;
     // A task runs in the async context that it was made in.
-    const job = inTrace(engine, envelope.context.trace, () => this.#jobOf(envelope, attempt, options));
-    jobs.add(job);
+    const job = trace ? traced(engine, (tracing, work) => tracing.extract(trace, work), begin) : begin();
     jobs.drain({ succeeded: true, aborted: false }, () => this.scopes.closed());
     const report = await job.settled;
     return { report, interruptedByShutdown: report.state !== 'succeeded' && engine.isAborting };

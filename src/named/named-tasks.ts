@@ -8,6 +8,7 @@ import { isPromise } from '../errors/safely.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { errorText } from '../execution/error-text.js';
 import { isThenable } from '../execution/task-result.js';
+import { traced } from '../execution/traced.js';
 import { wrappersOf } from '../nest/injector.js';
 import { readOption } from '../options/checks.js';
 import { backendRule } from '../options/module-options.js';
@@ -97,26 +98,29 @@ export class NamedTasks {
     const payload = payloadToSend(definition, call.payload, this.scopes.engine.options.maxPayloadBytes);
     this.backend.checkSettings('enqueue', settings);
     this.backend.assertReady();
-    const envelope = { v: 1, name, id: randomUUID(), payload, context: this.#context(call, scope.origin) } as const;
-    const parts = {
-      queue: scope.queue,
-      envelope,
-      idempotencyKey,
-      settings: mergeSettings(definition.settings, settings),
+    const { engine } = this.scopes;
+    const id = randomUUID();
+    const ownContext = this.#context(call, scope.origin);
+    const make = () => {
+      const trace = activeTrace(engine);
+      const envelope = { v: 1, name, id, payload, context: { ...ownContext, ...(trace && { trace }) } } as const;
+      const parts = {
+        queue: scope.queue,
+        envelope,
+        idempotencyKey,
+        settings: mergeSettings(definition.settings, settings),
+      };
+      // Each attempt gets a copy of its own, because a handler may change its payload.
+      const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });
+      return new NamedTask(run, options, scope, parts, stackTrace);
     };
-    // Each attempt gets a copy of its own, because a handler may change its payload.
-    const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });
-    return new NamedTask(run, options, scope, parts, stackTrace);
+    return traced(engine, (tracing, work) => tracing.enqueue({ id, name }, work), make);
   }
 
   #context({ definition, options }: EnqueueCall, origin: ScopeOrigin): TaskEnvelopeContext {
     const { captureContext, maxPayloadBytes } = this.scopes.engine.options;
     const { timeoutMs } = options;
-    const trace = activeTrace(this.scopes.engine);
-    const own = {
-      ...(trace && { trace }),
-      ...(timeoutMs !== undefined && timeoutMs !== definition.options.timeoutMs && { timeoutMs }),
-    };
+    const own = timeoutMs !== undefined && timeoutMs !== definition.options.timeoutMs ? { timeoutMs } : {};
     if (origin.inherited) {
       const { timeoutMs: _ofTheOther, ...inherited } = origin.inherited;
       return { ...inherited, ...own };

@@ -29,7 +29,14 @@ export function observedTask(task: QueuedTask): ObservedTask {
 }
 
 function describe(task: QueuedTask, addedBy?: string): ObservedTask {
-  const { id, name, isNamed, stackTrace } = task;
+  const { id, name, isNamed, functionName, stackTrace } = task;
   const place = firstFrame(stackTrace);
-  return { id, name, isNamed, ...(addedBy !== undefined && { addedBy }), ...(place !== undefined && { place }) };
+  return {
+    id,
+    name,
+    isNamed,
+    ...(!isNamed && { function: functionName }),
+    ...(addedBy !== undefined && { addedBy }),
+    ...(place !== undefined && { place }),
+  };
 }

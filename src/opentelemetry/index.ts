@@ -1,1 +1,1 @@
-export { openTelemetryPropagation } from './opentelemetry-propagation.js';
+export { openTelemetryTracing } from './opentelemetry-tracing.js';

@@ -2,7 +2,7 @@ import type { ResolvedRetry, RetryOptions } from '../contracts/retry-options.js'
 import type { TaskBackend } from '../contracts/task-backend.js';
 import type { JsonValue } from '../contracts/task-envelope.js';
 import type { TaskObserver } from '../contracts/task-observer.js';
-import type { TracePropagation } from '../contracts/trace-propagation.js';
+import type { TaskTracing } from '../contracts/task-tracing.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { type Check, checkAll, count, flag, milliseconds, oneOf, wholeNumber } from './checks.js';
 import { retryRule } from './task-options.js';
@@ -80,10 +80,11 @@ export interface BackgroundTasksModuleOptions {
    */
   readonly captureContext?: (request: never) => JsonValue | undefined;
   /**
-   * Takes the trace of a request to its named tasks on a backend, such as `openTelemetryPropagation`
-   * from `nestjs-background-tasks/opentelemetry`. @default none: a trace ends where a task leaves the process.
+   * Makes each task a part of the trace in which it was added, in whichever process it runs, such as
+   * `openTelemetryTracing()` from `nestjs-background-tasks/opentelemetry`. @default none: no task has a span, and a trace
+   * ends where a task leaves the process.
    */
-  readonly tracePropagation?: TracePropagation;
+  readonly tracing?: TaskTracing;
   /**
    * Carries named tasks out of this process. @default the backend that an imported module brings, else none: they run
    * in this process.
@@ -95,13 +96,11 @@ export interface BackgroundTasksModuleOptions {
 
 /** The options after validation: every member decided, frozen. */
 export type ResolvedModuleOptions = Readonly<
-  Required<
-    Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry' | 'captureContext' | 'tracePropagation' | 'backend'>
-  > & {
+  Required<Omit<BackgroundTasksModuleOptions, 'timeoutMs' | 'retry' | 'captureContext' | 'tracing' | 'backend'>> & {
     captureContext: ((request: unknown) => JsonValue | undefined) | undefined;
     timeoutMs: number | undefined;
     retry: ResolvedRetry | undefined;
-    tracePropagation: TracePropagation | undefined;
+    tracing: TaskTracing | undefined;
     backend: TaskBackend | undefined;
   }
 >;
@@ -127,10 +126,12 @@ const captureContextRule: Check<NonNullable<ResolvedModuleOptions['captureContex
   throw new InvalidOptionError(option, value, 'Give a function of the request.');
 };
 
-const tracePropagationRule: Check<TracePropagation> = (option, value) => {
-  const { inject, extract } = (value ?? {}) as Partial<TracePropagation>;
-  if (typeof inject === 'function' && typeof extract === 'function') return value as TracePropagation;
-  throw new InvalidOptionError(option, value, 'Give an object that implements TracePropagation.');
+const tracingRule: Check<TaskTracing> = (option, value) => {
+  const methods = ['enqueue', 'inject', 'extract', 'run'];
+  const given = value as Partial<Record<string, unknown>> | null | undefined;
+  if (methods.every((method) => typeof given?.[method] === 'function')) return value as TaskTracing;
+  const fix = 'Give an object that implements TaskTracing, such as openTelemetryTracing() returns.';
+  throw new InvalidOptionError(option, value, fix);
 };
 
 type CheckedModuleOptions = Omit<BackgroundTasksModuleOptions, 'retry' | 'captureContext'> & {
@@ -154,7 +155,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     captureStackTraces: flag,
     maxPayloadBytes: wholeNumber(1),
     captureContext: captureContextRule,
-    tracePropagation: tracePropagationRule,
+    tracing: tracingRule,
     backend: backendRule,
     observers: observersRule,
   });
@@ -172,7 +173,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     captureStackTraces: process.env.NODE_ENV !== 'production',
     maxPayloadBytes: 65_536,
     captureContext: undefined,
-    tracePropagation: undefined,
+    tracing: undefined,
     backend: undefined,
     observers: Object.freeze([]),
     ...given,

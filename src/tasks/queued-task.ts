@@ -34,6 +34,8 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   /** For an attempt of a backend: whether another one follows when it ends with that error. */
   willRetry: ((error: unknown) => boolean) | undefined;
   readonly name: string;
+  /** The name of the function, whatever the task is called. */
+  readonly functionName: string;
   readonly addedAfterFailure: boolean;
   readonly chainLength: number;
   #call: TaskCall | undefined;
@@ -52,6 +54,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     super('BackgroundTask', { requireManualDestroy: true });
     this.#call = call;
     this.#origin = origin;
+    this.functionName = call.name;
     this.name = options.name ?? call.name;
     const { part } = options;
     this.addedAfterFailure = part ? part.failure !== undefined : origin.hasFailed;

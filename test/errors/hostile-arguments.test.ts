@@ -260,7 +260,7 @@ function moduleOptions(): (keyof BackgroundTasksModuleOptions)[] {
     'captureStackTraces',
     'maxPayloadBytes',
     'captureContext',
-    'tracePropagation',
+    'tracing',
     'backend',
     'observers',
   ];

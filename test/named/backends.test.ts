@@ -19,7 +19,7 @@ import {
   TaskScopes,
 } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
-import { openTelemetryPropagation } from '../../src/opentelemetry/index.js';
+import { openTelemetryTracing } from '../../src/opentelemetry/index.js';
 import { deferred } from '../support/deferred.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
@@ -116,7 +116,7 @@ describe.each(backends)('B27 B30 B31 a named task, $kind', ({ prepare }) => {
     const { app, logs } = await startContext({
       imports,
       providers: [Run, sessionResource, WorkHandler, NextHandler],
-      options: { captureContext: () => ({ tenant: 'acme' }), tracePropagation: openTelemetryPropagation },
+      options: { captureContext: () => ({ tenant: 'acme' }), tracing: openTelemetryTracing() },
     });
     if (server) await until('the server is ready', () => app.get(BullMqBackend).unavailableBecause === undefined);
     return { app, logs, timeline: app.get(Run), scopes: app.get(TaskScopes), host: app.get(BackgroundTasksHost) };

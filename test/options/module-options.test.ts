@@ -16,7 +16,7 @@ type Options = BackgroundTasksModuleOptions;
 const ALL =
   'There is no such option; there are onTaskFailure, concurrency, maxRunning, maxPending, overflow, timeoutMs, retry, ' +
   'shutdownTimeoutMs, disposeTimeoutMs, stalledClientTimeoutMs, captureStackTraces, maxPayloadBytes, ' +
-  'captureContext, tracePropagation, backend, observers.';
+  'captureContext, tracing, backend, observers.';
 const OBSERVERS = 'Give an array of objects that implement TaskObserver.';
 
 const bad: readonly BadOption[] = [
@@ -44,10 +44,10 @@ const bad: readonly BadOption[] = [
     fix: 'Give a function of the request.',
   },
   ...[{}, null, { headers: () => undefined }].map((value) => ({
-    options: { tracePropagation: value },
-    option: 'tracePropagation',
+    options: { tracing: value },
+    option: 'tracing',
     received: value === null ? 'null' : 'an instance of Object',
-    fix: 'Give an object that implements TracePropagation.',
+    fix: 'Give an object that implements TaskTracing, such as openTelemetryTracing() returns.',
   })),
   { options: { observers: {} }, option: 'observers', received: 'an instance of Object', fix: OBSERVERS },
   { options: { observers: null }, option: 'observers', received: 'null', fix: OBSERVERS },

@@ -20,7 +20,7 @@ import {
 import { TaskBackend } from 'nestjs-background-tasks/backend';
 import { BullMqBackgroundTasksModule } from 'nestjs-background-tasks/bullmq';
 import { MicroservicesBackgroundTasksModule } from 'nestjs-background-tasks/microservices';
-import { openTelemetryPropagation } from 'nestjs-background-tasks/opentelemetry';
+import { openTelemetryTracing } from 'nestjs-background-tasks/opentelemetry';
 import { RecordingBackgroundTasks, settled } from 'nestjs-background-tasks/testing';
 import { WebSocketsBackgroundTasksModule } from 'nestjs-background-tasks/websockets';
 import { threadTask, WorkerThreadsModule } from 'nestjs-background-tasks/worker-threads';
@@ -118,7 +118,7 @@ async function main(): Promise<void> {
   const recorded = new RecordingBackgroundTasks();
   recorded.addTask(main);
   recorded.assertAdded(main);
-  const others = [TaskBackend, BullMqBackgroundTasksModule, openTelemetryPropagation].map((value) => typeof value);
+  const others = [TaskBackend, BullMqBackgroundTasksModule, openTelemetryTracing].map((value) => typeof value);
   process.stdout.write(
     JSON.stringify({
       body,

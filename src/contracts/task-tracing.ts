@@ -1,0 +1,17 @@
+import type { ObservedTask } from './task-events.js';
+import type { TaskObserver } from './task-observer.js';
+
+/**
+ * Makes tasks part of the traces of an application. It is told of the events that it has methods for, as every observer
+ * is. Each of its own methods calls `work` once, before it returns. One that fails costs the trace, and never the task.
+ */
+export type TaskTracing = TaskObserver & {
+  /** Calls `work`, which makes a named task, and calls `inject()` for it. Called by the code that enqueues it. */
+  enqueue(task: Pick<ObservedTask, 'id' | 'name'>, work: () => void): void;
+  /** Returns the headers that name the active trace; `undefined` if there is none. They travel with the named task. */
+  inject(): Readonly<Record<string, string>> | undefined;
+  /** Calls `work`, which makes a task of a named task that a backend carried here, in the trace that the headers name. */
+  extract(headers: Readonly<Record<string, string>>, work: () => void): void;
+  /** Calls `work`, which is one attempt of a task. Called in the async context of the code that added it. */
+  run(task: ObservedTask, work: () => void): void;
+};
