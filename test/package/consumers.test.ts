@@ -45,7 +45,7 @@ describe('the packed package in an application', () => {
       succeeded: 2,
       doubled: 42,
       recorded: ['main'],
-      others: ['function', 'function', 'object'],
+      others: ['function', 'function', 'function'],
     });
   });
 });
