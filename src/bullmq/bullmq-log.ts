@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { safely } from '../errors/safely.js';
 import { errorText } from '../execution/error-text.js';
-import { writeLine } from '../execution/log-line.js';
+import { type LogFacts, writeLine } from '../execution/log-line.js';
 import { failureReason, withoutPasswords } from './server/failure-reason.js';
 
 /** The log lines of this entry point. They show names and ids, and never a payload. */
@@ -37,7 +37,13 @@ export class BullMqLog {
   /** Logs which tasks a crash of this process would lose. */
   fellBack(names: readonly string[]): void {
     const tasks = names.map((name) => `"${name}"`).join(', ');
-    this.#write('warn', `${this.kind} takes no tasks, so these run in this process and are lost in a crash: ${tasks}.`);
+    this.#write(
+      'warn',
+      `${this.kind} takes no tasks, so these run in this process and are lost in a crash: ${tasks}.`,
+      {
+        tasks: names.map((name) => ({ name })),
+      },
+    );
   }
 
   /** Logs each of these sentences once. */
@@ -55,6 +61,7 @@ export class BullMqLog {
     this.#write(
       'warn',
       `Task "${name}" goes back to the queue, for a worker that knows it: ${reason}. This is not logged again.`,
+      { task: { name } },
     );
   }
 
@@ -70,6 +77,7 @@ export class BullMqLog {
     this.#write(
       'warn',
       `Task "${name}" (id ${printableId(id)}) was stopped by the shutdown, and is left to another worker.`,
+      { task: { id, name } },
     );
   }
 
@@ -78,6 +86,7 @@ export class BullMqLog {
       'error',
       `Shutdown left ${ids.length} task(s) running; another worker begins them again: ` +
         `${ids.map(printableId).join(', ')}.`,
+      { tasks: ids.map((id) => ({ id })) },
     );
   }
 
@@ -86,6 +95,7 @@ export class BullMqLog {
       'warn',
       `The event loop was blocked for ${seconds(forMs)} s, and a lock lasts ${seconds(lockDurationMs)} s: another ` +
         `worker may run what ran here, ${list(tasks)}. Compute in a thread, or raise worker.lockDurationMs.`,
+      { tasks: tasks.map(({ id, name }) => ({ id, name })) },
     );
   }
 
@@ -94,6 +104,7 @@ export class BullMqLog {
       'error',
       `Task "${name}" (id ${printableId(id)}) lost its lock while it ran here, and its result does not count: ` +
         'another worker has it, or begins it again.',
+      { task: { id, name } },
     );
   }
 
@@ -111,8 +122,8 @@ export class BullMqLog {
     this.#write('error', `The worker met an error, and goes on: ${withoutPasswords(errorText(error))}`);
   }
 
-  #write(level: 'error' | 'log' | 'warn', line: string): void {
-    writeLine(this.#logger, level, line);
+  #write(level: 'error' | 'log' | 'warn', line: string, facts?: LogFacts): void {
+    writeLine(this.#logger, level, line, facts);
   }
 }
 

@@ -22,13 +22,13 @@ export function discardUnfit(tasks: readonly QueuedTask[], outcome: TaskOutcome,
   for (const [description, part] of parts) {
     const discarded = byOutcome.filter(({ options }) => options.part?.description === part?.description);
     const succeeded = hasSucceeded(part, outcome);
-    engine.log.discarded(discarded, `${description} ${succeeded ? 'succeeded' : 'failed'}`);
+    engine.log.discarded(discarded, `${description} ${succeeded ? 'succeeded' : 'failed'}`, { description });
     queue.endWaiting(discarded, { state: 'discarded', reason: succeeded ? 'request-succeeded' : 'request-failed' });
   }
   if (!outcome.aborted) return;
   const byAbort = tasks.filter((task) => task.options.onAbort === 'skip' && !byOutcome.includes(task));
   if (byAbort.length === 0) return;
-  engine.log.discarded(byAbort, `the client of ${owner.origin.description} left`);
+  engine.log.discarded(byAbort, `the client of ${owner.origin.description} left`, owner.origin);
   queue.endWaiting(byAbort, { state: 'discarded', reason: 'client-left' });
 }
 

@@ -4,6 +4,7 @@ import type { ObservedEvents } from '../observation/observation.js';
 import { aboutAddedTask, aboutTask, type Observed } from '../observation/observed-task.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import type { TaskLog } from './task-log.js';
+import type { QueueOwner } from './task-queue.js';
 
 /** Number of failures that are kept for the testing helpers. */
 const KEPT_FAILURES = 100;
@@ -82,14 +83,14 @@ export class TaskLedger {
     if (taskProgressed.isHeard) taskProgressed.tell({ ...aboutTask(task, owner), value });
   }
 
-  end(task: QueuedTask, owner: Observed, { state, reason, error }: TaskEnd, now?: number): void {
+  end(task: QueuedTask, owner: QueueOwner, { state, reason, error }: TaskEnd, now?: number): void {
     this.#counts[task.state === 'running' ? 'running' : 'waiting']--;
     this.#counts[state]++;
     task.settle(state, error, now);
     const hasFailed = state === 'failed' || state === 'timed-out';
     const isRetried = hasFailed && task.willRetry?.(error) === true;
     if (hasFailed) {
-      this.log.failure(task, isRetried);
+      this.log.failure(task, isRetried, owner.origin);
       if (this.keepsFailures && !isRetried && this.#failures.push(task.report()) > KEPT_FAILURES)
         this.#failures.shift();
     }

@@ -3,15 +3,19 @@ import type { TaskObserver } from '../contracts/task-observer.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { firstFrame } from '../tasks/stack-trace.js';
 import { errorText } from './error-text.js';
-import { writeLine } from './log-line.js';
+import { type LogFacts, writeLine } from './log-line.js';
+import type { TaskQueue } from './task-queue.js';
 
-/** Writes the log lines of this package. They hold names and ids, never arguments. */
+/**
+ * Writes the log lines of this package. They hold names and ids, never arguments. Those about tasks have them as an object
+ * as well, for structured loggers.
+ */
 export class TaskLog {
   readonly #logger = new Logger('BackgroundTasks');
   readonly #brokenObservers = new WeakSet<TaskObserver>();
   #isTraceBroken = false;
 
-  failure(task: QueuedTask, isRetried: boolean): void {
+  failure(task: QueuedTask, isRetried: boolean, scope: Described): void {
     const how = task.state === 'timed-out' ? 'timed out' : 'failed';
     const what = isRetried ? `${how}, and is tried again` : how;
     const details = [`id ${task.id}`, `attempt ${task.attempts}`, `${task.durationMs.toFixed(1)} ms`];
@@ -20,11 +24,13 @@ export class TaskLog {
     this.#write(
       isRetried ? 'warn' : 'error',
       `Task "${task.name}" ${what} (${details.join(', ')}): ${errorText(task.error)}`,
+      { task: factsOf(task, scope) },
     );
   }
 
-  discarded(tasks: readonly QueuedTask[], reason: string): void {
-    this.#write('warn', `Discarded ${names(tasks)}: ${reason}.`);
+  discarded(tasks: readonly QueuedTask[], reason: string, scope: Described): void {
+    const facts = { tasks: tasks.map((task) => factsOf(task, scope, 'discarded')) };
+    this.#write('warn', `Discarded ${names(tasks)}: ${reason}.`, facts);
   }
 
   /** Warns of an application that a signal would end at once. */
@@ -54,14 +60,18 @@ export class TaskLog {
   }
 
   /** @param how what ended the wait, such as "took 25000 ms" */
-  abandoned(how: string, tasks: readonly QueuedTask[], disposing: readonly string[]): void {
+  abandoned(how: string, queues: readonly TaskQueue[], disposing: readonly string[]): void {
+    const tasks = queues.flatMap(({ unfinished }) => unfinished);
     const list = tasks.map((task) => {
       const age = task.state === 'running' ? `, running for ${Math.round(performance.now() - task.startedAt)} ms` : '';
       return `"${task.name}" (id ${task.id}${age})`;
     });
     const left = tasks.length > 0 ? [`abandoned ${tasks.length} task(s): ${list.join(', ')}`] : [];
     if (disposing.length > 0) left.push(`did not wait for the disposal of ${disposing.join(', ')}`);
-    this.#write('error', `Shutdown ${how}: ${left.join('; ')}.`);
+    const facts = queues.flatMap(({ unfinished, owner }) =>
+      unfinished.map((task) => factsOf(task, owner.origin, 'abandoned')),
+    );
+    this.#write('error', `Shutdown ${how}: ${left.join('; ')}.`, { tasks: facts });
   }
 
   /** @param failures the disposers of one request, unit of work or run of a handler */
@@ -101,9 +111,17 @@ export class TaskLog {
     this.#write('error', `The trace of a task is lost, and this is not reported again: ${errorText(error)}`);
   }
 
-  #write(level: 'error' | 'warn' | 'log', line: string): void {
-    writeLine(this.#logger, level, line);
+  #write(level: 'error' | 'warn' | 'log', line: string, facts?: LogFacts): void {
+    writeLine(this.#logger, level, line, facts);
   }
+}
+
+/** Describes a task for a structured log. `state`: the one that it is about to have. */
+function factsOf(task: QueuedTask, { description }: Described, state: string = task.state) {
+  const { id, name, attempts, stackTrace } = task;
+  const place = firstFrame(stackTrace);
+  const durationMs = task.state === 'running' ? performance.now() - task.startedAt : task.durationMs;
+  return { id, name, state, attempt: attempts, durationMs, scope: description, ...(place !== undefined && { place }) };
 }
 
 function names(tasks: readonly QueuedTask[]): string {

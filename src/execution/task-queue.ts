@@ -195,7 +195,7 @@ export class TaskQueue implements PermitWaiter {
     if (!this.#waiting.hasUnready) return;
     const followUps = this.waiting.filter(({ follows }) => follows === task);
     if (followUps.length === 0) return;
-    this.engine.log.discarded(followUps, `task "${task.name}" did not succeed`);
+    this.engine.log.discarded(followUps, `task "${task.name}" did not succeed`, this.owner.origin);
     this.endWaiting(followUps, { state: 'discarded', reason: 'parent-failed' });
   }
 

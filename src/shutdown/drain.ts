@@ -112,7 +112,7 @@ export class Drain {
   #abandon(cutShort: string): number {
     const { engine, queues } = this.scopes;
     const { tasks, disposing } = this.#unfinished;
-    if (tasks.length > 0 || disposing.length > 0) engine.log.abandoned(cutShort, tasks, disposing);
+    if (tasks.length > 0 || disposing.length > 0) engine.log.abandoned(cutShort, queues, disposing);
     engine.isPastDeadline = true;
     for (const queue of queues) queue.abandon();
     engine.limits.pending.open();
