@@ -1,4 +1,5 @@
 import { ConsoleLogger, Logger, type LoggerService } from '@nestjs/common';
+import { isInstance } from '../errors/safely.js';
 
 /**
  * Whether the logger of the application takes plain objects behind a message, as the ConsoleLogger of Nest does, and the
@@ -6,7 +7,7 @@ import { ConsoleLogger, Logger, type LoggerService } from '@nestjs/common';
  */
 export function takesObjectsBesideMessage(): boolean {
   const logger = ApplicationLogger.current;
-  return logger instanceof ConsoleLogger || logger instanceof Logger || (!!logger && 'structuredParams' in logger);
+  return isInstance(logger, ConsoleLogger) || isInstance(logger, Logger) || (!!logger && 'structuredParams' in logger);
 }
 
 /** Reads the logger that every `Logger` of Nest writes to; `undefined` where logging is off. */
