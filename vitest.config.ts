@@ -32,6 +32,8 @@ export default defineConfig({
   test: {
     setupFiles: ['test/support/setup.ts'],
     sequence: { shuffle: true },
+    // Most tests wait for a server or a process, so one more than Vitest would choose on two cores.
+    maxWorkers: 2,
     testTimeout: 15_000,
     hookTimeout: 30_000,
     projects: [

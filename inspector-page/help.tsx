@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { LegendRows } from './empty.js';
 
 const KEYS = [
@@ -18,7 +18,8 @@ const KEYS = [
 /** The keys, and how to read the picture. */
 export function Help({ isShown, close }: { isShown: boolean; close: () => void }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key is read: Escape right after ? has a dialog to close.
+  useLayoutEffect(() => {
     if (isShown) dialog.current!.showModal();
     else dialog.current!.close();
   }, [isShown]);
