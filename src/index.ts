@@ -22,6 +22,7 @@ export type { TaskObserver } from './contracts/task-observer.js';
 export { TaskObservers } from './contracts/task-observers.js';
 export type { TaskOutcome } from './contracts/task-outcome.js';
 export type { TaskReport, TaskState, TerminalTaskState } from './contracts/task-report.js';
+export type { Transaction } from './contracts/transaction.js';
 export type { TracePropagation } from './contracts/trace-propagation.js';
 export { provideResource } from './disposal/provide-resource.js';
 export type { DisposableResourceProvider, GeneratorResourceProvider } from './disposal/resource-provider.js';
@@ -54,6 +55,7 @@ export {
   BatchTooLargeError,
   DuplicateTaskError,
   InvalidPayloadError,
+  TransactionsUnsupportedError,
   UnknownTaskError,
 } from './errors/named-task-errors.js';
 export {

@@ -1,3 +1,4 @@
+import type { Transaction } from '../contracts/transaction.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { Observation, type ObservedEvents } from '../observation/observation.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
@@ -22,6 +23,8 @@ export class TaskEngine {
   readonly limitsOfJobs: QueueLimits;
   /** Set by NamedTasks. */
   handOver: HandOver = () => undefined;
+  /** Set by NamedTasks: inserts them in a transaction. Rejects with what the backend threw. */
+  insert: (tasks: readonly QueuedTask[], transaction: Transaction) => Promise<void> = () => Promise.resolve();
   /** Set by NamedTasks: throws if the backend would never take these together. */
   checkHandOver: (tasks: readonly QueuedTask[]) => void = () => undefined;
   /**
