@@ -32,7 +32,11 @@ describe.each(libraries)('B39 · enqueueWithin() in a transaction of $name', ({ 
         timeline.note('ran');
       }
     }
-    const bullMq = BullMqBackgroundTasksModule.forRoot({ postgres: server().url, migrate: true, queueName: randomUUID() });
+    const bullMq = BullMqBackgroundTasksModule.forRoot({
+      postgres: server().url,
+      migrate: true,
+      queueName: randomUUID(),
+    });
     const context = await startContext({ imports: [bullMq], providers: [EchoHandler] });
     const library = await open(server().url);
     return { ...context, ...library, received, timeline, queue: context.app.get(BullMqBackend).queue };
