@@ -19,7 +19,7 @@ const HOSTILE = {
   'a key? $1 \'"': [null, true, 1e21, -0.5, [], {}],
 };
 
-describe.each(libraries)('B39 · enqueueWithin() in a transaction of $name', ({ open }) => {
+describe.each(libraries)('B39 · enqueueWithin() in a transaction of $name', (library) => {
   const server = useServer(preparePostgres);
 
   async function start() {
@@ -38,8 +38,8 @@ describe.each(libraries)('B39 · enqueueWithin() in a transaction of $name', ({ 
       queueName: randomUUID(),
     });
     const context = await startContext({ imports: [bullMq], providers: [EchoHandler] });
-    const library = await open(server().url);
-    return { ...context, ...library, received, timeline, queue: context.app.get(BullMqBackend).queue };
+    const opened = await library.open(server().url);
+    return { ...context, ...opened, received, timeline, queue: context.app.get(BullMqBackend).queue };
   }
 
   it('runs the task with its payload once the transaction has committed', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqBackgroundTasksModule, BullMqHealth } from '../../src/bullmq/index.js';
+import type { BackgroundTasksError } from '../../src/index.js';
 import { preparePostgres } from '../support/postgres.js';
 import { prepareRedis } from '../support/redis.js';
 import { useServer } from '../support/servers.js';
@@ -101,7 +102,7 @@ describe('B39 · enqueueWithin()', () => {
   it('takes part in SERIALIZABLE transactions that are tried again', async () => {
     const { ran, pool, within } = await startNotes(server());
     await pool.query('CREATE TABLE stock (left_over integer); INSERT INTO stock VALUES (20)');
-    let retries = 0;
+    const failures: unknown[] = [];
     const takeOne = async (payload: string): Promise<void> => {
       try {
         await within(async (client, tasks) => {
@@ -110,9 +111,8 @@ describe('B39 · enqueueWithin()', () => {
           await client.query('UPDATE stock SET left_over = $1', [rows[0]!.left_over - 1]);
         }, 'BEGIN ISOLATION LEVEL SERIALIZABLE');
       } catch (error) {
-        expect(error).toMatchObject({ code: '40001' });
-        retries++;
-        await takeOne(payload);
+        failures.push((error as { code: unknown }).code);
+        if (failures.length < 1_000) await takeOne(payload);
       }
     };
     const payloads = Array.from({ length: 20 }, (_, index) => `order ${index}`);
@@ -122,7 +122,7 @@ describe('B39 · enqueueWithin()', () => {
 
     expect(ran.events.toSorted()).toEqual(payloads.toSorted());
     expect((await pool.query('SELECT * FROM stock')).rows).toEqual([{ left_over: 0 }]);
-    expect(retries).toBeGreaterThan(0);
+    expect(new Set(failures)).toEqual(new Set(['40001']));
   });
 
   it('makes no SERIALIZABLE transaction fail that shares no data with others', async () => {
@@ -221,7 +221,7 @@ describe('B39 · enqueueWithin()', () => {
       run((tasks) => tasks.enqueueWithin(never, Note, 'x', { bullmq: { priority: -1 } })),
       run((tasks) => tasks.enqueueWithin(never, undefined as never, 'x')),
       run((tasks) => tasks.enqueueWithin(undefined as never, Note, 'x')),
-    ].map((refused) => refused.catch((error: { code: string }) => error.code));
+    ].map((refused) => refused.catch((error: unknown) => (error as BackgroundTasksError).code));
 
     expect(await Promise.all(wrong)).toEqual(['INVALID_PAYLOAD', ...Array.from({ length: 4 }, () => 'INVALID_OPTION')]);
   });
@@ -247,12 +247,14 @@ describe('B39 · enqueueWithin()', () => {
 
     const { app, logs, within } = await startNotes(server());
     const health = await app.get(BullMqHealth).check();
-    const error: unknown = await within((client, tasks) => tasks.enqueueWithin(client, Note, 'x')).catch((e) => e);
+    const error: unknown = await within((client, tasks) => tasks.enqueueWithin(client, Note, 'x')).catch(
+      (e: unknown) => e,
+    );
     await move('elsewhere', 'add_job');
 
     expect(health).toMatchObject({ status: 'down', reasons: [expect.stringContaining('add_job')] });
     expect(logs.errors).toEqual([expect.stringContaining('add_job')]);
-    expect(error).toMatchObject({ code: 'BACKEND_UNAVAILABLE', message: expect.stringContaining('add_job()') });
+    expect(error).toMatchObject({ code: 'BACKEND_UNAVAILABLE', message: /add_job\(\)/ });
   });
 
   it('fails the transaction of the caller while the database is away, and nothing else', async () => {
@@ -287,7 +289,7 @@ describe('B39 · a backend without transactions', () => {
       const { NoteHandler } = await import('../support/note-handler.js');
       const { run, host } = await startContext({ imports: imports as never, providers: [NoteHandler] });
       const never = { query: () => Promise.reject(new Error('asked')) };
-      const refused = await run((tasks) => tasks.enqueueWithin(never, Note, 'x')).catch((error: Error) => error);
+      const refused = await run((tasks) => tasks.enqueueWithin(never, Note, 'x')).catch((error: unknown) => error);
       expect(host.stats().accepted).toBe(0);
       return refused;
     };

@@ -15,7 +15,7 @@ export interface TransactionLibrary {
 
 export interface OpenLibrary {
   /** Runs the work in a transaction, as the library's documentation says. What the work throws rolls it back. */
-  within<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  readonly within: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
   /** What somebody may give by mistake, because it looks alike: no transaction is open on it. */
   readonly outside: readonly unknown[];
 }

@@ -13,11 +13,10 @@ export type TransactionQuery = (sql: string, parameter: string) => PromiseLike<u
 export function queryOf(transaction: Transaction): TransactionQuery {
   const query = safely(() => findQuery(transaction as Candidate), undefined);
   if (query) return query;
-  const isOutside = query === OUTSIDE;
   throw new InvalidOptionError(
     'transaction',
     transaction,
-    isOutside
+    query === OUTSIDE
       ? 'It is open no transaction now, so that nothing could be rolled back. Give what the library gives to the ' +
           'function of its transaction, or a pg client after BEGIN.'
       : 'Give a pg client, the transaction of TypeORM, Prisma, Knex, MikroORM or Drizzle, or an object with ' +
@@ -64,12 +63,12 @@ function isFunction(value: unknown): value is (...args: never[]) => unknown {
 
 /** The members that tell one library from another. */
 interface Candidate {
-  query?(sql: string, parameters: string[]): PromiseLike<unknown>;
-  raw?(sql: string, parameters: string[]): PromiseLike<unknown>;
-  execute?(sql: string): PromiseLike<unknown>;
-  $queryRawUnsafe?(sql: string, parameter: string): PromiseLike<unknown>;
-  isInTransaction?(): unknown;
-  getTransactionStatus?(): unknown;
+  readonly query?: (sql: string, parameters: string[]) => PromiseLike<unknown>;
+  readonly raw?: (sql: string, parameters: string[]) => PromiseLike<unknown>;
+  readonly execute?: (sql: string) => PromiseLike<unknown>;
+  readonly $queryRawUnsafe?: (sql: string, parameter: string) => PromiseLike<unknown>;
+  readonly isInTransaction?: () => unknown;
+  readonly getTransactionStatus?: () => unknown;
   readonly rollback?: unknown;
   readonly connect?: unknown;
   readonly idleCount?: unknown;
