@@ -1,5 +1,6 @@
 // npm run bench [-- --quick] [-- --only <text>] [-- --seconds <each>] [-- --json <file>], or npm run bench -- durable,
-// or npm run bench -- transports
+// npm run bench -- transports, or npm run bench -- transactions
 if (process.argv.includes('durable')) await import('./durable.js');
+else if (process.argv.includes('transactions')) await import('./transactions.js');
 else if (process.argv.includes('transports')) await import('./transports.js');
 else await import('./run.js');

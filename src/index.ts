@@ -23,6 +23,7 @@ export { TaskObservers } from './contracts/task-observers.js';
 export type { TaskOutcome } from './contracts/task-outcome.js';
 export type { TaskReport, TaskState, TerminalTaskState } from './contracts/task-report.js';
 export type { TaskTracing } from './contracts/task-tracing.js';
+export type { Transaction } from './contracts/transaction.js';
 export { provideResource } from './disposal/provide-resource.js';
 export type { DisposableResourceProvider, GeneratorResourceProvider } from './disposal/resource-provider.js';
 export {
@@ -54,6 +55,7 @@ export {
   BatchTooLargeError,
   DuplicateTaskError,
   InvalidPayloadError,
+  TransactionsUnsupportedError,
   UnknownTaskError,
 } from './errors/named-task-errors.js';
 export {

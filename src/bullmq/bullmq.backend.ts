@@ -7,6 +7,7 @@ import {
   type NamedTaskRunner,
   TaskBackend,
 } from '../contracts/task-backend.js';
+import type { Transaction } from '../contracts/transaction.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { checkAll } from '../options/checks.js';
 import { BullMqHealth } from './bullmq-health.js';
@@ -78,6 +79,16 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
         fix: 'It may still run. Try again with the same idempotency key, which makes the retry the same job.',
       });
     }
+  }
+
+  override async acceptWithin(transaction: Transaction, batch: readonly EnqueuedTask[]): Promise<void> {
+    const { server } = this;
+    const what = describeBatch(batch);
+    await server.insert(
+      what,
+      transaction,
+      batch.map((task) => newJob(task, server.options)),
+    );
   }
 
   get #runsHere(): boolean {

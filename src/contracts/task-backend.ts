@@ -1,6 +1,7 @@
 import type { ResolvedRetry } from './retry-options.js';
 import type { TaskEnvelope } from './task-envelope.js';
 import type { TaskReport } from './task-report.js';
+import type { Transaction } from './transaction.js';
 
 /**
  * Carries named tasks. Without one they run in this process. Give one to `forRoot({ backend })`, or provide it
@@ -22,6 +23,13 @@ export abstract class TaskBackend {
    * @throws BATCH_TOO_LARGE
    */
   checkBatch(_batch: readonly EnqueuedTask[]): void {}
+
+  /**
+   * Stores a batch in a transaction of the caller's own: it exists once that has committed, and never if it rolls back.
+   * Rejects with the error of the database as it is, because the caller may look for one to try again. A backend
+   * without it refuses `enqueueWithin()` with TRANSACTIONS_UNSUPPORTED.
+   */
+  acceptWithin?(transaction: Transaction, batch: readonly EnqueuedTask[]): Promise<void>;
 
   /**
    * Checks the settings of a definition, when the application starts, and of a call of `enqueue`. `path` is what

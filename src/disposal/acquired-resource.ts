@@ -1,4 +1,5 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { Transaction } from '../contracts/transaction.js';
 import { ResourceYieldedNothingError, ResourceYieldedTwiceError } from '../errors/errors.js';
 import { isPromise, whenSettled } from '../errors/safely.js';
 import { isThenable } from '../execution/task-result.js';
@@ -22,6 +23,15 @@ export class AcquiredResource {
 
   get release(): 'before-response' | 'after-tasks' {
     return this.resource.definition.release;
+  }
+
+  get hasTransaction(): boolean {
+    return this.#isAcquired && this.resource.definition.transaction !== undefined;
+  }
+
+  /** The transaction to insert the named tasks of the request in. It may throw what the application throws. */
+  get transaction(): Transaction | undefined {
+    return this.resource.definition.transaction?.(this.#value);
   }
 
   /** Settles when the factory has come to its `yield`; `undefined` once it has. */

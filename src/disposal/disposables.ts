@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { Transaction } from '../contracts/transaction.js';
 import { DisposeTimeoutError, ResourceReleasedEarlyError } from '../errors/errors.js';
 import { isInstance } from '../errors/safely.js';
 import type { TaskEngine } from '../execution/task-engine.js';
@@ -12,6 +13,7 @@ import type { TaskCall } from '../tasks/task-call.js';
 import { AcquiredResource } from './acquired-resource.js';
 import type { CompiledResource } from './compiled-resource.js';
 import type { Rank } from './disposal-plan.js';
+import { constructed, dependentsFirst, type Entry, hasTransaction, isBeforeResponse, isOf } from './entries.js';
 import { ResourceEvents } from './resource-events.js';
 import { TrackedInstance } from './tracked-instance.js';
 
@@ -80,16 +82,41 @@ export class Disposables {
 
   /**
    * Gives the `'before-response'` resources back, dependents first. Stops at the first that throws: the others stay,
-   * and the caller gives them that error.
+   * and the caller gives them that error. Of those with a transaction, the last to exit carries the named tasks, so
+   * that they exist only if all exits before it succeed. `carry` inserts them, and then calls back to commit.
    */
-  async exitBeforeResponse(outcome: TaskOutcome): Promise<void> {
+  async exitBeforeResponse(
+    outcome: TaskOutcome,
+    carry: (transaction: Transaction, commit: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
     const limit = this.#timeLimit();
     const entries = await this.#takeBeforeResponse(limit);
-    const outcomeOf = () => outcome;
-    await this.#disposeEach(entries, outcomeOf, limit, (entry, error) => {
-      this.#entries.push(...entries.slice(entries.indexOf(entry) + 1).reverse());
+    const keepFrom = (index: number) => this.#entries.push(...entries.slice(index).reverse());
+    const exit = (from: number, to?: number) =>
+      this.#disposeEach(
+        entries.slice(from, to),
+        () => outcome,
+        limit,
+        (entry, error) => {
+          keepFrom(entries.indexOf(entry) + 1);
+          throw error;
+        },
+      );
+    const carrier = entries.findLastIndex(hasTransaction);
+    if (carrier === -1) return exit(0);
+    await exit(0, carrier);
+    let isExiting = false;
+    try {
+      await carry((entries[carrier] as AcquiredResource).transaction!, () => {
+        isExiting = true;
+        return exit(carrier, carrier + 1);
+      });
+    } catch (error) {
+      // It has not exited, and is given that error as well.
+      if (!isExiting) keepFrom(carrier);
       throw error;
-    });
+    }
+    await exit(carrier + 1);
   }
 
   /**
@@ -207,26 +234,4 @@ export class Disposables {
  */
 export interface Failure {
   readonly error: unknown;
-}
-
-type Entry = AcquiredResource | TrackedInstance;
-
-function isBeforeResponse(entry: Entry): boolean {
-  return entry.release === 'before-response';
-}
-
-/** Waits for an instance that the injector has just begun. It says so itself a moment later. */
-async function constructed(instance: TrackedInstance): Promise<void> {
-  await Promise.resolve();
-  await instance.construction;
-}
-
-/** Whether it is the error that the request itself ended with. */
-function isOf(outcome: TaskOutcome, error: unknown): boolean {
-  return !outcome.succeeded && Object.is(error, outcome.error);
-}
-
-/** Sorts dependents first; where the graph does not decide, the last begun first. */
-function dependentsFirst(entries: Entry[]): Entry[] {
-  return entries.length < 2 ? entries : entries.toReversed().sort((a, b) => b.rank.value - a.rank.value);
 }

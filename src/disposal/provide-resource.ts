@@ -26,10 +26,15 @@ export function provideResource<
     useFactory: callable,
     dispose: callable,
     release: oneOf('before-response', 'after-tasks'),
+    transaction: callable as Check<NonNullable<ResourceDefinition['transaction']>>,
   };
   const given = checkAll<GivenProvider>('provideResource', provider, rules, ['provide', 'useFactory']);
-  const { provide, inject = [], useFactory: create, dispose, release = 'after-tasks' } = given;
-  const definition: ResourceDefinition = { name: tokenName(provide), release, create, dispose };
+  const { provide, inject = [], useFactory: create, dispose, release = 'after-tasks', transaction } = given;
+  if (transaction && release !== 'before-response') {
+    const fix = "Give the resource release: 'before-response': its tasks have to be inserted before the response.";
+    throw new InvalidOptionError('provideResource.transaction', transaction, fix);
+  }
+  const definition: ResourceDefinition = { name: tokenName(provide), release, create, dispose, transaction };
   // Nest calls this only before `init()` and outside a unit of work. Otherwise DisposalPlan supplies the instances.
   const refuse = (): never => {
     throw new OutsideScopeError(`Resource ${definition.name}`, 'injector');
@@ -50,6 +55,7 @@ interface GivenProvider {
   readonly provide: InjectionToken;
   readonly inject?: readonly ResourceDependency[];
   readonly useFactory: ResourceDefinition['create'];
+  readonly transaction?: NonNullable<ResourceDefinition['transaction']>;
   readonly dispose?: NonNullable<ResourceDefinition['dispose']>;
   readonly release?: 'before-response' | 'after-tasks';
 }

@@ -1,4 +1,5 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { Transaction } from '../contracts/transaction.js';
 import { safely } from '../errors/safely.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 
@@ -7,6 +8,7 @@ export interface ResourceDefinition {
   readonly name: string;
   readonly release: 'before-response' | 'after-tasks';
   readonly create: (...dependencies: unknown[]) => unknown;
+  readonly transaction: ((value: unknown) => Transaction) | undefined;
   readonly dispose: ((value: unknown, outcome: TaskOutcome) => unknown) | undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { InjectionToken, OptionalFactoryDependency } from '@nestjs/common';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
+import type { Transaction } from '../contracts/transaction.js';
 
 /** A dependency that a factory can name. */
 export type ResourceDependency = InjectionToken | OptionalFactoryDependency;
@@ -40,13 +41,23 @@ interface ResourceProviderBase<Token extends InjectionToken, Inject extends read
   readonly release?: 'before-response' | 'after-tasks';
 }
 
+interface WithTransaction<T> {
+  /**
+   * Gives the open transaction that a `'before-response'` resource stands for. What its request enqueues is inserted
+   * in it just before the resource exits: the commit and the tasks are one thing. The backend must be BullMQ on the
+   * same PostgreSQL. Where a request has several such resources, the one that exits last.
+   */
+  transaction?(this: void, value: T): Transaction;
+}
+
 /** A resource whose generator yields the value once: acquire before the `yield`, release after it. */
 export interface GeneratorResourceProvider<
   T,
   Token extends InjectionToken = InjectionToken,
   Inject extends readonly ResourceDependency[] = readonly ResourceDependency[],
   Params extends unknown[] = InjectedValues<Inject>,
-> extends ResourceProviderBase<Token, Inject> {
+>
+  extends ResourceProviderBase<Token, Inject>, WithTransaction<T> {
   useFactory(this: void, ...dependencies: Params): AnyGenerator<T>;
   readonly dispose?: never;
 }
@@ -57,7 +68,8 @@ export interface DisposableResourceProvider<
   Token extends InjectionToken = InjectionToken,
   Inject extends readonly ResourceDependency[] = readonly ResourceDependency[],
   Params extends unknown[] = InjectedValues<Inject>,
-> extends ResourceProviderBase<Token, Inject> {
+>
+  extends ResourceProviderBase<Token, Inject>, WithTransaction<T> {
   useFactory(this: void, ...dependencies: Params): T | Promise<T>;
   /** Gives the value back. `outcome.error` is what the handler threw, if it did. */
   readonly dispose: T extends AnyGenerator<unknown> ? never : (value: T, outcome: TaskOutcome) => unknown;
@@ -82,6 +94,7 @@ interface WrongParameters<
 > extends ResourceProviderBase<Token, Inject> {
   readonly useFactory: FactoryThatTakes<InjectedValues<Inject, unknown>>;
   readonly dispose?: unknown;
+  readonly transaction?: unknown;
 }
 
 /** Stands in an error message of the compiler. */

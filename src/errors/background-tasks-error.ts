@@ -51,6 +51,7 @@ export interface BackgroundTasksErrorCodes {
   INVALID_PAYLOAD: true;
   BACKEND_UNAVAILABLE: true;
   BATCH_TOO_LARGE: true;
+  TRANSACTIONS_UNSUPPORTED: true;
 }
 
 export type BackgroundTasksErrorCode = keyof BackgroundTasksErrorCodes;

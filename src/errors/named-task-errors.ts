@@ -78,6 +78,19 @@ export class BatchTooLargeError extends BackgroundTasksError {
   }
 }
 
+/** `TRANSACTIONS_UNSUPPORTED`: the backend cannot store a task in a transaction of the application. */
+export class TransactionsUnsupportedError extends BackgroundTasksError {
+  readonly code = 'TRANSACTIONS_UNSUPPORTED';
+
+  constructor(what: string, backend: string) {
+    super(
+      `${what} cannot be inserted in a transaction: ${backend} has none that the application could share. Use ` +
+        'BullMqBackgroundTasksModule.forRoot({ postgres }), on the database of the transaction. With this backend call ' +
+        'enqueue(), and leave out the "transaction" of resources.',
+    );
+  }
+}
+
 interface Details {
   readonly cause?: unknown;
   readonly fix?: string;

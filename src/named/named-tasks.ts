@@ -3,9 +3,11 @@ import { ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import { type BackendHealth, TaskBackend } from '../contracts/task-backend.js';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
+import type { Transaction } from '../contracts/transaction.js';
+import { nameOf } from '../errors/describe-value.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { isPromise } from '../errors/safely.js';
-import { UnknownTaskError } from '../errors/named-task-errors.js';
+import { TransactionsUnsupportedError, UnknownTaskError } from '../errors/named-task-errors.js';
 import { errorText } from '../execution/error-text.js';
 import { isThenable } from '../execution/task-result.js';
 import { traced } from '../execution/traced.js';
@@ -39,6 +41,7 @@ export class NamedTasks {
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
     scopes.engine.backendHealth = () => this.health();
     scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
+    scopes.engine.insert = (tasks, transaction) => this.#insert(tasks as readonly NamedTask[], transaction);
     scopes.engine.checkHandOver = (tasks) => {
       if (tasks.length > 0) this.backend.checkBatch(tasks as readonly NamedTask[]);
     };
@@ -97,7 +100,8 @@ export class NamedTasks {
     if (this.#registry.get(name).definition !== definition) throw new UnknownTaskError(name, true);
     const payload = payloadToSend(definition, call.payload, this.scopes.engine.options.maxPayloadBytes);
     this.backend.checkSettings('enqueue', settings);
-    this.backend.assertReady();
+    // In a transaction, the database of the caller tells whether it is there.
+    if (!call.isWithin) this.backend.assertReady();
     const { engine } = this.scopes;
     const id = randomUUID();
     const ownContext = this.#context(call, scope.origin);
@@ -144,6 +148,12 @@ export class NamedTasks {
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- passed on as it was thrown
       return Promise.reject(error);
     }
+  }
+
+  async #insert(tasks: readonly NamedTask[], transaction: Transaction): Promise<void> {
+    const { backend } = this;
+    if (backend.acceptWithin) return backend.acceptWithin(transaction, tasks);
+    throw new TransactionsUnsupportedError(`Task "${tasks[0]!.name}"`, nameOf(backend.constructor) ?? 'the backend');
   }
 
   #findBackend(): TaskBackend {

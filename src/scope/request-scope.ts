@@ -1,23 +1,23 @@
 import type { ObservedScope } from '../contracts/task-events.js';
+import type { Transaction } from '../contracts/transaction.js';
 import type { CompiledResource } from '../disposal/compiled-resource.js';
 import { Disposables, type Failure } from '../disposal/disposables.js';
 import type { Rank } from '../disposal/disposal-plan.js';
 import { ScopeClosedError, ShuttingDownError } from '../errors/errors.js';
 import { findByKey, findByName } from '../execution/dedupe.js';
+import { handOverWithin, insertWithin } from '../execution/hand-over.js';
 import type { QueueLimits } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import type { ListMember } from '../execution/unordered-list.js';
 import type { InstanceRecord } from '../nest/instances.js';
-import type { CheckedEnqueueOptions } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
 import { type Caller, captureCallSite } from '../tasks/stack-trace.js';
 import type { TaskCall } from '../tasks/task-call.js';
-import type { TaskDefinition } from '../tasks/task-definition.js';
 import { admit } from './admission.js';
 import { outcomeOf, SUCCESS } from './outcome.js';
-import type { RequestScopes } from './request-scopes.js';
+import type { GivenCall, RequestScopes } from './request-scopes.js';
 import { ScopeEvents } from './scope-events.js';
 import { isUnitOfWork, type ScopeOrigin } from './scope-source.js';
 import { ScopedBackgroundTasks } from './scoped-background-tasks.js';
@@ -93,27 +93,19 @@ export class RequestScope implements ListMember, TaskOrigin {
     return kept ?? this.#admit(new QueuedTask(call, options, this, this.#stackTrace(caller)));
   }
 
-  enqueue(
-    definition: TaskDefinition,
-    payload: unknown,
-    given: CheckedTaskOptions,
-    { idempotencyKey, settings }: CheckedEnqueueOptions,
-    caller: Caller,
-  ): QueuedTask {
-    const { name } = definition;
-    this.#assertTakes(name);
+  enqueue(given: GivenCall): QueuedTask {
     const follows = this.queue.current;
-    const options = given === noTaskOptions ? definition.options : { ...definition.options, ...given, name };
-    const stackTrace = this.#stackTrace(caller);
-    const call = { definition, payload, options, idempotencyKey, settings, stackTrace };
-    const task = this.scopes.createNamedTask(call, this);
-    task.follows = follows;
+    const task = Object.assign(this.#create(given, false), { follows });
     const same = findByKey(this.queue, task);
     if (same) return same;
-    const kept = options.dedupe === 'keep-first' && findByName(this.queue, name, options, follows);
+    const kept = task.options.dedupe === 'keep-first' && findByName(this.queue, task.name, task.options, follows);
     if (!kept) return this.#admit(task);
-    kept.idempotencyKey ??= idempotencyKey;
+    kept.idempotencyKey ??= task.idempotencyKey;
     return kept;
+  }
+
+  enqueueWithin(transaction: Transaction, given: GivenCall): Promise<QueuedTask> {
+    return insertWithin(transaction, this.queue, this.#create(given, true));
   }
 
   cancel(task: QueuedTask): boolean {
@@ -185,6 +177,13 @@ export class RequestScope implements ListMember, TaskOrigin {
     return (this.#disposables ??= new Disposables(this.scopes.engine, this));
   }
 
+  #create({ options: given, caller, ...rest }: GivenCall, isWithin: boolean): QueuedTask {
+    const { name, options: defined } = rest.definition;
+    this.#assertTakes(name);
+    const options = given === noTaskOptions ? defined : { ...defined, ...given, name };
+    return this.scopes.createNamedTask({ ...rest, options, stackTrace: this.#stackTrace(caller), isWithin }, this);
+  }
+
   #admit(task: QueuedTask): QueuedTask {
     return admit(task, this.queue, this.#phase === 'open' && this.origin.canDelayResponse);
   }
@@ -200,7 +199,9 @@ export class RequestScope implements ListMember, TaskOrigin {
 
   async #exitBeforeResponse(needsPermits: boolean): Promise<void> {
     if (!this.origin.hasClientLeft) this.scopes.engine.checkHandOver(this.queue.due);
-    await this.#disposables?.exitBeforeResponse(this.#outcome);
+    await this.#disposables?.exitBeforeResponse(this.#outcome, (transaction, commit) =>
+      handOverWithin(transaction, this.queue, commit, this.origin.hasClientLeft === true),
+    );
     if (needsPermits) await this.queue.acquirePermits();
     // Last: another process must not run a task before the data of the request is committed.
     await this.#handOver();

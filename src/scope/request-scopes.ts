@@ -16,6 +16,7 @@ import { BackgroundTasksRef } from '../tasks/background-tasks-ref.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { providedByModule } from '../tasks/registration.js';
+import type { Caller } from '../tasks/stack-trace.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { RequestScope } from './request-scope.js';
 import { attachSourceOf, type ScopeSource, scopeSourceOf, type ScopeOrigin } from './scope-source.js';
@@ -169,6 +170,13 @@ export interface EnqueueCall extends CheckedEnqueueOptions {
   readonly payload: unknown;
   readonly options: CheckedTaskOptions;
   readonly stackTrace: Error | undefined;
+  /** Whether it goes in a transaction of the caller's own. */
+  readonly isWithin: boolean;
+}
+
+/** The same as it was given, with the options of `with()`, and the function that was called. */
+export interface GivenCall extends Omit<EnqueueCall, 'stackTrace' | 'isWithin'> {
+  readonly caller: Caller;
 }
 
 providedByModule(RequestScopes);

@@ -1,10 +1,13 @@
+import type { Transaction } from '../contracts/transaction.js';
 import { checkEnqueueOptions, type EnqueueOptions } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from '../tasks/background-task.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
+import type { Caller } from '../tasks/stack-trace.js';
 import { checkArguments, readTaskCall } from '../tasks/task-call.js';
 import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
 import type { RequestScope } from './request-scope.js';
+import type { GivenCall } from './request-scopes.js';
 
 /** The tasks of one scope, seen with one set of options. */
 export class ScopedBackgroundTasks extends BackgroundTasks {
@@ -29,9 +32,18 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
     payload: NoInfer<Input>,
     options?: EnqueueOptions,
   ): BackgroundTask {
-    assertDefinition(definition);
     // oxlint-disable-next-line typescript/unbound-method -- named, not called
-    return this.#scope.enqueue(definition, payload, this.#options, checkEnqueueOptions(options), this.enqueue);
+    return this.#scope.enqueue(this.#call(definition, payload, options, this.enqueue));
+  }
+
+  override async enqueueWithin<Input, Output>(
+    transaction: Transaction,
+    definition: TaskDefinition<Input, Output>,
+    payload: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): Promise<BackgroundTask> {
+    // oxlint-disable-next-line typescript/unbound-method -- named, not called
+    return this.#scope.enqueueWithin(transaction, this.#call(definition, payload, options, this.enqueueWithin));
   }
 
   override with(options: TaskOptions): BackgroundTasks {
@@ -46,5 +58,10 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
     const found = this.pending.filter((task) => task.name === name);
     for (const task of found) task.cancel();
     return found.length > 0;
+  }
+
+  #call(definition: TaskDefinition, payload: unknown, options: EnqueueOptions | undefined, caller: Caller): GivenCall {
+    assertDefinition(definition);
+    return { definition, payload, options: this.#options, ...checkEnqueueOptions(options), caller };
   }
 }

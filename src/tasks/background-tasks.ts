@@ -1,3 +1,4 @@
+import type { Transaction } from '../contracts/transaction.js';
 import type { EnqueueOptions } from '../options/enqueue-options.js';
 import type { TaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
@@ -58,6 +59,22 @@ export abstract class BackgroundTasks {
     payload: NoInfer<Input>,
     options?: EnqueueOptions,
   ): BackgroundTask;
+
+  /**
+   * Inserts a named task in an open transaction of your own, on the PostgreSQL that holds the queue: once that has
+   * committed, the task runs; if it rolls back, the task never existed. Resolves once it is inserted. `runOn`,
+   * `onAbort` and `dedupe` mean nothing here, because the transaction decides. Rejects with the error of the database
+   * as it is, and then the transaction has to be rolled back.
+   *
+   * @throws TRANSACTIONS_UNSUPPORTED, UNKNOWN_TASK, INVALID_PAYLOAD, INVALID_OPTION, SCOPE_CLOSED, SHUTTING_DOWN;
+   * BACKEND_UNAVAILABLE, if its database is not that of the queue
+   */
+  abstract enqueueWithin<Input, Output>(
+    transaction: Transaction,
+    definition: TaskDefinition<Input, Output>,
+    payload: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): Promise<BackgroundTask>;
 
   /**
    * The same queue, with options for the tasks added through the returned object:

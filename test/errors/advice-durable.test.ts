@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import {
   BullMqBackend,
@@ -8,9 +9,12 @@ import {
 } from '../../src/bullmq/index.js';
 import { type BackgroundTasks, defineTask, TaskHandler } from '../../src/index.js';
 import { type Advice, failureOf, follow, works } from '../support/advice.js';
+import { preparePostgres } from '../support/postgres.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
 import type { TestServer } from '../support/test-server.js';
+import { openPool } from '../support/transaction-app.js';
+import { withinPg } from '../support/transactions.js';
 import { until } from '../support/until.js';
 
 const Report = defineTask<{ text: string }>({ name: 'report' });
@@ -99,6 +103,58 @@ describe.each(servers)('what an error of the durable backend advises works on $k
   const server = useServer(prepare);
 
   it.each(advice)('$code: $fix', { timeout: 60_000 }, async (one) => {
+    expect(await follow(one, server())).toEqual(works(one));
+  });
+});
+
+const withTransactions: readonly Advice<TestServer>[] = [
+  {
+    code: 'TRANSACTIONS_UNSUPPORTED',
+    fix: 'Use BullMqBackgroundTasksModule.forRoot({ postgres }), on the database of the transaction.',
+    apply: async (isFixed, server) => {
+      const { scopes } = isFixed ? await start(server) : await startContext({ providers: [ReportHandler] });
+      await withinPg(openPool(server.url), (client) =>
+        scopes.run(({ tasks }) => tasks.enqueueWithin(client, Report, { text: 'daily' })),
+      );
+    },
+  },
+  {
+    code: 'TRANSACTIONS_UNSUPPORTED',
+    fix: 'With this backend call enqueue()',
+    apply: async (isFixed, server) => {
+      const { scopes, host } = await startContext({ providers: [ReportHandler] });
+      await withinPg(openPool(server.url), (client) =>
+        scopes.run(({ tasks }) =>
+          isFixed ? void daily(tasks) : tasks.enqueueWithin(client, Report, { text: 'daily' }),
+        ),
+      );
+      await host.onIdle();
+      expect(host.stats().succeeded).toBe(1);
+    },
+  },
+  {
+    code: 'BACKEND_UNAVAILABLE',
+    fix: 'Give a transaction on the database of the option "postgres", which migrateBullMq() has prepared.',
+    apply: async (isFixed, server) => {
+      const { scopes, count } = await start(server);
+      const pool = openPool(server.url);
+      await pool.query('DROP DATABASE IF EXISTS elsewhere');
+      await pool.query('CREATE DATABASE elsewhere');
+      const url = isFixed ? server.url : server.url.replace(/\/postgres$/, '/elsewhere');
+      const other = new pg.Pool({ connectionString: url });
+      const working = withinPg(other, (client) =>
+        scopes.run(({ tasks }) => tasks.enqueueWithin(client, Report, { text: 'daily' })),
+      );
+      await working.finally(() => other.end());
+      expect(await count()).toBe(1);
+    },
+  },
+];
+
+describe('what an error of a transaction advises works:', () => {
+  const server = useServer(preparePostgres);
+
+  it.each(withTransactions)('$code: $fix', { timeout: 60_000 }, async (one) => {
     expect(await follow(one, server())).toEqual(works(one));
   });
 });

@@ -172,6 +172,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'Redis does not answer',
     fix: 'Try again later',
   },
+  TRANSACTIONS_UNSUPPORTED: {
+    error: new api.TransactionsUnsupportedError('Task "send-invoice"', 'BullMQ on Redis'),
+    wrong: 'cannot be inserted in a transaction',
+    value: 'BullMQ on Redis',
+    fix: 'BullMqBackgroundTasksModule.forRoot({ postgres })',
+  },
   BATCH_TOO_LARGE: {
     error: new api.BatchTooLargeError('5001 tasks ("send-invoice")', '5000 tasks'),
     wrong: 'the limit is 5000 tasks at a time',
@@ -237,7 +243,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(36);
+    expect(codes).toHaveLength(37);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

@@ -99,6 +99,10 @@ class PerRequestTasks extends BackgroundTasks {
     throw new Error('not what this is about');
   }
 
+  override enqueueWithin(): Promise<BackgroundTask> {
+    throw new Error('not what this is about');
+  }
+
   override addTask(_fn: unknown, ...args: unknown[]): BackgroundTask {
     note([...args, this.request.method].join(', '));
     return undefined as unknown as BackgroundTask;

@@ -42,6 +42,17 @@ describe('RecordingBackgroundTasks keeps named tasks', () => {
     expect(tasks.enqueued.map(({ task }) => task)).toEqual([handles[1]]);
   });
 
+  it('that were given a transaction, which is not touched', async () => {
+    const tasks = new RecordingBackgroundTasks();
+    const never = { query: () => Promise.reject(new Error('touched')) };
+
+    const task = await tasks.enqueueWithin(never, SendInvoice, order, { idempotencyKey: 'A-1' });
+
+    expect(task.state).toBe('enqueued');
+    tasks.assertEnqueued(SendInvoice, order);
+    expect(tasks.enqueued).toMatchObject([{ definition: SendInvoice, payload: order, idempotencyKey: 'A-1' }]);
+  });
+
   it('until they are cancelled or cleared', async () => {
     const tasks = new RecordingBackgroundTasks();
     const handles = [

@@ -1,6 +1,8 @@
 import { createPostgresBackend, type PgPool, Queue } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
+import type { NewJob } from './new-job.js';
+import { insertJobs } from './postgres-transaction.js';
 import { failureReason } from './failure-reason.js';
 
 /**
@@ -34,6 +36,9 @@ export async function addAndTakeBack(
     const found = [
       await refusal('refuses several tasks at a time', () => assertMay(client, TO_ADD_SEVERAL, [queueName])),
       await refusal('refuses tasks with an idempotency key', freeKeys),
+      await refusal('refuses tasks within a transaction', () =>
+        insertJobs((sql, json) => client.query(sql, [json]), queue as never, [probeJob()]),
+      ),
       isWorker ? await refusal('does not let the worker work', () => assertMay(client, TO_WORK)) : undefined,
     ];
     return found.filter((sentence) => sentence !== undefined);
@@ -41,6 +46,11 @@ export async function addAndTakeBack(
     await client.query('ROLLBACK');
     await queue.close();
   }
+}
+
+function probeJob(): NewJob {
+  const jobId = `t${randomUUID()}`;
+  return { name: 'probe', data: { v: 1, name: 'probe', id: jobId, payload: null, context: {} }, opts: { jobId } };
 }
 
 /** Whether the database answered, so that the connection can still be used. */

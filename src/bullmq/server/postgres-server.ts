@@ -9,6 +9,8 @@ import {
 } from 'bullmq';
 import { Socket } from 'node:net';
 import pg from 'pg';
+import type { Transaction } from '../../contracts/transaction.js';
+import { BackendUnavailableError } from '../../errors/named-task-errors.js';
 import { isInstance } from '../../errors/safely.js';
 import { endsWithin } from '../../execution/time-limit.js';
 import type { PostgresAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
@@ -17,7 +19,9 @@ import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
 import { poolForBullMq } from './pool-for-bullmq.js';
 import { addAndTakeBack, isAnswer } from './postgres-rights.js';
-import type { HeldKey } from './new-job.js';
+import { insertJobs, whatIsMissing } from './postgres-transaction.js';
+import { queryOf } from './transaction-query.js';
+import type { HeldKey, NewJob } from './new-job.js';
 import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
 
 export class PostgresServer extends QueueServer {
@@ -70,6 +74,18 @@ export class PostgresServer extends QueueServer {
     const result = this.#lastExclusive.then(() => this.#locked(`${this.options.queueName}:${name}`, work));
     this.#lastExclusive = result.catch(() => undefined);
     return result;
+  }
+
+  override async insert(what: string, transaction: Transaction, jobs: readonly NewJob[]): Promise<void> {
+    const query = queryOf(transaction);
+    try {
+      await insertJobs(query, this.queue, jobs);
+    } catch (error) {
+      const missing = whatIsMissing(error);
+      if (missing === undefined) throw error;
+      const fix = 'Give a transaction on the database of the option "postgres", which migrateBullMq() has prepared.';
+      throw new BackendUnavailableError(what, missing, { cause: error, fix });
+    }
   }
 
   protected async freeKeys(keys: readonly HeldKey[]): Promise<void> {

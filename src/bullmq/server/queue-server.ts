@@ -1,6 +1,7 @@
 import type { Job, Processor, Queue, WorkerOptions } from 'bullmq';
 import { setTimeout as wait } from 'node:timers/promises';
-import { BackendUnavailableError } from '../../errors/named-task-errors.js';
+import type { Transaction } from '../../contracts/transaction.js';
+import { BackendUnavailableError, TransactionsUnsupportedError } from '../../errors/named-task-errors.js';
 import { endsWithin, withTimeLimit } from '../../execution/time-limit.js';
 import { BullMqLog } from '../bullmq-log.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
@@ -121,6 +122,11 @@ export abstract class QueueServer {
       void (isSilent ? this.check() : this.#refused(reason));
       throw error;
     }
+  }
+
+  /** Inserts jobs, which `what` names, in a transaction of the application. Uses no connection of ours. */
+  insert(what: string, _transaction: Transaction, _jobs: readonly NewJob[]): Promise<void> {
+    return Promise.reject(new TransactionsUnsupportedError(what, `BullMQ on ${this.kind}`));
   }
 
   /**

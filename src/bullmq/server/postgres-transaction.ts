@@ -1,0 +1,77 @@
+import { Job } from 'bullmq';
+import type { NewJob } from './new-job.js';
+import type { TaskQueue } from './queue-server.js';
+import type { TransactionQuery } from './transaction-query.js';
+
+// The only file that calls functions of BullMQ's schema by name. They are no API of BullMQ: the probe of the server
+// calls them too, so that health and a log line tell at start-up if another version has others.
+
+/** Inserts jobs in a transaction of the caller's own, in their order. Changes nothing else of its connection. */
+export async function insertJobs(query: TransactionQuery, queue: TaskQueue, jobs: readonly NewJob[]): Promise<void> {
+  const keys = jobs.flatMap(({ key }) => key ?? []);
+  if (keys.length > 0) await query(FREE_KEYS, JSON.stringify(keys.map((key) => ({ ...key, queue: queue.name }))));
+  await query(ADD_JOBS, JSON.stringify(jobs.map((job) => rowOf(queue, job))));
+}
+
+/** Explains the error of a database that lacks what BullMQ needs; `undefined` for any other error. */
+export function whatIsMissing(error: unknown): string | undefined {
+  const { code, cause, driverError } = error as DatabaseError;
+  if (typeof code === 'string' && code in MISSING) return MISSING[code];
+  const inner = cause ?? driverError;
+  return typeof inner === 'object' && inner !== null && inner !== error ? whatIsMissing(inner) : undefined;
+}
+
+/** Describes a job as BullMQ's own commands do. */
+function rowOf(queue: TaskQueue, { name, data, opts }: NewJob) {
+  const job = new Job(queue, name, data, opts, opts.jobId);
+  const { opts: stored, timestamp, deduplicationId } = job.asJSON();
+  const { delay, priority, attempts, lifo } = opts;
+  return {
+    queue: queue.name,
+    id: opts.jobId,
+    name,
+    data,
+    opts: stored,
+    timestamp,
+    deduplicationId,
+    delay,
+    priority,
+    attempts,
+    lifo,
+  };
+}
+
+/**
+ * Adds the jobs one by one, as BullMQ adds a single one. Its function for several makes temporary tables, and the one
+ * for flows reads what other transactions write, which `SERIALIZABLE` refuses. Every function of BullMQ sets its own
+ * `search_path`, so that the caller's need not change. There must be no question mark and no second `$1` in it.
+ */
+const ADD_JOBS = `
+  SELECT bullmq.add_job(
+    job->>'queue', job->>'id', job->>'name', job->'data', job->'opts', coalesce((job->>'priority')::integer, 0),
+    coalesce((job->>'delay')::bigint, 0), (job->>'timestamp')::bigint, coalesce((job->>'attempts')::integer, 1),
+    NULL, NULL, NULL, job->>'deduplicationId', NULL, coalesce((job->>'lifo')::boolean, false))
+  FROM pg_catalog.jsonb_array_elements($1::jsonb) AS jobs (job)`;
+
+/** Removes jobs that ended before a moment, as BullMQ does with those that are too old. Locks them in one order. */
+const FREE_KEYS = `
+  DELETE FROM bullmq.job WHERE (queue, id) IN (
+    SELECT job.queue, job.id FROM bullmq.job JOIN pg_catalog.jsonb_array_elements($1::jsonb) AS keys (held)
+      ON job.queue = held->>'queue' AND job.id = held->>'jobId'
+      AND (state = 'completed' AND finished_at_ms <= (held->>'succeededBefore')::bigint
+        OR state = 'failed' AND finished_at_ms <= (held->>'failedBefore')::bigint)
+    ORDER BY job.id FOR UPDATE OF job)`;
+
+/** The codes of PostgreSQL for a schema, a table and a function that are not there. */
+const MISSING: Readonly<Record<string, string>> = {
+  '3F000': 'its database has no schema "bullmq"',
+  '42P01': "its database lacks one of BullMQ's tables",
+  '42883': "its database lacks BullMQ's function add_job(), in the form that this package calls",
+};
+
+/** The error of a driver, or of a library that keeps it within its own. */
+interface DatabaseError {
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly driverError?: unknown;
+}
