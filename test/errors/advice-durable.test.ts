@@ -145,7 +145,7 @@ const withTransactions: readonly Advice<TestServer>[] = [
       const working = withinPg(other, (client) =>
         scopes.run(({ tasks }) => tasks.enqueueWithin(client, Report, { text: 'daily' })),
       );
-      await working.finally(() => other.end());
+      await working.finally(async () => other.end());
       expect(await count()).toBe(1);
     },
   },
