@@ -142,10 +142,13 @@ const withTransactions: readonly Advice<TestServer>[] = [
       await pool.query('CREATE DATABASE elsewhere');
       const url = isFixed ? server.url : server.url.replace(/\/postgres$/, '/elsewhere');
       const other = new pg.Pool({ connectionString: url });
-      const working = withinPg(other, (client) =>
-        scopes.run(({ tasks }) => tasks.enqueueWithin(client, Report, { text: 'daily' })),
-      );
-      await working.finally(async () => other.end());
+      try {
+        await withinPg(other, (client) =>
+          scopes.run(({ tasks }) => tasks.enqueueWithin(client, Report, { text: 'daily' })),
+        );
+      } finally {
+        await other.end();
+      }
       expect(await count()).toBe(1);
     },
   },
