@@ -128,7 +128,7 @@ export class BackgroundTasksModule
     closeFirst(this.#self);
     scopes.needAsyncContext.push(UnitsOfWork);
     bindToModules(resourceFactory, resourceFactoryIn);
-    listenToHandlers((args, type) => (type === 'http' ? exchangeOf(args[0]) : unitOfCall(args, type)));
+    listenToHandlers((args, type, begins) => (type === 'http' ? exchangeOf(args[0]) : unitOfCall(args, type, begins)));
     const tasks = this.#self.providers.get(BackgroundTasks)!;
     scopes.areTasksOverridden = !isOurs(tasks);
     if (!isOurs(tasks)) called.overriddenTasks = (unit) => this.#overriddenTasks()!(unit.request);

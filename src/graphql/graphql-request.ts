@@ -11,7 +11,8 @@ const REQUEST = Symbol('nestjs-background-tasks:graphql-request');
  * to settle. From then on it keeps the exchange from its end until all operations have ended.
  */
 export class GraphQLRequest {
-  readonly #operations = new Map<object, GraphQLOperation>();
+  /** By their contexts. */
+  #operations: Map<object, GraphQLOperation> | undefined;
   /** That of an operation that has used nothing of this package. */
   #failure: { readonly error: unknown } | undefined;
   #exchange: HttpExchange | undefined;
@@ -32,10 +33,11 @@ export class GraphQLRequest {
 
   /** Finds the operation of a context, or begins it. */
   operation(context: object, args?: readonly unknown[]): GraphQLOperation {
-    let operation = this.#operations.get(context);
+    const operations = (this.#operations ??= new Map<object, GraphQLOperation>());
+    let operation = operations.get(context);
     if (!operation) {
       operation = new GraphQLOperation(this.#begun, context);
-      this.#operations.set(context, operation);
+      operations.set(context, operation);
     }
     if (args) operation.nameAfter(infoOf(args));
     return operation;
@@ -49,14 +51,14 @@ export class GraphQLRequest {
   /** Takes the result of an operation. One that has used nothing of this package matters if it failed. */
   ended(context: object, result: OperationResult): void {
     const failure = failureOf(result);
-    const operation = this.#operations.get(context);
+    const operation = this.#operations?.get(context);
     if (operation) operation.ended(failure);
     else this.#failure ??= failure;
   }
 
   /** Takes the results of all operations. `indexOf` tells the place of a context's operation among them. */
   allEnded(results: readonly OperationResult[], indexOf: (context: object) => number): void {
-    for (const [context, operation] of this.#operations) {
+    for (const [context, operation] of this.#operations ?? []) {
       const result = results[indexOf(context)];
       if (result) operation.ended(failureOf(result));
     }
@@ -70,7 +72,7 @@ export class GraphQLRequest {
   async settle(): Promise<void> {
     const exchange = this.#exchange;
     if (!exchange) return;
-    const operations = [...this.#operations.values()];
+    const operations = [...this.#operations!.values()];
     for (const operation of operations) operation.settle();
     const failure = operations.find((operation) => operation.failure)?.failure ?? this.#failure;
     try {

@@ -17,8 +17,11 @@ export function unitOf(context: ExecutionContext): Unit | undefined {
   return unitOfCall(context.getArgs(), context.getType());
 }
 
-/** Finds the unit by the arguments of a handler: one of them may name it, everything else runs in its async context. */
-export function unitOfCall(args: readonly unknown[], type: string | undefined): Unit | undefined {
-  const source = scopeSourceOfCall(args, type) ?? asyncContext.getStore();
+/**
+ * Finds the unit by the arguments of a handler: one of them may name it, everything else runs in its async context.
+ * `begins`: whether one begins now that begins on its first use.
+ */
+export function unitOfCall(args: readonly unknown[], type: string | undefined, begins = true): Unit | undefined {
+  const source = scopeSourceOfCall(args, type, begins) ?? asyncContext.getStore();
   return isInstance(source, Unit) ? source : undefined;
 }

@@ -16,12 +16,13 @@ export class MessageServers {
     this.#servers.add(server);
   }
 
-  /** Has the connection stay open until the message has been answered. */
-  begun(connection: Socket): void {
+  /** Has the connection stay open until the message has been answered, and returns the function to call then. */
+  keepOpen(connection: Socket): () => void {
     this.#unanswered.set(connection, (this.#unanswered.get(connection) ?? 0) + 1);
+    return () => this.#answered(connection);
   }
 
-  answered(connection: Socket): void {
+  #answered(connection: Socket): void {
     const others = this.#unanswered.get(connection)! - 1;
     if (others > 0) {
       this.#unanswered.set(connection, others);

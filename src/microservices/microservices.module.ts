@@ -16,7 +16,7 @@ import {
   listenToMessages,
   listenToRpcExceptions,
   microserviceHandlers,
-  type ReceivedMessage,
+  type RegisteredHandler,
 } from './nest-microservices.js';
 
 /**
@@ -39,14 +39,19 @@ export class MicroservicesBackgroundTasksModule {
     listenToRpcExceptions((error) => calledUnit()?.fail(error));
     listenToMessages(modules, {
       serving: (server) => servers.add(server),
-      async received(message, handler) {
-        const { isEvent, request, connection, hasPeerLeft } = message;
+      received(message, handler) {
+        const { isEvent, isPlain } = message.handler;
+        const { connection } = message;
         // An event is handled still: its sender would not learn that it was refused.
         const answersTo = isEvent ? undefined : connection;
         if (answersTo && servers.isFinishing) return refusal(answersTo);
-        const unit = new Message(scopes, 'rpc', describe(message), request, moduleRef, hasPeerLeft);
-        if (answersTo) unit.keepOpen(answersTo, servers);
-        attachScopeSource(request, unit);
+        const ended = answersTo && servers.keepOpen(answersTo);
+        // Nothing in a plain one can ask for anything of ours, if nobody injects the reference.
+        if (isPlain && !scopes.usesRef) return units.callPlain(handler, ended);
+        const hasPeerLeft = () => connection?.destroyed === true;
+        const unit = new Message(scopes, 'rpc', describe(message.handler), message.request, moduleRef, hasPeerLeft);
+        unit.ended = ended;
+        attachScopeSource(message.request, unit);
         return units.run(unit, handler);
       },
       closing: () => drain.begin(),
@@ -56,17 +61,12 @@ export class MicroservicesBackgroundTasksModule {
 
 /** A message or an event while it is handled. */
 class Message extends CalledUnit {
-  #ended: (() => void) | undefined;
-
-  /** Keeps the connection open until the answer has left. */
-  keepOpen(connection: Socket, servers: MessageServers): void {
-    servers.begun(connection);
-    this.#ended = () => servers.answered(connection);
-  }
+  /** Called when the answer has left. */
+  ended: (() => void) | undefined;
 
   override end(): void {
     super.end();
-    this.#ended?.();
+    this.ended?.();
   }
 }
 
@@ -77,7 +77,7 @@ function refusal(connection: Socket): Observable<never> {
   return throwError(() => ({ status: 'error', code, message }));
 }
 
-function describe({ isEvent, pattern }: ReceivedMessage): string {
+function describe({ isEvent, pattern }: RegisteredHandler): string {
   const name = typeof pattern === 'string' ? `"${pattern}"` : inspect(pattern, { breakLength: Infinity });
   return `${isEvent ? 'event' : 'message'} ${name}`;
 }

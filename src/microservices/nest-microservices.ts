@@ -8,20 +8,40 @@ import { ListenersController } from '@nestjs/microservices/listeners-controller.
 import type { Socket } from 'node:net';
 import { from, mergeMap, Observable, of } from 'rxjs';
 import { isInstance, isPromise, isStream } from '../errors/safely.js';
+import { hasCustomParameters } from '../nest/handlers.js';
 import { connectionOf } from './nest-servers.js';
 
 export const microserviceHandlers: object = RpcContextCreator.prototype;
 
 /** A message or an event that a microservice has received. */
-export interface ReceivedMessage {
-  readonly isEvent: boolean;
-  readonly pattern: unknown;
+export class ReceivedMessage {
+  #request: object | undefined;
+
+  constructor(
+    readonly handler: RegisteredHandler,
+    private readonly args: readonly unknown[],
+  ) {}
+
   /** The value that Nest injects as `REQUEST`. */
-  readonly request: object;
-  /** Whether the peer has closed its connection. Known over TCP only. */
-  readonly hasPeerLeft: () => boolean;
+  get request(): object {
+    const [data, context] = this.args;
+    return (this.#request ??= RequestContextHost.create(this.handler.pattern as never, data, context as never));
+  }
+
   /** The connection that it came over, if that was TCP. */
-  readonly connection: Socket | undefined;
+  get connection(): Socket | undefined {
+    return connectionOf(this.args[1]);
+  }
+}
+
+/** A handler, as it is registered with a server. */
+export interface RegisteredHandler {
+  readonly pattern: unknown;
+  readonly isEvent: boolean;
+  /** Whether the handler takes the value of `REQUEST` as its first argument, because its controller needs one. */
+  readonly takesRequest: boolean;
+  /** Whether its controller is built once, and no parameter in it has a custom decorator such as `@Tasks()`. */
+  readonly isPlain: boolean;
 }
 
 /** Serves the messages of one application. */
@@ -29,7 +49,7 @@ export interface MessageListener {
   /** Called with each server, before it brings messages. */
   serving(server: object): void;
   /** Calls the handler, and returns its result. */
-  received(message: ReceivedMessage, handler: () => unknown): Promise<unknown>;
+  received(message: ReceivedMessage, handler: () => unknown): unknown;
   /** Called before the application closes its microservice, which is awaited. */
   closing(): Promise<void>;
 }
@@ -88,10 +108,12 @@ function patchHandlers(): void {
     if (!listener) return registerPatternHandlers.call(this, wrapper, server, moduleKey);
     listener.serving(server);
     const takesRequest = !wrapper.isDependencyTreeStatic();
+    const isPlain = !takesRequest && !hasCustomParameters(wrapper.instance);
     const own = Object.getOwnPropertyDescriptor(server, 'addHandler');
     const { addHandler } = server;
     server.addHandler = (pattern, handler, isEvent, extras) => {
-      const listened = listening(handler as Registered, { pattern, isEvent: isEvent === true, takesRequest }, listener);
+      const registered = { pattern: pattern as unknown, isEvent: isEvent === true, takesRequest, isPlain };
+      const listened = listening(handler as Registered, registered, listener);
       addHandler.call(server, pattern, listened as never, isEvent, extras);
     };
     try {
@@ -110,21 +132,12 @@ interface Registered {
   next?: Registered;
 }
 
-interface Registration {
-  readonly pattern: unknown;
-  readonly isEvent: boolean;
-  /** Whether the handler takes the value of `REQUEST` as its first argument, because its controller needs one. */
-  readonly takesRequest: boolean;
-}
-
 /** Each handler of an event is called on its own, so Nest's context of an earlier one is left out. */
-function listening(handler: Registered, { pattern, isEvent, takesRequest }: Registration, listener: MessageListener) {
+function listening(handler: Registered, registered: RegisteredHandler, listener: MessageListener): Registered {
   const listened: Registered = (...given) => {
     const args = isInstance(given[0], RequestContextHost) ? given.slice(1) : given;
-    const request = RequestContextHost.create(pattern as never, args[0], args[1] as never);
-    const connection = connectionOf(args[1]);
-    const message = { pattern, isEvent, request, connection, hasPeerLeft: () => connection?.destroyed === true };
-    return listener.received(message, () => handler(...(takesRequest ? [request, ...args] : args)));
+    const message = new ReceivedMessage(registered, args);
+    return listener.received(message, () => handler(...(registered.takesRequest ? [message.request, ...args] : args)));
   };
   // Nest's own function looks for the next one on itself; the server sets it on what was registered.
   Object.defineProperty(listened, 'next', {

@@ -40,8 +40,9 @@ export function listenToHandlers(find: FindListener): void {
   if (prototype[PATCHED]) return;
   const { intercept } = prototype;
   const interceptAndTell: Intercept = function (interceptors, args, instance, callback, next, type) {
-    const listener = find(args, type);
-    const outlivesRoute = listener && (!listener.isSentByNest || interceptors?.length > 0);
+    const hasInterceptors = interceptors?.length > 0;
+    const listener = find(args, type, hasInterceptors);
+    const outlivesRoute = listener && (!listener.isSentByNest || hasInterceptors);
     const result = intercept.call(
       this,
       outlivesRoute ? toldOf(interceptors, find) : interceptors,
@@ -72,8 +73,15 @@ export function bodyOfFile(file: StreamableFile): StreamedBody {
   };
 }
 
-/** Finds the listener by the arguments of a handler and the type of its context, such as `'http'`. */
-export type FindListener = (args: readonly unknown[], type: string | undefined) => HandlerListener | undefined;
+/**
+ * Finds the listener by the arguments of a handler and the type of its context, such as `'http'`. `begins`: whether one
+ * begins now that begins on its first use.
+ */
+export type FindListener = (
+  args: readonly unknown[],
+  type: string | undefined,
+  begins: boolean,
+) => HandlerListener | undefined;
 
 type Intercept = (
   this: InterceptorsConsumer,
@@ -91,7 +99,7 @@ function toldOf(interceptors: NestInterceptor[], find: FindListener) {
     known = interceptors.map((interceptor) => ({
       intercept: (context, handler) => {
         const result = interceptor.intercept(context, handler);
-        if (isPromise(result)) find(context.getArgs(), context.getType())?.trackHandler(result);
+        if (isPromise(result)) find(context.getArgs(), context.getType(), true)?.trackHandler(result);
         return result;
       },
     }));
@@ -130,7 +138,7 @@ function listenToBodies(find: FindListener): void {
   // Nest before 12.1 sends no such bodies.
   if (!readFirst) return;
   prototype.readFirst = function readFirstAndTell(iterator, request, response) {
-    find([request], 'http')?.trackBody(bodyOf(iterator));
+    find([request], 'http', true)?.trackBody(bodyOf(iterator));
     return readFirst.call(this, iterator, request, response);
   };
 }

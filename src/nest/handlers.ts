@@ -60,6 +60,15 @@ export function isSentByNest(routeHandler: object): boolean {
   return !Reflect.getMetadata(SENDS_ITSELF, routeHandler) && !Reflect.getMetadata(SSE_METADATA, routeHandler);
 }
 
+/** Whether a method of a class has a parameter that a custom decorator gives its value, as `@Tasks()` does. */
+export function hasCustomParameters(instance: object): boolean {
+  return new MetadataScanner()
+    .getAllMethodNames(Object.getPrototypeOf(instance) as object)
+    .map((method) => reflect.reflectCallbackMetadata<unknown>(instance, method, ROUTE_ARGS_METADATA))
+    .flatMap((parameters) => Object.values((parameters ?? {}) as DeclaredHandler['parameters']))
+    .some(({ factory }) => factory !== undefined);
+}
+
 const reflect = new ContextUtils();
 
 /** The keys of `@WebSocketGateway()` and `@Resolver()`. Their packages need not be installed. */

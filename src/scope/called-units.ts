@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { finalize } from 'rxjs';
 import { isPromise, isStream } from '../errors/safely.js';
-import { UnorderedList } from '../execution/unordered-list.js';
+import { type ListMember, UnorderedList } from '../execution/unordered-list.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { providedByModule } from '../tasks/registration.js';
 import type { CalledUnit } from './called-unit.js';
@@ -9,7 +9,7 @@ import type { CalledUnit } from './called-unit.js';
 /** Runs what is no HTTP request, and knows what is running. */
 @Injectable()
 export class CalledUnits {
-  readonly #running = new UnorderedList<CalledUnit>();
+  readonly #running = new UnorderedList<ListMember>();
   readonly #onEnded = new Set<() => void>();
   /** Resolves the BackgroundTasks that a test has put in place of ours; absent if none has. */
   overriddenTasks: ((unit: CalledUnit) => BackgroundTasks | Promise<BackgroundTasks>) | undefined;
@@ -28,6 +28,36 @@ export class CalledUnits {
     // Those that a test has made request-scoped have to be built first.
     if (isPromise(tasks)) return tasks.then((built) => this.#call(unit, handler, built));
     return this.#call(unit, handler, tasks);
+  }
+
+  /**
+   * Calls a handler that can ask for nothing of ours, so it needs no unit. A shutdown waits for its answer all the same.
+   * `ended` is called a turn of the event loop after the answer.
+   */
+  callPlain(handler: () => unknown, ended?: () => void): unknown {
+    const running: ListMember = { listIndex: -1 };
+    this.#running.add(running);
+    const end = () => {
+      setImmediate(() => {
+        this.#leave(running);
+        ended?.();
+      });
+    };
+    let result: unknown;
+    try {
+      result = handler();
+    } catch (error) {
+      end();
+      throw error;
+    }
+    if (!isPromise(result)) return isStream(result) ? result.pipe(finalize(end)) : endWith(result, end);
+    return result.then(
+      (value) => (isStream(value) ? value.pipe(finalize(end)) : endWith(value, end)),
+      (error: unknown) => {
+        end();
+        throw error;
+      },
+    );
   }
 
   #call(unit: CalledUnit, handler: () => unknown, tasksOverride: BackgroundTasks | undefined): unknown {
@@ -72,8 +102,8 @@ export class CalledUnits {
 
   /** Resolves once all that run now have been answered. */
   async whenAnswered(): Promise<void> {
-    const units = this.#running.toArray();
-    while (units.some(({ listIndex }) => listIndex !== -1)) {
+    const running = this.#running.toArray();
+    while (running.some(({ listIndex }) => listIndex !== -1)) {
       await new Promise<void>((resolve) => this.#onEnded.add(resolve));
     }
   }
@@ -90,13 +120,22 @@ export class CalledUnits {
   }
 
   #end(unit: CalledUnit): void {
-    this.#running.delete(unit);
+    this.#leave(unit);
     unit.end();
+  }
+
+  #leave(running: ListMember): void {
+    this.#running.delete(running);
     if (this.#onEnded.size === 0) return;
     const callbacks = [...this.#onEnded];
     this.#onEnded.clear();
     for (const callback of callbacks) callback();
   }
+}
+
+function endWith<T>(value: T, end: () => void): T {
+  end();
+  return value;
 }
 
 providedByModule(CalledUnits);

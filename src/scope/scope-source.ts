@@ -28,13 +28,17 @@ export function sourceOf(scope: RequestScope): ScopeSource {
   };
 }
 
-/** Finds the source of a request, Node's own or the framework's wrapper. `args`: the arguments of its handler, if known. */
-export function scopeSourceOf(request: unknown, args?: readonly unknown[]): ScopeSource | undefined {
+/**
+ * Finds the source of a request, Node's own or the framework's wrapper. `args`: the arguments of its handler, if known.
+ * `begins`: whether one begins now that begins on its first use.
+ */
+export function scopeSourceOf(request: unknown, args?: readonly unknown[], begins = true): ScopeSource | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
   const marked = request as { [SCOPE_SOURCE]?: Mark; raw?: { [SCOPE_SOURCE]?: Mark } };
   try {
     const mark = marked[SCOPE_SOURCE] ?? marked.raw?.[SCOPE_SOURCE];
-    return typeof mark === 'function' ? mark(marked, args) : mark;
+    if (typeof mark !== 'function') return mark;
+    return begins ? mark(marked, args) : undefined;
   } catch {
     // Outside HTTP it may be anything, such as a message.
     return undefined;
@@ -42,8 +46,12 @@ export function scopeSourceOf(request: unknown, args?: readonly unknown[]): Scop
 }
 
 /** Finds the source by the arguments of a handler. An HTTP request is the first; elsewhere it may be any of them. */
-export function scopeSourceOfCall(args: readonly unknown[], type: string | undefined): ScopeSource | undefined {
-  return scopeSourceOf(type === 'http' ? args[0] : args.find(isMarked), args);
+export function scopeSourceOfCall(
+  args: readonly unknown[],
+  type: string | undefined,
+  begins: boolean,
+): ScopeSource | undefined {
+  return scopeSourceOf(type === 'http' ? args[0] : args.find(isMarked), args, begins);
 }
 
 /** Marks a request, or a context of the injector. */

@@ -4,6 +4,7 @@ import { WsContextCreator } from '@nestjs/websockets/context/ws-context-creator.
 import { WsExceptionsHandler } from '@nestjs/websockets/exceptions/ws-exceptions-handler.js';
 import { WebSocketsController } from '@nestjs/websockets/web-sockets-controller.js';
 import { isPromise } from '../errors/safely.js';
+import { hasCustomParameters } from '../nest/handlers.js';
 
 export const gatewayHandlers: object = WsContextCreator.prototype;
 
@@ -11,12 +12,14 @@ export const gatewayHandlers: object = WsContextCreator.prototype;
 export interface GatewayCall {
   readonly description: string;
   readonly client: object;
+  /** Whether the gateway is built once, and no parameter in it has a custom decorator such as `@Tasks()`. */
+  readonly isPlain: boolean;
   /** Whether the client's connection has been closed. */
   readonly hasPeerLeft: () => boolean;
 }
 
 /** Serves the gateways of one application: calls the handler, and returns its result. */
-export type GatewayListener = (call: GatewayCall, handler: () => unknown) => Promise<unknown>;
+export type GatewayListener = (call: GatewayCall, handler: () => unknown) => unknown;
 
 /** Takes part in how errors of gateways are answered. */
 export interface WsExceptionListener {
@@ -36,13 +39,15 @@ export function listenToGateways(modules: ModulesContainer, listener: GatewayLis
     const { container } = this as unknown as { readonly container: Container };
     const known = listeners.get(container.getModules());
     if (!known) return subscribeEvents.call(this, wrapper, messages, server, connected, disconnected);
+    const isPlain = wrapper.isDependencyTreeStatic() && !hasCustomParameters(wrapper.instance);
     const listened = messages.map((message) => ({
       ...message,
-      callback: listening(known, `message "${String(message.message)}"`, message.callback),
+      callback: listening(known, { description: `message "${String(message.message)}"`, isPlain }, message.callback),
     }));
-    const coming = listening(known, 'a connection', connected as Handler | undefined);
+    const coming = listening(known, { description: 'a connection', isPlain }, connected as Handler | undefined);
+    const left = { description: 'a disconnection', isPlain };
     // Its client has left, and waits for nothing.
-    const going = listening(known, 'a disconnection', disconnected as Handler | undefined, () => false);
+    const going = listening(known, left, disconnected as Handler | undefined, () => false);
     return subscribeEvents.call(this, wrapper, listened as never, server, coming as never, going as never);
   };
 }
@@ -102,14 +107,14 @@ function isPatched(prototype: object): boolean {
 
 function listening(
   listener: GatewayListener,
-  description: string,
+  registered: Pick<GatewayCall, 'description' | 'isPlain'>,
   handler: Handler | undefined,
   isGone: (client: Client) => boolean = hasLeft,
 ) {
   if (!handler) return undefined;
-  return function listened(this: unknown, ...args: unknown[]): Promise<unknown> {
+  return function listened(this: unknown, ...args: unknown[]): unknown {
     const client = args[0] as object;
-    const call = { description, client, hasPeerLeft: () => isGone(client) };
+    const call = { ...registered, client, hasPeerLeft: () => isGone(client) };
     return listener(call, () => handler.apply(this, args));
   };
 }

@@ -29,14 +29,17 @@ export class WebSocketsBackgroundTasksModule {
       failed: (error) => calledUnit()?.fail(error),
       answering: (answer) => calledUnit()?.trackHandler(answer),
     });
-    listenToGateways(modules, ({ description, client, hasPeerLeft }, handler) => {
-      // The socket is the same for all its messages, so each has a `REQUEST` of its own that leads to it.
-      const unit = new CalledUnit(scopes, 'ws', description, new GatewayRequest(client), moduleRef, hasPeerLeft);
-      return units.run(unit, async () => {
+    listenToGateways(modules, ({ description, client, isPlain, hasPeerLeft }, handler) => {
+      const answer = async () => {
         const result = await handler();
         // Nest listens to no answers for a client that has left.
         return isStream(result) && hasPeerLeft() ? undefined : result;
-      });
+      };
+      // Nothing in a plain one can ask for anything of ours, if nobody injects the reference.
+      if (isPlain && !scopes.usesRef) return units.callPlain(answer);
+      // The socket is the same for all its messages, so each has a `REQUEST` of its own that leads to it.
+      const unit = new CalledUnit(scopes, 'ws', description, new GatewayRequest(client), moduleRef, hasPeerLeft);
+      return units.run(unit, answer);
     });
   }
 }

@@ -1,7 +1,15 @@
-import { Controller } from '@nestjs/common';
-import { EventPattern, MessagePattern, type MicroserviceOptions, Payload, Transport } from '@nestjs/microservices';
+import { Controller, type Type } from '@nestjs/common';
+import {
+  EventPattern,
+  MessagePattern,
+  type MicroserviceOptions,
+  Payload,
+  RpcException,
+  Transport,
+} from '@nestjs/microservices';
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
+import { from, mergeMap, type Observable } from 'rxjs';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type BackgroundTasks, BackgroundTasksHost, Tasks } from '../../src/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
@@ -144,14 +152,75 @@ describe('B18 while a shutdown waits for messages over TCP', () => {
   });
 });
 
-async function start() {
+@Controller()
+class Plain {
+  @MessagePattern('value')
+  async value(@Payload() data: string): Promise<string> {
+    note('began');
+    await handlerMayEnd.promise;
+    return data;
+  }
+
+  @MessagePattern('stream')
+  stream(@Payload() data: string): Observable<string> {
+    note('began');
+    return from(handlerMayEnd.promise).pipe(mergeMap(() => [data, data]));
+  }
+
+  @MessagePattern('error')
+  async error(@Payload() _data: string): Promise<never> {
+    note('began');
+    await handlerMayEnd.promise;
+    throw new RpcException('refused');
+  }
+
+  @EventPattern('event')
+  async event(@Payload() _data: string): Promise<void> {
+    note('began');
+    await handlerMayEnd.promise;
+    note('handled');
+  }
+}
+
+describe('B18 a shutdown waits for handlers over TCP that use nothing of this package', () => {
+  it.each([
+    ['value', ['x']],
+    ['stream', ['x', 'x']],
+    ['error', { message: 'refused', status: 'error' }],
+  ])('and has the %s answered', async (name, expected) => {
+    const { app, client } = await start(Plain);
+    const sent = client.send(name, 'x').catch((error: unknown) => error);
+    await timeline.until('began');
+
+    const closed = app.close();
+    handlerMayEnd.resolve();
+
+    expect(await sent).toEqual(expected);
+    await closed;
+  });
+
+  it('and lets an event be handled', async () => {
+    const { app, client, logs } = await start(Plain);
+    client.emit('event', 'x');
+    await timeline.until('began');
+
+    const closed = app.close();
+    await logs.until('lines', 'Shutting down: waiting for 1 unit of work');
+    handlerMayEnd.resolve();
+    await closed;
+
+    expect(timeline.events).toEqual(['began', 'handled']);
+  });
+});
+
+async function start(controller: Type = Messages) {
   const port = await freePort();
   const options: MicroserviceOptions = {
     transport: Transport.TCP,
     // It would listen again, as after a failure.
     options: { host: '127.0.0.1', port, retryAttempts: 5, retryDelay: 0 },
   };
-  const { app, logs } = await startMicroservice([Messages], {}, options);
+  const { app, logs } = await startMicroservice([controller], {}, options);
   return { app, logs, port, client: clientOf({ transport: Transport.TCP, options: { host: '127.0.0.1', port } }) };
 }
 

@@ -2,7 +2,8 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { MessageBody, type OnGatewayConnection, type OnGatewayDisconnect, SubscribeMessage } from '@nestjs/websockets';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { expect, it } from 'vitest';
+import { NEVER } from 'rxjs';
+import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { BackgroundTasksRef, currentTask } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
@@ -110,6 +111,57 @@ it('B18 a message over ws that comes while a shutdown waits for another is handl
 
   expect(answers.map((text) => (JSON.parse(text) as { data: string }).data)).toEqual(['second', 'first']);
   expect(timeline.count('task of first')).toBe(1);
+});
+
+describe('B18 a shutdown and messages over ws whose handlers use nothing of this package', () => {
+  it('has each answered', async () => {
+    const timeline = new Timeline();
+    const gate = deferred();
+    @gateway(answer)
+    class Gateway {
+      @SubscribeMessage('handle')
+      async handle(@MessageBody() data: string) {
+        timeline.note('began');
+        await gate.promise;
+        return { event: 'answer', data };
+      }
+    }
+    const { app, port } = await startGateway(Gateway, {}, (host) => new WsAdapter(host));
+    const sent = send(`ws://127.0.0.1:${port}`, JSON.stringify({ event: 'handle', data: 'x' }), 1);
+    await timeline.until('began');
+
+    const closed = app.close();
+    gate.resolve();
+
+    expect(await sent).toEqual([{ event: 'answer', data: 'x' }]);
+    await closed;
+  });
+
+  it('does not wait for the answers to a client that has left', async () => {
+    const timeline = new Timeline();
+    const gate = deferred();
+    @gateway(answer)
+    class Gateway {
+      @SubscribeMessage('handle')
+      async handle() {
+        timeline.note('began');
+        await gate.promise;
+        return NEVER;
+      }
+    }
+    const { app, server, port } = await startGateway(Gateway, {}, (host) => new WsAdapter(host));
+    const connected = once(server, 'connection') as Promise<[Socket]>;
+    const client = new WebSocket(`ws://127.0.0.1:${port}`);
+    await once(client, 'open');
+    client.send(JSON.stringify({ event: 'handle' }));
+    await timeline.until('began');
+    await noticed((await connected)[0], () => client.terminate());
+
+    gate.resolve();
+    await app.close();
+
+    expect(timeline.events).toEqual(['began']);
+  });
 });
 
 async function send(url: string, message: string, answers: number): Promise<unknown[]> {
