@@ -5,6 +5,7 @@ import { BullMqBackgroundTasksModule } from 'nestjs-background-tasks/bullmq';
 import * as byHand from './variants/by-hand.js';
 import * as enqueueing from './variants/enqueueing.js';
 import * as nest from './variants/nest-request-scope.js';
+import * as observed from './variants/observed.js';
 import * as ours from './variants/ours.js';
 
 /** One server to measure: what it imports, provides and routes. Every route answers `GET /` with the same body. */
@@ -47,6 +48,10 @@ export const variants = {
     imports: [EventEmitterModule.forRoot()],
   },
   '@Tasks(), 1 task': { controller: ours.OneTask, imports: withTasks() },
+  'empty observer, 1 task': { controller: ours.OneTask, imports: observed.byNothing() },
+  'inspector, 1 task': { controller: ours.OneTask, imports: observed.byInspector() },
+  'Prometheus, 1 task': { controller: ours.OneTask, imports: observed.byPrometheus() },
+  'OpenTelemetry, 1 task': { controller: ours.OneTask, imports: observed.byOpenTelemetry() },
   '@Tasks(), 5 tasks': { controller: ours.FiveTasks, imports: withTasks() },
   'BackgroundTasksRef, 1 task': { controller: ours.ThroughRef, imports: withTasks() },
   'constructor, 1 task': { controller: ours.Injected, imports: withTasks() },
