@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { MissingPackageError } from './set-up-errors.js';
 
 /**
@@ -11,4 +12,16 @@ export function missingPackage(what: string, needed: readonly string[]): (error:
     const missing = isNotFound ? needed.find((name) => String(message).includes(`'${name}'`)) : undefined;
     throw missing === undefined ? error : new MissingPackageError(what, missing, needed, error);
   };
+}
+
+/**
+ * Loads the package that an entry point of ours needs. Not imported there, so that a program without it gets
+ * MISSING_PACKAGE, and not an error of Node in our file. @throws MISSING_PACKAGE
+ */
+export function requirePackage(entry: string, name: string): unknown {
+  try {
+    return createRequire(import.meta.url)(name);
+  } catch (error) {
+    return missingPackage(`"nestjs-background-tasks/${entry}"`, [name])(error);
+  }
 }

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { client } from './load-client.js';
 
 /** The upper bounds of the histograms, in seconds: tasks take from milliseconds to minutes. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 300];
@@ -13,20 +14,20 @@ export class MetricSet {
   ) {}
 
   counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
-    return new Counter({ ...this.#settings(name, help), labelNames });
+    return new client.Counter({ ...this.#settings(name, help), labelNames });
   }
 
   gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
-    return new Gauge({ ...this.#settings(name, help), labelNames });
+    return new client.Gauge({ ...this.#settings(name, help), labelNames });
   }
 
   histogram<Label extends string>(name: string, help: string, labelNames: Label[]): Histogram<Label> {
-    return new Histogram({ ...this.#settings(name, help), labelNames, buckets: BUCKETS });
+    return new client.Histogram({ ...this.#settings(name, help), labelNames, buckets: BUCKETS });
   }
 
   /** Adds a gauge that is read at each scrape. */
   reading(name: string, help: string, read: () => number): Gauge {
-    return new Gauge({
+    return new client.Gauge({
       ...this.#settings(name, help),
       collect() {
         this.set(read());

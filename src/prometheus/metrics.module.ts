@@ -1,8 +1,9 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { TaskObservers } from '../contracts/task-observers.js';
 import { checkAll, count, group, nonEmptyString, readOption } from '../options/checks.js';
 import { BackgroundTasksHost } from '../shutdown/background-tasks-host.js';
+import { client } from './load-client.js';
 import { METRICS_REGISTRY } from './metrics-registry.js';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -22,7 +23,7 @@ import { TaskMetrics } from './task-metrics.js';
     {
       provide: METRICS_REGISTRY,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: ({ registry }: MetricsOptions) => registry ?? new Registry(),
+      useFactory: ({ registry }: MetricsOptions) => registry ?? new client.Registry(),
     },
   ],
   exports: [METRICS_REGISTRY],

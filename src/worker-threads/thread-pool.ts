@@ -1,8 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { setMaxListeners } from 'node:events';
-import { createRequire } from 'node:module';
 import type { Piscina } from 'piscina';
-import { missingPackage } from '../errors/missing-package.js';
+import { requirePackage } from '../errors/missing-package.js';
 import { errorText } from '../execution/error-text.js';
 import { writeLine } from '../execution/log-line.js';
 import { unpackError } from './packed-error.js';
@@ -141,16 +140,7 @@ export class ThreadPool {
   }
 }
 
-/** Not imported, so that a program without the package gets MISSING_PACKAGE, and not an error of Node in our file. */
-function loadPiscina(): typeof import('piscina') {
-  try {
-    return createRequire(import.meta.url)('piscina') as typeof import('piscina');
-  } catch (error) {
-    return missingPackage('"nestjs-background-tasks/worker-threads"', ['piscina'])(error);
-  }
-}
-
-const piscina = loadPiscina();
+const piscina = requirePackage('worker-threads', 'piscina') as typeof import('piscina');
 
 /** The number of times that a call is made if each thread dies before it has begun the call. */
 const MAX_STARTS = 3;

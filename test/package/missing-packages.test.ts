@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { node, type PackedPackage, packPackage, root } from './packed-package.js';
@@ -33,10 +33,19 @@ const uses: readonly Use[] = [
     needs: ['@opentelemetry/api'],
     program: imports('opentelemetry'),
   },
+  {
+    what: '"nestjs-background-tasks/prometheus"',
+    has: [],
+    needs: ['prom-client'],
+    program: imports('prometheus'),
+  },
 ];
 
-/** The entry points that patch a package of Nest, which must be the copy that the application imports. */
-const transports = ['microservices', 'websockets'].map((entry) => ({ entry, needs: `@nestjs/${entry}` }));
+/** The entry points for a package of Nest, which must be the copy that the application imports. */
+const ofNest = ['microservices', 'websockets', 'graphql', 'terminus'].map((entry) => ({
+  entry,
+  needs: `@nestjs/${entry}`,
+}));
 
 /** All that is to be installed for it. */
 const advice = new Map([
@@ -70,18 +79,18 @@ describe.each([
     expect(code).toBe(program === migrates() ? 'ECONNREFUSED' : undefined);
   });
 
-  it.each(transports)('nestjs-background-tasks/$entry without $needs names it', async ({ entry, needs }) => {
+  it.each(ofNest)('nestjs-background-tasks/$entry without $needs names it', async ({ entry, needs }) => {
     const { code, message } = await run(load, [], imports(entry));
 
     expect(code).toBe('ERR_MODULE_NOT_FOUND');
     expect(message).toMatch(new RegExp(`^Cannot find package '${needs}' imported from .*/${entry}/`));
   });
 
-  it.each(transports)('nestjs-background-tasks/$entry needs only $needs', async ({ entry, needs }) => {
+  it.each(ofNest)('nestjs-background-tasks/$entry needs only $needs', async ({ entry, needs }) => {
     expect(await run(load, [needs], imports(entry))).toEqual({});
   });
 
-  it.each(['', '/testing', '/backend'])('nestjs-background-tasks%s needs none of them', async (entry) => {
+  it.each(['', '/testing', '/backend', '/inspector'])('nestjs-background-tasks%s needs none of them', async (entry) => {
     expect(await run(load, [], imports(entry.slice(1)))).toEqual({});
   });
 });
@@ -91,7 +100,9 @@ async function run(load: 'import' | 'require', has: readonly string[], program: 
   const application = mkdtempSync(join(dirname(packed.consumer), 'application-'));
   const modules = join(application, 'node_modules');
   // A copy, because Node looks for packages where the files of a link really are.
-  cpSync(packed.installed, join(modules, 'nestjs-background-tasks'), { recursive: true });
+  for (const part of ['package.json', 'dist']) {
+    cpSync(join(packed.installed, part), join(modules, 'nestjs-background-tasks', part), { recursive: true });
+  }
   for (const name of ['@nestjs/common', '@nestjs/core', '@nestjs/testing', 'reflect-metadata', 'rxjs', ...has]) {
     const link = join(modules, name);
     mkdirSync(dirname(link), { recursive: true });
@@ -110,6 +121,7 @@ async function run(load: 'import' | 'require', has: readonly string[], program: 
     main().then(() => console.log('{}'), show);`,
   );
   const { stdout } = await node(application, file);
+  rmSync(application, { recursive: true });
   return JSON.parse(stdout) as Result;
 }
 
