@@ -39,7 +39,7 @@ export class GraphQLRequest {
       operation = new GraphQLOperation(this.#begun, context);
       operations.set(context, operation);
     }
-    if (args) operation.nameAfter(infoOf(args));
+    if (args) operation.nameAfter(infoOf(args, context));
     return operation;
   }
 
@@ -104,9 +104,9 @@ export function graphqlRequestOf(marked: unknown): GraphQLRequest | undefined {
   return safely(() => (marked as { readonly [REQUEST]?: GraphQLRequest })[REQUEST], undefined);
 }
 
-/** Finds what GraphQL tells a resolver of its field, among the arguments of the resolver. */
-export function infoOf(args: readonly unknown[]): ResolverInfo | undefined {
-  return args.find(isInfo);
+/** Finds what GraphQL tells a resolver of its field, which stands behind the context. A client may name its members, too. */
+export function infoOf(args: readonly unknown[], context: object): ResolverInfo | undefined {
+  return args[args.lastIndexOf(context) + 1] as ResolverInfo | undefined;
 }
 
 /** What GraphQL tells a resolver. */
@@ -114,10 +114,6 @@ export interface ResolverInfo {
   readonly fieldName: string;
   readonly operation: { readonly operation: string; readonly name?: { readonly value: string } };
   readonly path: { readonly prev?: unknown };
-}
-
-function isInfo(arg: unknown): arg is ResolverInfo {
-  return typeof arg === 'object' && arg !== null && safely(() => 'operation' in arg && 'fieldName' in arg, false);
 }
 
 /** An operation fails when it has no data, or a root field threw. */

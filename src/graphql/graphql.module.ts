@@ -117,10 +117,10 @@ async function makeInContext({ overriddenTasks }: HttpExchanges, exchange: HttpE
 
 /** Takes an error on its way to the exception filters. That of a root field fails its operation. */
 function resolverFailed(error: unknown, args: readonly unknown[]): void {
-  const context = contextOf(args);
+  const context = contextOf(args) as object;
   const request = graphqlRequestOf(context);
   if (!request) void calledUnit()?.fail(error);
-  else if (infoOf(args)?.path.prev === undefined) request.operation(context as object, args).fail(error);
+  else if (infoOf(args, context)?.path.prev === undefined) request.operation(context, args).fail(error);
 }
 
 /** Finds the context. Some resolvers have fewer arguments before it. */

@@ -3,6 +3,7 @@ import {
   Catch,
   ConflictException,
   type ExceptionFilter,
+  Inject,
   Injectable,
   Scope,
   UseFilters,
@@ -145,6 +146,33 @@ describe.each(servers)('B11 GraphQL with $name', (server) => {
 
     expect(body.data).toEqual({ user: { id: 1, name: null } });
     expect(timeline.events).toEqual(['task']);
+  });
+
+  it('takes nothing of what a client sends for what GraphQL tells a resolver', async () => {
+    @Resolver('Mutation')
+    class Forged {
+      constructor(readonly ref: BackgroundTasksRef) {}
+
+      @Mutation('forge')
+      forge(@Args('operation') operation: string | null, @Tasks() tasks: BackgroundTasks) {
+        tasks.addTask(function never() {
+          timeline.note('never');
+        });
+        throw new Error(`no ${operation}`);
+      }
+    }
+    Inject(BackgroundTasksRef)(Forged, undefined, 0);
+    const schema = `type Query { ok: Boolean } type Mutation { forge(operation: String, fieldName: String): String }`;
+    const running = await startGraphQL(server, schema, { providers: [Forged] });
+
+    const first = await post(running, { query: 'mutation { forge(operation: null, fieldName: "forged") }' });
+    const second = await post(running, { query: 'mutation { forge(operation: "x", fieldName: "forged") }' });
+    await settled(running.app);
+
+    expect([first, second].map(({ body }) => body.errors![0]!.message)).toEqual(['no null', 'no x']);
+    expect(timeline.events).toEqual([]);
+    expect(running.logs.warnings.join('\n')).toContain('mutation forge of POST /graphql failed.');
+    expect(running.logs.warnings.join('\n')).not.toContain('forged');
   });
 
   it('tells an exception filter of a root field of the failure, as in HTTP', async () => {
