@@ -9,6 +9,8 @@ import { MARKED, UnitsOfWork } from '../scope/units-of-work.js';
  * Within a request, a message, a task or another unit of work, the call is a part of that: its tasks are added there, and
  * a request waits for it.
  *
+ * An instance that Nest did not construct, as in a unit test or from `useFactory`, has its method called and no unit.
+ *
  * @throws NOT_REGISTERED at start-up, without `BackgroundTasksModule`; SHUTTING_DOWN, from tasks and resources
  */
 export function UnitOfWork(): MethodDecorator {
@@ -20,8 +22,10 @@ export function UnitOfWork(): MethodDecorator {
     Inject(UnitsOfWork)(prototype, UNITS);
     const called = {
       // A function with a name of its own, as Nest and others name it in logs.
-      [key](this: { readonly [UNITS]: UnitsOfWork }, ...args: unknown[]) {
-        return this[UNITS].run(this, description, () => method.apply(this, args));
+      [key](this: { readonly [UNITS]?: UnitsOfWork }, ...args: unknown[]) {
+        const units = this[UNITS];
+        // A test may construct an instance by itself. Without a unit, BackgroundTasksRef says so.
+        return units ? units.run(this, description, () => method.apply(this, args)) : method.apply(this, args);
       },
     }[key as string]!;
     // Decorators below this one have marked the function, such as `@Cron()`.

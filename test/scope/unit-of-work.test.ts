@@ -172,6 +172,15 @@ describe('B11 @UnitOfWork() on a method that nothing of ours calls', () => {
     expect([called.name, called.length]).toEqual(['add', 2]);
   });
 
+  it('calls the method and nothing else of an instance that Nest did not construct', () => {
+    const added: string[] = [];
+    const tasks = { addTask: (_fn: unknown, name: string) => void added.push(name) };
+
+    expect(new Work({ current: tasks as unknown as BackgroundTasks }).now()).toBe('result');
+    expect(added).toEqual(['task']);
+    expect(() => new Work(new BackgroundTasksRef()).now()).toThrow('BackgroundTasksRef.current');
+  });
+
   it('has the BackgroundTasks that a test puts in place of ours, and still returns at once', async () => {
     const recorded = new RecordingBackgroundTasks();
     const work = await startOverridden((builder) => builder.overrideProvider(BackgroundTasks).useValue(recorded));
