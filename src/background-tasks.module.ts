@@ -24,6 +24,7 @@ import { AlreadyRegisteredError, NotRegisteredError } from './errors/set-up-erro
 import { TaskEngine } from './execution/task-engine.js';
 import { unitOfCall } from './handlers/current-unit.js';
 import { resourceFactory, resourceFactoryIn } from './handlers/resource.decorator.js';
+import { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.js';
 import { exchangeOf } from './http/find-exchange.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
 import { NamedTasks } from './named/named-tasks.js';
@@ -127,6 +128,7 @@ export class BackgroundTasksModule
     this.#self = registrations[0]!;
     closeFirst(this.#self);
     scopes.needAsyncContext.push(UnitsOfWork);
+    scopes.refInterceptor = BackgroundTasksInterceptor;
     bindToModules(resourceFactory, resourceFactoryIn);
     listenToHandlers((args, type, begins) => (type === 'http' ? exchangeOf(args[0]) : unitOfCall(args, type, begins)));
     const tasks = this.#self.providers.get(BackgroundTasks)!;

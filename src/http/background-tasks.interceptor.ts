@@ -6,14 +6,14 @@ import { needsModule } from '../tasks/registration.js';
 import { exchangeOf } from './find-exchange.js';
 
 /**
- * Makes `BackgroundTasksRef.current` work in the routes it is bound to. Only an application that gets the reference
- * without injecting it, as with `moduleRef.get()`, needs this: where anything injects it, it works in all routes.
+ * Makes `BackgroundTasksRef.current` work in the routes, and the handlers of messages, that it is bound to. Only an application that gets the reference
+ * without injecting it, as with `moduleRef.get()`, needs this: where anything injects it, it works in all of them.
  */
 @Injectable()
 export class BackgroundTasksInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const exchange = exchangeOf(context.getArgByIndex(0));
-    // A message, if it is bound globally in an application that also serves those.
+    // A message has begun its unit already, which it does where this is bound anywhere.
     if (!exchange) return next.handle();
     // Opened now, so that a task is refused that is added after the request is over.
     exchange.openScope('BackgroundTasks');

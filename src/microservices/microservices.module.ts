@@ -42,13 +42,13 @@ export class MicroservicesBackgroundTasksModule {
       received(message, handler) {
         const { isEvent, isPlain } = message.handler;
         const { connection } = message;
-        // An event is handled still: its sender would not learn that it was refused.
+        // The sender of an event waits for nothing, and would not learn that it was refused.
         const answersTo = isEvent ? undefined : connection;
         if (answersTo && servers.isFinishing) return refusal(answersTo);
         const ended = answersTo && servers.keepOpen(answersTo);
-        // Nothing in a plain one can ask for anything of ours, if nobody injects the reference.
-        if (isPlain && !scopes.usesRef) return units.callPlain(handler, ended);
-        const hasPeerLeft = () => connection?.destroyed === true;
+        // Nothing in a plain one can ask for anything of ours, if nobody uses the reference.
+        if (isPlain && !scopes.usesRefInMessages) return units.callPlain(handler, ended);
+        const hasPeerLeft = () => answersTo?.destroyed === true;
         const unit = new Message(scopes, 'rpc', describe(message.handler), message.request, moduleRef, hasPeerLeft);
         unit.ended = ended;
         attachScopeSource(message.request, unit);

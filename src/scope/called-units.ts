@@ -3,6 +3,7 @@ import { finalize } from 'rxjs';
 import { isPromise, isStream } from '../errors/safely.js';
 import { type ListMember, UnorderedList } from '../execution/unordered-list.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
+import { asyncContext } from '../tasks/async-context.js';
 import { providedByModule } from '../tasks/registration.js';
 import type { CalledUnit } from './called-unit.js';
 
@@ -45,7 +46,8 @@ export class CalledUnits {
     };
     let result: unknown;
     try {
-      result = handler();
+      // One handler of an event is called by the one before it, whose unit is not its own.
+      result = asyncContext.getStore() ? asyncContext.run(undefined, handler) : handler();
     } catch (error) {
       end();
       throw error;

@@ -8,7 +8,7 @@ import { UnknownTaskError } from '../errors/named-task-errors.js';
 import { type QueueLimits, TaskEngine } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import { UnorderedList } from '../execution/unordered-list.js';
-import { hasDependents, requestLookup } from '../nest/injector.js';
+import { hasDependents, requestLookup, wrappersOf } from '../nest/injector.js';
 import type { InstanceRecord } from '../nest/instances.js';
 import type { CheckedEnqueueOptions } from '../options/enqueue-options.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
@@ -42,6 +42,9 @@ export class RequestScopes {
   readonly #onEmpty: (() => void)[] = [];
   readonly #requestOf: (contextId: ContextId) => unknown;
   #usesRef: boolean | undefined;
+  #usesRefInMessages: boolean | undefined;
+  /** The interceptor with which code uses a reference that nothing injects. Set by the module. */
+  refInterceptor: Type | undefined;
   /** Whoever injects one of these looks for the request in the async context. */
   readonly needAsyncContext: Type[] = [BackgroundTasksRef];
 
@@ -87,6 +90,15 @@ export class RequestScopes {
    */
   get usesRef(): boolean {
     return (this.#usesRef ??= this.needAsyncContext.some((token) => hasDependents(this.modules, token)));
+  }
+
+  /**
+   * Whether messages must be found without the injector: anything injects the reference, or the interceptor is bound with
+   * which code uses one that nothing injects. Known once everything is built.
+   */
+  get usesRefInMessages(): boolean {
+    return (this.#usesRefInMessages ??=
+      this.usesRef || [...wrappersOf(this.modules)].some(({ metatype }) => metatype === this.refInterceptor));
   }
 
   /** Whether a context of the injector belongs to a request or unit of ours. */

@@ -14,4 +14,4 @@ export interface AsyncContext {
 }
 
 /** Set for every task, and for every request in applications that inject BackgroundTasksRef. */
-export const asyncContext = new AsyncLocalStorage<AsyncContext>();
+export const asyncContext = new AsyncLocalStorage<AsyncContext | undefined>();

@@ -35,8 +35,8 @@ export class WebSocketsBackgroundTasksModule {
         // Nest listens to no answers for a client that has left.
         return isStream(result) && hasPeerLeft() ? undefined : result;
       };
-      // Nothing in a plain one can ask for anything of ours, if nobody injects the reference.
-      if (isPlain && !scopes.usesRef) return units.callPlain(answer);
+      // Nothing in a plain one can ask for anything of ours, if nobody uses the reference.
+      if (isPlain && !scopes.usesRefInMessages) return units.callPlain(answer);
       // The socket is the same for all its messages, so each has a `REQUEST` of its own that leads to it.
       const unit = new CalledUnit(scopes, 'ws', description, new GatewayRequest(client), moduleRef, hasPeerLeft);
       return units.run(unit, answer);

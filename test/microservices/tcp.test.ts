@@ -1,4 +1,5 @@
-import { Controller } from '@nestjs/common';
+import { Controller, UseInterceptors } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import {
   EventPattern,
   MessagePattern,
@@ -10,7 +11,14 @@ import {
 import { once } from 'node:events';
 import { createConnection, type Server, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { BackgroundTasks, Tasks, Resource } from '../../src/index.js';
+import {
+  BackgroundTasks,
+  BackgroundTasksInterceptor,
+  BackgroundTasksRef,
+  currentTask,
+  Tasks,
+  Resource,
+} from '../../src/index.js';
 import { MicroservicesBackgroundTasksModule } from '../../src/microservices/index.js';
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
@@ -35,6 +43,28 @@ const tcp: Way = {
 };
 
 describeTransport(tcp);
+
+it('B11 a message over TCP behind BackgroundTasksInterceptor can use a reference that nothing injects', async () => {
+  const timeline: string[] = [];
+  @Controller()
+  @UseInterceptors(BackgroundTasksInterceptor)
+  class Handlers {
+    constructor(private readonly moduleRef: ModuleRef) {}
+
+    @MessagePattern('handle')
+    handle(@Payload() data: string) {
+      const { current } = this.moduleRef.get(BackgroundTasksRef, { strict: false });
+      current.addTask(() => timeline.push(`task of ${data}`));
+      return data;
+    }
+  }
+  const running = await startOverTcp([Handlers], {});
+
+  expect(await running.send('handle', 'x')).toEqual(['x']);
+  await settled(running.app);
+
+  expect(timeline).toEqual(['task of x']);
+});
 
 describe('B11 an event over TCP', () => {
   const timeline = useTimeline();
@@ -87,6 +117,58 @@ describe('B11 an event over TCP', () => {
     expect(seen[0]).not.toBe(seen[2]);
     expectNothingLeft(running);
   });
+
+  it('does not fail with a handler of the same event that uses nothing of this package', async () => {
+    @Controller()
+    class First {
+      @EventPattern('happened')
+      handle(@Tasks() tasks: BackgroundTasks, @Resource('db') _db: unknown) {
+        tasks.addTask(() => timeline.note('task'));
+      }
+    }
+    @Controller()
+    class Second {
+      @EventPattern('happened')
+      handle() {
+        timeline.note('second');
+        throw new RpcException('broken');
+      }
+    }
+    const db = recordedResource(timeline, { provide: 'db' });
+    const running = await startOverTcp([First, Second], { providers: [db] });
+
+    running.emit('happened', 'x');
+    await timeline.until('db released');
+
+    expect(timeline.events).toEqual(['db opened', 'second', 'task', 'db committed', 'db released']);
+  });
+
+  it('is not aborted when its sender, who waits for no answer, leaves before it is handled', async () => {
+    const gate = deferred();
+    @Controller()
+    class Handlers {
+      @EventPattern('happened')
+      async handle(@Tasks() tasks: BackgroundTasks) {
+        tasks.with({ onAbort: 'skip' }).addTask(() => timeline.note(`aborted: ${currentTask().outcome.aborted}`));
+        timeline.note('began');
+        await gate.promise;
+      }
+    }
+    const { app, port } = await startOverTcp([Handlers], {});
+    const connected = once(app.unwrap<Server>(), 'connection') as Promise<[Socket]>;
+    const sender = createConnection(port, '127.0.0.1');
+    const [connection] = await connected;
+    sender.write(packetOf({ pattern: 'happened', data: 'x' }));
+    await timeline.until('began');
+    const closed = once(connection, 'close');
+    sender.destroy();
+    await closed;
+
+    gate.resolve();
+    await settled(app);
+
+    expect(timeline.events).toEqual(['began', 'aborted: false']);
+  });
 });
 
 describe.each(platforms)('B11 a hybrid application on $name', (platform) => {
@@ -125,13 +207,10 @@ describe.each(platforms)('B11 a hybrid application on $name', (platform) => {
   });
 });
 
-async function startOverTcp(
-  handlers: NonNullable<TransportSettings['controllers']>,
-  settings: TransportSettings,
-): Promise<Running & Client> {
+async function startOverTcp(handlers: NonNullable<TransportSettings['controllers']>, settings: TransportSettings) {
   const port = await freePort();
   const { app, logs } = await startMicroservice(handlers, settings, overTcp(port));
-  return { app, logs, ...clientOf(overTcp(port)), drop: dropping(app.unwrap<Server>(), port) };
+  return { app, logs, port, ...clientOf(overTcp(port)), drop: dropping(app.unwrap<Server>(), port) };
 }
 
 function overTcp(port: number): MicroserviceOptions {
