@@ -8,13 +8,16 @@ import {
   Scope,
   UseFilters,
   UseGuards,
+  UseInterceptors,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { Args, Context, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import DataLoader from 'dataloader';
 import { describe, expect, it } from 'vitest';
 import {
   BackendUnavailableError,
   BackgroundTasks,
+  BackgroundTasksInterceptor,
   BackgroundTasksRef,
   currentTask,
   defineTask,
@@ -145,6 +148,29 @@ describe.each(servers)('B11 GraphQL with $name', (server) => {
     await settled(running.app);
 
     expect(body.data).toEqual({ user: { id: 1, name: null } });
+    expect(timeline.events).toEqual(['task']);
+  });
+
+  it('lets a resolver behind BackgroundTasksInterceptor use a reference that nothing injects', async () => {
+    @Resolver('Query')
+    @UseInterceptors(BackgroundTasksInterceptor)
+    class Queries {
+      constructor(readonly moduleRef: ModuleRef) {}
+
+      @Query('ok')
+      ok() {
+        const { current } = this.moduleRef.get(BackgroundTasksRef, { strict: false });
+        current.addTask(() => timeline.note('task'));
+        return true;
+      }
+    }
+    Inject(ModuleRef)(Queries, undefined, 0);
+    const running = await startGraphQL(server, typeDefs, { providers: [Queries] });
+
+    const { body } = await post(running, { query: '{ ok }' });
+    await settled(running.app);
+
+    expect(body).toEqual({ data: { ok: true } });
     expect(timeline.events).toEqual(['task']);
   });
 
