@@ -23,7 +23,7 @@ import { MicroservicesBackgroundTasksModule } from '../../src/microservices/inde
 import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { freePort } from '../support/free-port.js';
-import { type Client, clientOf, microservice, packetOf, startMicroservice } from '../support/microservices.js';
+import { clientOf, microservice, packetOf, startMicroservice } from '../support/microservices.js';
 import { platforms, startApp } from '../support/platforms.js';
 import { recordedResource } from '../support/recorded-resource.js';
 import { useTimeline } from '../support/timeline.js';
