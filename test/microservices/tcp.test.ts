@@ -129,7 +129,7 @@ describe('B11 an event over TCP', () => {
     @Controller()
     class Second {
       @EventPattern('happened')
-      handle() {
+      handle(@Payload() _data: string) {
         timeline.note('second');
         throw new RpcException('broken');
       }
