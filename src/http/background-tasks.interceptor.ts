@@ -6,8 +6,9 @@ import { needsModule } from '../tasks/registration.js';
 import { exchangeOf } from './find-exchange.js';
 
 /**
- * Makes `BackgroundTasksRef.current` work in the routes, resolvers and handlers of messages that it is bound to. Only an application that gets the reference
- * without injecting it, as with `moduleRef.get()`, needs this: where anything injects it, it works in all of them.
+ * Makes `BackgroundTasksRef.current` work in the routes, resolvers and handlers of messages that it is bound to. Only an
+ * application that gets the reference without injecting it, as with `moduleRef.get()`, needs this: where anything injects
+ * it, it works in all of them.
  */
 @Injectable()
 export class BackgroundTasksInterceptor implements NestInterceptor {
