@@ -35,7 +35,8 @@ export interface TaskContext {
 /**
  * The running batch, as `REQUEST` and `currentTask()` give it in `runBatch()`. It has an id of its own, and the name of
  * its definition; its signal aborts once those of all its tasks have. `progress()` tells it for each of them. `context`
- * is what they share where the handler depends on durable providers, and else `undefined`.
+ * is `undefined`, because each task has its own. In an application with durable providers a batch of a request-scoped
+ * handler has tasks of one context, which this is then.
  */
 export interface BatchContext extends TaskContext {
   readonly batch: readonly TaskContext[];

@@ -15,12 +15,12 @@ export class BatchLines {
   ) {}
 
   /**
-   * The line of a task. Where the handler depends on durable providers, which are those of one tenant, tasks of another
-   * context have a line of their own.
+   * The line of a task. Where durable providers may be injected, which are those of one tenant, the tasks of each context
+   * have a line of their own.
    */
   of(task: RegisteredTask, envelope: TaskEnvelope): BatchLine {
     const { name, batch } = task.definition;
-    const context = task.handler.isDependencyTreeDurable() ? envelope.context.captured : undefined;
+    const context = task.asksForTenant ? envelope.context.captured : undefined;
     const key = context === undefined ? name : `${name} ${JSON.stringify(context)}`;
     const known = this.#lines.get(key);
     if (known) return known;

@@ -19,12 +19,15 @@ export class TaskRegistry {
    */
   explore(modules: ModulesContainer): void {
     const found = new Map<string, RegisteredTask>();
-    for (const handler of wrappersOf(modules)) {
+    const wrappers = [...wrappersOf(modules)];
+    const hasDurable = wrappers.some(({ durable }) => durable);
+    for (const handler of wrappers) {
       const definition = handler.isAlias ? undefined : (handledBy(handler.token) ?? handledBy(handler.metatype));
       if (!definition) continue;
       const other = found.get(definition.name);
       if (other) throw new DuplicateTaskError(definition.name, [other.handler, handler].map(nameWithModule));
-      found.set(definition.name, { definition, handler });
+      const asksForTenant = hasDurable && !handler.isDependencyTreeStatic();
+      found.set(definition.name, { definition, handler, asksForTenant });
     }
     this.#tasks = found;
     this.#names = new Set(found.keys());
@@ -90,4 +93,6 @@ export interface RegisteredTask {
   readonly definition: TaskDefinition;
   /** The provider of its handler. */
   readonly handler: InstanceWrapper;
+  /** Whether the strategy for durable providers is asked for each run, and so has to know whose it is. */
+  readonly asksForTenant: boolean;
 }
