@@ -6,7 +6,7 @@ import { type Check, checkAll, milliseconds, wholeNumber } from '../options/chec
 import { splitSettings } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../options/task-options.js';
 import { type BatchedTaskDefinition, newDefinition, type TaskDefinition } from '../tasks/task-definition.js';
-import type { JsonPayload } from './json-payload.js';
+import type { JsonOrArguments, JsonPayload } from './json-payload.js';
 
 /**
  * Defines a named task, for `enqueue()` and for `@TaskHandler()`.
@@ -23,12 +23,13 @@ import type { JsonPayload } from './json-payload.js';
  * @throws INVALID_OPTION
  */
 export function defineTask<Input, Output = Input>(
-  options: BatchedTaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Input, Output> } & JsonPayload<Input>,
+  options: BatchedTaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Input, Output> },
+  ...json: JsonOrArguments<Input>
 ): BatchedTaskDefinition<Input, Output>;
 export function defineTask<Input, Output = Input>(
   options: TaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Input, Output> } & JsonPayload<Input>,
 ): TaskDefinition<Input, Output>;
-export function defineTask(options: TaskDefinitionOptions & Partial<BatchedTaskDefinitionOptions>): TaskDefinition {
+export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
   const [own, settings] = splitSettings('defineTask', options, Object.keys(rules));
   const { name, schema, batch, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
   return newDefinition({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings, batch });
@@ -86,10 +87,11 @@ export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, Backen
    * valibot, arktype) that is synchronous. @default none: what the types say is not checked.
    */
   readonly schema?: StandardSchemaV1;
+  /** Runs its tasks together, those of many requests: its handler has `runBatch(payloads)`. @default one by one */
+  readonly batch?: BatchOptions;
 }
 
 /** Options of `defineTask()` for tasks that run in batches. */
 export interface BatchedTaskDefinitionOptions extends TaskDefinitionOptions {
-  /** The size of batches, and the wait for them. */
   readonly batch: BatchOptions;
 }

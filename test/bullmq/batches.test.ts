@@ -1,3 +1,5 @@
+import { Module } from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
@@ -17,8 +19,11 @@ import {
 } from '../../src/index.js';
 import { Audit, auditProviders, WriteAudit } from '../support/audit.js';
 import { deferred } from '../support/deferred.js';
+import { preparePostgres } from '../support/postgres.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
+import { openPool } from '../support/transaction-app.js';
+import { withinPg } from '../support/transactions.js';
 import { until } from '../support/until.js';
 
 /** As many as the tests enqueue together, and more than a worker runs at a time by default. */
@@ -128,16 +133,17 @@ describe.each(servers)('B40 · batches on $kind', { timeout: 30_000 }, ({ prepar
   });
 
   it('keep the locks of all their jobs for as long as they take', async () => {
-    const { webs, worker } = await startThree({ lockDurationMs: 200, stalledIntervalMs: 50 });
+    const quick = { lockDurationMs: 1_000, stalledIntervalMs: 250 };
+    const { webs, worker } = await startThree(quick);
     const held = deferred();
     worker.audit.act = () => held.promise;
 
     await webs[0].write(1, 2, 3);
     await worker.audit.until('begin 1,2,3');
     const queue = webs[0].backend.queueOf(WriteAudit);
-    const another = await start(webs[0].backend.queue.name, { lockDurationMs: 200, stalledIntervalMs: 50 });
-    // By then each lock has run out three times, unless it was renewed, and the other worker has looked for such.
-    await webs[0].scopes.run(({ tasks }) => void tasks.enqueue(Ping, 1, { bullmq: { delay: 600 } }));
+    const another = await start(webs[0].backend.queue.name, quick);
+    // By then each lock has run out twice, unless it was renewed, and the other worker has looked for such.
+    await webs[0].scopes.run(({ tasks }) => void tasks.enqueue(Ping, 1, { bullmq: { delay: 2_500 } }));
     await Promise.race([worker, another].map(({ audit }) => audit.until('ping 1')));
     expect(await queue.getActiveCount()).toBe(3);
     held.resolve();
@@ -198,5 +204,59 @@ describe.each(servers)('B40 · batches on $kind', { timeout: 30_000 }, ({ prepar
 
     expect(worker.audit.batches).toEqual([[1, 2, 3]]);
     expect(await stateOf(webs[0].backend, ids[1]!)).toBe('unknown');
+  });
+
+  it('have a worker as well when their module is loaded lazily', async () => {
+    const { webs, worker } = await startThree();
+    const Late = defineTask<number>({ name: 'late', batch: { maxSize: 2, maxWaitMs: 60_000 } });
+    @TaskHandler(Late)
+    class LateHandler implements HandlesBatch<typeof Late> {
+      runBatch(numbers: readonly number[]): void {
+        worker.audit.note(`late ${numbers.length}`);
+      }
+    }
+    @Module({ providers: [LateHandler] })
+    class LateModule {}
+
+    for (const { app } of [worker, webs[0]]) await app.get(LazyModuleLoader).load(() => LateModule);
+    await webs[0].scopes.run(({ tasks }) => void [1, 2].map((n) => tasks.enqueue(Late, n)));
+
+    await worker.audit.until('late 2');
+  });
+
+  it('run in the process itself while the server is gone, where there is a fallback', async () => {
+    const web = await start(`batches-${randomUUID()}`, false, { fallback: 'in-process' });
+    await server().stop();
+    await until('the server is known to be gone', () => web.backend.unavailableBecause !== undefined);
+
+    await web.write(1, 2, 3);
+    await web.audit.until('close');
+
+    expect(web.audit.batches).toEqual([[1, 2, 3]]);
+  });
+});
+
+describe('B40 · batches within a transaction', () => {
+  const server = useServer(preparePostgres);
+
+  it('hold the tasks that were inserted, once they are committed', async () => {
+    const queueName = `batches-${randomUUID()}`;
+    const { app, scopes } = await startContext({
+      imports: [BullMqBackgroundTasksModule.forRoot({ postgres: server().url, migrate: true, queueName })],
+      providers: auditProviders,
+    });
+    const backend = app.get(BullMqBackend);
+    await until('the server is ready', () => backend.unavailableBecause === undefined);
+    const audit = app.get(Audit);
+
+    await scopes.run(({ tasks }) =>
+      withinPg(openPool(server().url), async (client) => {
+        for (const n of [1, 2, 3]) await tasks.enqueueWithin(client, WriteAudit, { n }, { idempotencyKey: `key ${n}` });
+      }),
+    );
+    await audit.until('close');
+
+    expect(audit.batches).toEqual([[1, 2, 3]]);
+    expect(await backend.queue.count()).toBe(0);
   });
 });
