@@ -3,12 +3,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { BatchOptions } from '../contracts/batch-options.js';
 import type { NamedTaskAttempt, NamedTaskResult, NamedTaskRunner } from '../contracts/task-backend.js';
 import type { TaskContext } from '../contracts/task-context.js';
+import type { TaskTracing } from '../contracts/task-tracing.js';
 import type { TaskEnvelope } from '../contracts/task-envelope.js';
 import { BatchError } from '../errors/named-task-errors.js';
 import { isInstance } from '../errors/safely.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
 import { promiseOfResult } from '../execution/task-result.js';
 import { traced } from '../execution/traced.js';
+import { observedTask } from '../observation/observed-task.js';
 import { resolveInContext } from '../nest/injector.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import { contextOf, currentParent } from '../scope/scope-events.js';
@@ -34,7 +36,14 @@ export class HandlerRunner implements NamedTaskRunner {
     private readonly scopes: RequestScopes,
     private readonly registry: TaskRegistry,
   ) {
-    this.#lines = new BatchLines(scopes, (task, batch) => this.#outside(() => this.#runBatch(task, batch)));
+    this.#lines = new BatchLines(scopes, (task, batch) => {
+      const run = () => this.#runBatch(task, batch);
+      const { tracing } = scopes.engine.options;
+      if (!tracing?.batch) return this.#outside(run);
+      const tasks = batch.attempts.map(({ queued }) => observedTask(queued));
+      const wrap = ({ batch: begin }: TaskTracing, work: () => void) => begin!.call(tracing, batch, tasks, work);
+      return this.#outside(() => traced(scopes.engine, wrap, run));
+    });
   }
 
   get names(): ReadonlySet<string> {
