@@ -1,6 +1,7 @@
 // npm run bench [-- --quick] [-- --only <text>] [-- --seconds <each>] [-- --json <file>], or npm run bench -- durable,
-// npm run bench -- transports, or npm run bench -- transactions
+// npm run bench -- transports, npm run bench -- transactions, or npm run bench -- batches
 if (process.argv.includes('durable')) await import('./durable.js');
+else if (process.argv.includes('batches')) await import('./batches.js');
 else if (process.argv.includes('transactions')) await import('./transactions.js');
 else if (process.argv.includes('transports')) await import('./transports.js');
 else await import('./run.js');

@@ -4,12 +4,14 @@ export type {
   BackgroundTasksOptionsFactory,
 } from './background-tasks.module-definition.js';
 export { BackgroundTasksModule } from './background-tasks.module.js';
+export type { BatchOptions, BatchTrigger } from './contracts/batch-options.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
 export type { RetryOptions } from './contracts/retry-options.js';
 export type { BackendHealth, BackendSettings } from './contracts/task-backend.js';
-export type { TaskContext } from './contracts/task-context.js';
+export type { BatchContext, TaskContext } from './contracts/task-context.js';
 export type { JsonValue, TaskEnvelope, TaskEnvelopeContext } from './contracts/task-envelope.js';
 export type {
+  ObservedBatch,
   ObservedResource,
   ObservedScope,
   ObservedTask,
@@ -52,11 +54,13 @@ export {
 } from './errors/errors.js';
 export {
   BackendUnavailableError,
+  BatchError,
   BatchTooLargeError,
   DuplicateTaskError,
   InvalidPayloadError,
   TransactionsUnsupportedError,
   UnknownTaskError,
+  WrongHandlerError,
 } from './errors/named-task-errors.js';
 export {
   AlreadyRegisteredError,
@@ -69,8 +73,14 @@ export { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.
 export { Resource } from './handlers/resource.decorator.js';
 export { Tasks } from './handlers/tasks.decorator.js';
 export { UnitOfWork } from './handlers/unit-of-work.decorator.js';
-export { defineTask, type TaskDefinitionOptions } from './named/define-task.js';
-export { type Handles, TaskHandler, type TaskHandlerClass } from './named/task-handler.decorator.js';
+export { type BatchedTaskDefinitionOptions, defineTask, type TaskDefinitionOptions } from './named/define-task.js';
+export {
+  type BatchHandlerClass,
+  type Handles,
+  type HandlesBatch,
+  TaskHandler,
+  type TaskHandlerClass,
+} from './named/task-handler.decorator.js';
 export type { EnqueueOptions } from './options/enqueue-options.js';
 export type { BackgroundTasksModuleOptions } from './options/module-options.js';
 export type { TaskOptions } from './options/task-options.js';
@@ -81,4 +91,4 @@ export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 export { BackgroundTasks } from './tasks/background-tasks.js';
 export { currentTask } from './tasks/current-task.js';
 export type { MethodArguments, MethodName, TaskFunction, TaskTarget } from './tasks/task-arguments.js';
-export type { TaskDefinition } from './tasks/task-definition.js';
+export type { BatchedTaskDefinition, TaskDefinition } from './tasks/task-definition.js';

@@ -24,10 +24,12 @@ export class BullMqHealth {
   }
 
   #recentErrors(): string[] {
-    const { kind, refusal, workerFault } = this.server;
+    const { kind, refusal, workerFaults } = this.server;
     const found: string[] = [];
     if (refusal !== undefined) found.push(`${kind} refused the last task: ${refusal}.`);
-    if (workerFault !== undefined) found.push(`The worker met an error, and has taken no task since: ${workerFault}.`);
+    for (const fault of workerFaults.values()) {
+      found.push(`The worker met an error, and has taken no task since: ${fault}.`);
+    }
     return found;
   }
 

@@ -10,13 +10,16 @@ import {
 import type { Transaction } from '../contracts/transaction.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { checkAll } from '../options/checks.js';
+import type { TaskDefinition } from '../tasks/task-definition.js';
 import { BullMqHealth } from './bullmq-health.js';
 import { checkBullMqSettings } from './options/bullmq-task-settings.js';
+import type { ResolvedWorkerOptions } from './options/resolve-bullmq-options.js';
 import { checkBatchSize } from './server/batch-size.js';
 import { failureReason } from './server/failure-reason.js';
 import { newJob } from './server/new-job.js';
 import { QueueServer, type TaskQueue } from './server/queue-server.js';
-import type { TaskWorker } from './worker/task-worker.js';
+import { queueOfBatches } from './server/task-queues.js';
+import type { TaskWorker, WorkedQueue } from './worker/task-worker.js';
 
 /** The queue of named tasks. */
 export abstract class BullMqBackend {
@@ -26,6 +29,12 @@ export abstract class BullMqBackend {
    */
   abstract readonly queue: TaskQueue;
 
+  /**
+   * The queue that has the tasks of a definition: one of its own if they run in batches, named
+   * `<queueName>.<name of the task>`, else {@link queue}.
+   */
+  abstract queueOf(definition: TaskDefinition): TaskQueue;
+
   /** The reason why no task can be accepted now; `undefined` if one can, as far as is known. */
   abstract readonly unavailableBecause: string | undefined;
 }
@@ -33,7 +42,8 @@ export abstract class BullMqBackend {
 /** Hands named tasks to BullMQ, and runs those of the queue if this process is a worker. */
 @Injectable()
 export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
-  #worker: TaskWorker | undefined;
+  readonly #workers = new Map<string, TaskWorker>();
+  #addWorkers: (() => void) | undefined;
   #isPaused = false;
 
   constructor(@Inject(QueueServer) private readonly server: QueueServer) {
@@ -42,6 +52,10 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
 
   get queue(): TaskQueue {
     return this.server.queue;
+  }
+
+  queueOf({ name, batch }: TaskDefinition): TaskQueue {
+    return batch ? this.server.queues.get(queueOfBatches(this.server.options.queueName, name)) : this.queue;
   }
 
   get unavailableBecause(): string | undefined {
@@ -110,20 +124,52 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     if (worker === false) return;
     // Not a static import, because it needs BullMQ: without it the error is to come from openServer().
     const { TaskWorker } = await import('./worker/task-worker.js');
-    if (!this.#isPaused) this.#worker = new TaskWorker(this.server, runner, worker);
+    this.#addWorkers = () => {
+      for (const queue of workedQueues(this.server.options.queueName, worker, runner)) {
+        if (this.#isPaused || this.#workers.has(queue.name)) continue;
+        this.#workers.set(queue.name, new TaskWorker(this.server, runner, worker, queue));
+      }
+    };
+    this.#addWorkers();
+  }
+
+  override handlersLoaded(): void {
+    this.#addWorkers?.();
   }
 
   override pause(): void {
     this.#isPaused = true;
-    this.#worker?.pause();
+    for (const worker of this.#workers.values()) worker.pause();
   }
 
-  /** Closes the worker, in `closeTimeoutMs` at most, then the connections. To be called after the drain. */
+  /** Closes the workers, in `closeTimeoutMs` at most, then the connections. To be called after the drain. */
   async close(): Promise<void> {
     this.pause();
-    await this.#worker?.close();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.close()));
     await this.server.close();
   }
+}
+
+/** The queues that a worker process takes tasks from. */
+function workedQueues(
+  queueName: string,
+  { concurrency }: ResolvedWorkerOptions,
+  runner: NamedTaskRunner,
+): WorkedQueue[] {
+  const main = {
+    name: queueName,
+    get tasks() {
+      return runner.names;
+    },
+    concurrency,
+  };
+  const ofBatches = [...runner.batches].map(([task, { maxSize }]) => ({
+    name: queueOfBatches(queueName, task),
+    tasks: [task],
+    // One batch runs while the next one gathers.
+    concurrency: 2 * maxSize,
+  }));
+  return [main, ...ofBatches];
 }
 
 function describeBatch(batch: readonly EnqueuedTask[]): string {

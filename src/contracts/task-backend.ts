@@ -1,3 +1,4 @@
+import type { BatchOptions } from './batch-options.js';
 import type { ResolvedRetry } from './retry-options.js';
 import type { TaskEnvelope } from './task-envelope.js';
 import type { TaskReport } from './task-report.js';
@@ -58,6 +59,9 @@ export abstract class TaskBackend {
   /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */
   start(_runner: NamedTaskRunner): Promise<void> | void {}
 
+  /** Called after {@link start}, when modules were loaded lazily: the runner may know more names. */
+  handlersLoaded(): void {}
+
   /** Called when the application begins to drain: starts no more jobs. What runs is waited for elsewhere. */
   pause(): Promise<void> | void {}
 }
@@ -89,6 +93,8 @@ export interface EnqueuedTask {
   readonly retry: ResolvedRetry | undefined;
   /** The settings of its definition, with those of the call on top; checked. */
   readonly settings: BackendSettings;
+  /** The batches of its definition. Absent if its tasks run one by one. */
+  readonly batch?: BatchOptions | undefined;
   /**
    * Has it run in this process, in the queue of its own request, instead of on the backend. Ignored once `accept()` has
    * ended.
@@ -100,9 +106,12 @@ export interface EnqueuedTask {
 export interface NamedTaskRunner {
   /** The names that this version of the application has handlers for. */
   readonly names: ReadonlySet<string>;
+  /** Those of them whose tasks run in batches. A batch is no larger than the number of its tasks that run at a time. */
+  readonly batches: ReadonlyMap<string, BatchOptions>;
   /**
    * Runs the handler once, as a unit of work with providers, tasks and disposal of its own. A failure of the task is
-   * in the result. Observes the time limit and the shutdown; further attempts are the backend's.
+   * in the result. Observes the time limit and the shutdown; further attempts are the backend's. A task of a batch
+   * waits for others first.
    *
    * @throws UNKNOWN_TASK, for a name that is not known
    */

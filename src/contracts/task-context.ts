@@ -23,9 +23,21 @@ export interface TaskContext {
    * returned where it was enqueued; for any other task `undefined`.
    */
   readonly context: JsonValue | undefined;
+  /** The tasks of the batch that runs, in the order of the payloads. Absent in any other task. */
+  readonly batch?: readonly TaskContext[];
   /**
    * Tells the observers, and the backend that carries the task, how far the task has come. The value has the
    * meaning that the task gives it.
    */
   progress(value: unknown): void;
+}
+
+/**
+ * The running batch, as `REQUEST` and `currentTask()` give it in `runBatch()`. It has an id of its own, and the name of
+ * its definition; its signal aborts once those of all its tasks have. `progress()` tells it for each of them. `context`
+ * is `undefined`, because each task has its own. In an application with durable providers a batch of a request-scoped
+ * handler has tasks of one context, which this is then.
+ */
+export interface BatchContext extends TaskContext {
+  readonly batch: readonly TaskContext[];
 }

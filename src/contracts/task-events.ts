@@ -1,3 +1,4 @@
+import type { BatchTrigger } from './batch-options.js';
 import type { TaskOutcome } from './task-outcome.js';
 import type { TaskReport } from './task-report.js';
 
@@ -26,6 +27,17 @@ export interface TaskEvents {
   readonly taskProgressed: TaskEvent & { readonly value: unknown };
   /** A task reached the state it will keep. Told once for each task. `enqueued`: the backend has it. */
   readonly taskSettled: TaskEvent & TaskEnd;
+
+  /**
+   * A batch begins. Its tasks start at the same moment, and the scope of its handler opens with `batch.id` as the task of
+   * its `parent`. `waitedMs` is how long the first of them has waited for it.
+   */
+  readonly batchFlushed: Told & {
+    readonly batch: ObservedBatch;
+    readonly tasks: readonly ObservedTask[];
+    readonly trigger: BatchTrigger;
+    readonly waitedMs: number;
+  };
 
   /** The backend has taken named tasks of a scope, or has refused them with `error`. */
   readonly handedOver: ScopeEvent & Ended & { readonly tasks: readonly ObservedTask[] };
@@ -87,6 +99,14 @@ export interface ObservedTask {
   readonly addedBy?: string;
   /** The line that added it, such as `at UsersController.create (users.controller.ts:12:16)`; see `captureStackTraces`. */
   readonly place?: string;
+}
+
+/** Tasks of one definition that run together, as events show them. */
+export interface ObservedBatch {
+  /** Unique to the batch: the id of its `currentTask()`. */
+  readonly id: string;
+  /** The name of the definition. */
+  readonly name: string;
 }
 
 /** A resource, or an instance that is disposed of with its scope, as events show it. */

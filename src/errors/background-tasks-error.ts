@@ -52,6 +52,8 @@ export interface BackgroundTasksErrorCodes {
   BACKEND_UNAVAILABLE: true;
   BATCH_TOO_LARGE: true;
   TRANSACTIONS_UNSUPPORTED: true;
+  WRONG_HANDLER: true;
+  BATCH: true;
 }
 
 export type BackgroundTasksErrorCode = keyof BackgroundTasksErrorCodes;

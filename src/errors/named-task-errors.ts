@@ -1,4 +1,5 @@
 import { BackgroundTasksError, UnavailableError } from './background-tasks-error.js';
+import { InvalidOptionError } from './errors.js';
 
 /** `UNKNOWN_TASK`: no class of this application has `@TaskHandler()` for the definition. */
 export class UnknownTaskError extends BackgroundTasksError {
@@ -27,6 +28,56 @@ export class DuplicateTaskError extends BackgroundTasksError {
     );
   }
 }
+
+/** `WRONG_HANDLER`: a handler has no method that runs the tasks of its definition. */
+export class WrongHandlerError extends BackgroundTasksError {
+  readonly code = 'WRONG_HANDLER';
+
+  constructor(task: string, handler: string, isBatched: boolean) {
+    super(
+      isBatched
+        ? `${handler} has no runBatch(), and task "${task}" runs in batches. Give it "runBatch(payloads)", or take ` +
+            '"batch" out of the definition.'
+        : `${handler} has no run(), and task "${task}" runs alone. Give it "run(payload)", or add "batch" to the ` +
+            'definition.',
+    );
+  }
+}
+
+/**
+ * `BATCH`: some tasks of a batch failed, and the others succeeded. To be thrown by `runBatch()`: what it did is kept, so
+ * that its resources commit, and only the tasks named here fail, each with an error of its own.
+ */
+export class BatchError extends BackgroundTasksError {
+  readonly code = 'BATCH';
+  /** The errors by the indexes of the payloads. */
+  readonly failures: ReadonlyMap<number, unknown>;
+
+  /**
+   * Takes the errors by the indexes of the payloads, in a `Map` or in pairs. An index that no payload has fails the
+   * batch as a whole.
+   *
+   * @throws INVALID_OPTION
+   */
+  constructor(failures: Iterable<readonly [index: number, error: unknown]>) {
+    const found = new Map(failures);
+    for (const index of found.keys()) {
+      if (Number.isSafeInteger(index) && index >= 0) continue;
+      throw new InvalidOptionError('failures', index, 'Give the indexes of payloads: whole numbers of 0 or more.');
+    }
+    if (found.size === 0) throw new InvalidOptionError('failures', found, 'Throw it only if a task has failed.');
+    const indexes = [...found.keys()];
+    super(
+      `${found.size} task(s) of a batch failed, those of the payloads at ${indexes.slice(0, MAX_INDEXES).join(', ')}` +
+        `${found.size > MAX_INDEXES ? ', …' : ''}. Look at "failures" for the error of each.`,
+      { cause: found.get(indexes[0]!) },
+    );
+    this.failures = found;
+  }
+}
+
+/** Indexes that a message names. */
+const MAX_INDEXES = 10;
 
 /**
  * `INVALID_PAYLOAD`: a payload, or what `captureContext` returned, is not strict JSON, is too large, or is not what the

@@ -32,6 +32,14 @@ export function discardUnfit(tasks: readonly QueuedTask[], outcome: TaskOutcome,
   queue.endWaiting(byAbort, { state: 'discarded', reason: 'client-left' });
 }
 
+/** Discards what a task has enqueued, because its attempt has not succeeded. */
+export function discardFollowUps(task: QueuedTask, queue: TaskQueue): void {
+  const followUps = queue.waiting.filter(({ follows }) => follows === task);
+  if (followUps.length === 0) return;
+  queue.engine.log.discarded(followUps, `task "${task.name}" did not succeed`, queue.owner.origin);
+  queue.endWaiting(followUps, { state: 'discarded', reason: 'parent-failed' });
+}
+
 function fitsOutcome({ options, addedAfterFailure }: QueuedTask, outcome: TaskOutcome): boolean {
   const runOn = options.runOn ?? (addedAfterFailure ? 'always' : 'success');
   return runOn === 'always' || (runOn === 'success') === hasSucceeded(options.part, outcome);

@@ -1,5 +1,5 @@
 /** Hands out a limited number of permits, first come, first served. */
-export class Semaphore {
+export class Semaphore implements RunPermits {
   #free: number;
   #isGranting = false;
   readonly #queue: { readonly waiter: PermitWaiter; readonly permits: number }[] = [];
@@ -56,4 +56,12 @@ export class Semaphore {
 export interface PermitWaiter {
   /** Called with the permits acquired. */
   granted(): void;
+}
+
+/** Permits to run. */
+export interface RunPermits {
+  acquire(waiter: PermitWaiter): void;
+  release(): void;
+  /** Acquires a permit for the next attempt of a task. Absent where a task keeps its permit between attempts. */
+  acquireAgain?(waiter: PermitWaiter): void;
 }

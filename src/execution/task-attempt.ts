@@ -22,7 +22,7 @@ export class TaskAttempt implements TaskContext, AsyncContext {
     readonly attempt: number,
     private readonly queue: TaskQueue,
   ) {
-    this.outcome = outcomeFor(queued, queue.outcome!);
+    this.outcome = queued.leftScope?.outcome ?? outcomeFor(queued, queue.outcome!);
   }
 
   get id(): string {

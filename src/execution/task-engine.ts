@@ -4,7 +4,7 @@ import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { Observation, type ObservedEvents } from '../observation/observation.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
-import { Semaphore } from './semaphore.js';
+import { type RunPermits, Semaphore } from './semaphore.js';
 import { TaskLedger } from './task-ledger.js';
 import { TaskLog } from './task-log.js';
 
@@ -17,7 +17,7 @@ export class TaskEngine {
   readonly ledger: TaskLedger;
   readonly keys = new IdempotencyKeys();
   /** For the tasks of a request or unit of work. */
-  readonly limits: QueueLimits;
+  readonly limits: QueueLimits & { readonly running: Semaphore };
   /** For the tasks that a handler adds. The job has a permit already; waiting for another could block it for ever. */
   readonly limitsInHandler: QueueLimits;
   /** For the jobs of a backend, which limits by itself how many wait here. */
@@ -49,7 +49,7 @@ export class TaskEngine {
     const [pending, running, unlimited] = [maxPending, maxRunning, Infinity].map((permits) => new Semaphore(permits));
     this.limits = { concurrency, pending: pending!, running: running! };
     this.limitsInHandler = { ...this.limits, running: unlimited! };
-    this.limitsOfJobs = { concurrency: Infinity, pending: unlimited!, running: running! };
+    this.limitsOfJobs = { concurrency: Infinity, pending: unlimited!, running: running!, isShared: true };
   }
 }
 
@@ -60,7 +60,9 @@ export interface QueueLimits {
   /** One permit for each task that waits. */
   readonly pending: Semaphore;
   /** One permit for each task that runs. */
-  readonly running: Semaphore;
+  readonly running: RunPermits;
+  /** Whether its tasks are those of many requests: then a task that failed stops none of the others. */
+  readonly isShared?: boolean;
 }
 
 /**

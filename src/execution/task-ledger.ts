@@ -2,9 +2,9 @@ import type { FailedAttempt, TaskEndReason } from '../contracts/task-events.js';
 import type { TaskReport, TerminalTaskState } from '../contracts/task-report.js';
 import type { ObservedEvents } from '../observation/observation.js';
 import { aboutAddedTask, aboutTask, type Observed } from '../observation/observed-task.js';
+import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
-import type { TaskLog } from './task-log.js';
-import type { QueueOwner } from './task-queue.js';
+import type { Described, TaskLog } from './task-log.js';
 
 /** Number of failures that are kept for the testing helpers. */
 const KEPT_FAILURES = 100;
@@ -100,6 +100,12 @@ export class TaskLedger {
   }
 }
 
+/** The scope that the tasks of a queue belong to, or the jobs of this process. */
+export interface QueueOwner extends Observed {
+  readonly tasks: BackgroundTasks;
+  readonly origin: Described;
+}
+
 /** The way in which a task ends. */
 export interface TaskEnd {
   readonly state: TerminalTaskState;
@@ -110,6 +116,9 @@ export interface TaskEnd {
 
 /** The end of what the shutdown deadline has met. */
 export const ABANDONED: TaskEnd = { state: 'abandoned', reason: 'deadline' };
+
+/** The end of what waits behind a task that failed, where that stops the queue. */
+export const SKIPPED: TaskEnd = { state: 'skipped', reason: 'earlier-task-failed' };
 
 /** The number of tasks in each state: `accepted` = `waiting` + `running` + all the others, at all times. */
 export type TaskStats = Readonly<Record<'accepted' | 'waiting' | 'running' | TerminalTaskState, number>>;

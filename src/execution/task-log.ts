@@ -117,7 +117,8 @@ export class TaskLog {
 }
 
 /** Describes a task for a structured log. `state`: the one that it is about to have. */
-function factsOf(task: QueuedTask, { description }: Described, state: string = task.state) {
+function factsOf(task: QueuedTask, scope: Described, state: string = task.state) {
+  const { description } = task.leftScope?.origin ?? scope;
   const { id, name, attempts, stackTrace } = task;
   const place = firstFrame(stackTrace);
   const durationMs = task.state === 'running' ? performance.now() - task.startedAt : task.durationMs;

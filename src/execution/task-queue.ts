@@ -1,15 +1,12 @@
 import type { TaskOutcome } from '../contracts/task-outcome.js';
-import type { Observed } from '../observation/observed-task.js';
 import { asyncContext } from '../tasks/async-context.js';
-import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { handOver } from './hand-over.js';
-import { discardUnfit } from './run-condition.js';
+import { discardFollowUps, discardUnfit, outcomeFor } from './run-condition.js';
 import type { PermitWaiter } from './semaphore.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { QueueLimits, TaskEngine } from './task-engine.js';
-import { ABANDONED, type TaskEnd } from './task-ledger.js';
-import type { Described } from './task-log.js';
+import { ABANDONED, type QueueOwner, SKIPPED, type TaskEnd } from './task-ledger.js';
 import { TaskRun } from './task-run.js';
 import { WaitingTasks } from './waiting-tasks.js';
 
@@ -135,6 +132,22 @@ export class TaskQueue implements PermitWaiter {
     this.startNext();
   }
 
+  /** Takes a task over whose turn has come in another queue. Calls `onIdle` once it has none left. */
+  takeOver(task: QueuedTask, outcome: TaskOutcome, onIdle: () => void): void {
+    if (this.#waiting.length === 0) this.#drainingSince = performance.now();
+    this.#waiting.receive(task);
+    this.outcome = outcome;
+    this.#onIdle = onIdle;
+    this.startNext();
+  }
+
+  /** Begins the next attempt of a run. In a batch that waits for others first. */
+  startAgain(run: TaskRun): void {
+    const { running } = this.limits;
+    if (running.acquireAgain) running.acquireAgain({ granted: () => run.start() });
+    else run.start();
+  }
+
   /** Hands over what is due. Returns what there is to wait for, if anything, as {@link handOver} does. */
   handOver(): Promise<void> | undefined {
     return handOver(this);
@@ -160,6 +173,12 @@ export class TaskQueue implements PermitWaiter {
       this.#releaseRunPermit();
       return;
     }
+    if (task.next) {
+      const observed = this.engine.events.taskSettled.isHeard ? this.owner.observed : undefined;
+      const { description } = this.owner.origin;
+      task.leave({ origin: { description }, outcome: outcomeFor(task, this.outcome!), observed });
+      return this.#releaseRunPermit();
+    }
     this.engine.ledger.start(task, this.#now ?? performance.now());
     this.#now = undefined;
     const run = new TaskRun(task, this);
@@ -174,9 +193,9 @@ export class TaskQueue implements PermitWaiter {
     const { state } = end;
     this.engine.ledger.end(run.task, this.owner, end, now);
     const hasFailed = state === 'failed' || state === 'timed-out';
-    if (hasFailed && this.engine.options.onTaskFailure === 'stop') this.#hasTaskFailed = true;
+    if (hasFailed && this.engine.options.onTaskFailure === 'stop' && !this.limits.isShared) this.#hasTaskFailed = true;
     if (state === 'succeeded') this.handOver()?.catch(() => undefined);
-    else this.discardFollowUps(run.task);
+    else discardFollowUps(run.task, this);
     if (this.#hasTaskFailed) this.endWaiting(this.waiting, SKIPPED);
     this.#now = now;
     this.#releaseRunPermit();
@@ -188,15 +207,6 @@ export class TaskQueue implements PermitWaiter {
     if (this.#hasTaskFailed) this.endWaiting([task], SKIPPED);
     else if (this.outcome) discardUnfit([task], this.outcome, this);
     this.startNext();
-  }
-
-  /** Discards what a task has enqueued, because its attempt has not succeeded. */
-  discardFollowUps(task: QueuedTask): void {
-    if (!this.#waiting.hasUnready) return;
-    const followUps = this.waiting.filter(({ follows }) => follows === task);
-    if (followUps.length === 0) return;
-    this.engine.log.discarded(followUps, `task "${task.name}" did not succeed`, this.owner.origin);
-    this.endWaiting(followUps, { state: 'discarded', reason: 'parent-failed' });
   }
 
   /** Claims keys once the outcome is known. Until then the request may fail and its tasks be discarded. */
@@ -234,11 +244,3 @@ export class TaskQueue implements PermitWaiter {
     for (const task of tasks) if (this.#waiting.remove(task)) this.engine.ledger.end(task, this.owner, end);
   }
 }
-
-/** The scope that the tasks belong to, or the jobs of this process. */
-export interface QueueOwner extends Observed {
-  readonly tasks: BackgroundTasks;
-  readonly origin: Described;
-}
-
-const SKIPPED: TaskEnd = { state: 'skipped', reason: 'earlier-task-failed' };

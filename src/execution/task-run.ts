@@ -2,6 +2,7 @@ import { observedTask } from '../observation/observed-task.js';
 import { asyncContext } from '../tasks/async-context.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { backoffMs } from './backoff.js';
+import { discardFollowUps } from './run-condition.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { TaskEngine } from './task-engine.js';
 import { ABANDONED, type TaskEnd } from './task-ledger.js';
@@ -23,6 +24,8 @@ export class TaskRun {
   ) {}
 
   start(): void {
+    // It may have waited for its next attempt.
+    if (this.#isFinished) return;
     const { task, queue } = this;
     queue.engine.ledger.attempt(task, queue.owner);
     const attempt = (this.#attempt = new TaskAttempt(task, task.attempts, queue));
@@ -74,10 +77,10 @@ export class TaskRun {
     }
     this.#lastError = error;
     const { queue, task } = this;
-    queue.discardFollowUps(task);
+    discardFollowUps(task, queue);
     clearTimeout(this.#timer);
     const delayMs = backoffMs(task.attempts, retry);
-    this.#timer = setTimeout(() => this.start(), delayMs);
+    this.#timer = setTimeout(() => queue.startAgain(this), delayMs);
     queue.engine.ledger.retry(task, queue.owner, { state, error, delayMs });
   }
 

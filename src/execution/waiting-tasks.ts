@@ -81,32 +81,37 @@ export class WaitingTasks {
     this.#withoutPermit = this.length - tasks.length;
   }
 
+  /** Adds a task that has left another queue, with the permit that it holds. */
+  receive(task: QueuedTask): void {
+    this.#push(task);
+  }
+
   markReady(task: QueuedTask): void {
     if (task.stage === 'ready') return;
     task.stage = 'ready';
     this.#ready++;
   }
 
-  /** Takes the first one out that may start. */
+  /** Takes the first one out that may start. One that waits in another queue from then on keeps its permit. */
   shift(): QueuedTask | undefined {
     const task = this.#tasks[this.#first];
     if (task?.stage === 'ready') {
       this.#tasks[this.#first++] = undefined;
       if (this.#first === this.#tasks.length) this.#clear();
-      this.#left(task);
+      this.#left(task, task.next !== undefined);
       return task;
     }
     const ready = this.#ready > 0 ? this.toArray().find(({ stage }) => stage === 'ready') : undefined;
-    if (ready) this.remove(ready);
+    if (ready) this.remove(ready, ready.next !== undefined);
     return ready;
   }
 
   /** Takes one out. Returns whether it was there. */
-  remove(task: QueuedTask): boolean {
+  remove(task: QueuedTask, keepsPermit = false): boolean {
     const index = this.#tasks.indexOf(task, this.#first);
     if (index === -1) return false;
     this.#tasks.splice(index, 1);
-    this.#left(task);
+    this.#left(task, keepsPermit);
     return true;
   }
 
@@ -123,9 +128,9 @@ export class WaitingTasks {
     this.#first = 0;
   }
 
-  #left(task: QueuedTask): void {
+  #left(task: QueuedTask, keepsPermit: boolean): void {
     if (task.stage === 'ready') this.#ready--;
-    this.#releasePermit(task);
+    if (!keepsPermit || !task.hasPermit) this.#releasePermit(task);
   }
 
   #releasePermit(task: QueuedTask): void {

@@ -1,11 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { BatchOptions } from '../contracts/batch-options.js';
 import type { BackendSettings } from '../contracts/task-backend.js';
 import { InvalidOptionError } from '../errors/errors.js';
-import { type Check, checkAll } from '../options/checks.js';
+import { type Check, checkAll, milliseconds, wholeNumber } from '../options/checks.js';
 import { splitSettings } from '../options/enqueue-options.js';
 import { type CheckedTaskOptions, taskOptionRules, type TaskOptions } from '../options/task-options.js';
-import { newDefinition, type TaskDefinition } from '../tasks/task-definition.js';
-import type { JsonPayload } from './json-payload.js';
+import { type BatchedTaskDefinition, newDefinition, type TaskDefinition } from '../tasks/task-definition.js';
+import type { JsonOrArguments, JsonPayload } from './json-payload.js';
 
 /**
  * Defines a named task, for `enqueue()` and for `@TaskHandler()`.
@@ -17,15 +18,21 @@ import type { JsonPayload } from './json-payload.js';
  * A payload is JSON: a type with a `Date`, a `Map`, a bigint or a method in it does not compile. With a schema, that
  * goes for what the schema takes; what it makes of it can be anything.
  *
+ * With `batch: { maxSize, maxWaitMs }` the tasks of many requests run together: its handler has `runBatch(payloads)`.
+ *
  * @throws INVALID_OPTION
  */
 export function defineTask<Input, Output = Input>(
+  options: BatchedTaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Input, Output> },
+  ...json: JsonOrArguments<Input>
+): BatchedTaskDefinition<Input, Output>;
+export function defineTask<Input, Output = Input>(
   options: TaskDefinitionOptions & { readonly schema?: StandardSchemaV1<Input, Output> } & JsonPayload<Input>,
-): TaskDefinition<Input, Output> {
+): TaskDefinition<Input, Output>;
+export function defineTask(options: TaskDefinitionOptions): TaskDefinition {
   const [own, settings] = splitSettings('defineTask', options, Object.keys(rules));
-  const { name, schema, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
-  const definition = newDefinition({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings });
-  return definition as TaskDefinition<Input, Output>;
+  const { name, schema, batch, ...taskOptions } = checkAll<GivenDefinition>('defineTask', own, rules, ['name']);
+  return newDefinition({ name, schema, options: Object.freeze({ ...taskOptions, name }), settings, batch });
 }
 
 /**
@@ -36,7 +43,11 @@ export function isTaskName(value: unknown): value is string {
   return typeof value === 'string' && /^[a-z0-9][a-z0-9._-]{0,127}$/.test(value) && !(value in Object.prototype);
 }
 
-type GivenDefinition = Omit<CheckedTaskOptions, 'part'> & { readonly name: string; readonly schema?: StandardSchemaV1 };
+type GivenDefinition = Omit<CheckedTaskOptions, 'part'> & {
+  readonly name: string;
+  readonly schema?: StandardSchemaV1;
+  readonly batch?: BatchOptions;
+};
 
 const taskName: Check<string> = (option, value) => {
   if (isTaskName(value)) return value;
@@ -57,7 +68,12 @@ const standardSchema: Check<StandardSchemaV1> = (option, value) => {
   );
 };
 
-const rules = { ...taskOptionRules, name: taskName, schema: standardSchema };
+const batchRule: Check<BatchOptions> = (path, value) => {
+  const members = { maxSize: wholeNumber(1), maxWaitMs: milliseconds };
+  return checkAll<BatchOptions>(path, value, members, ['maxSize', 'maxWaitMs']);
+};
+
+const rules = { ...taskOptionRules, name: taskName, schema: standardSchema, batch: batchRule };
 
 /** Options of `defineTask()`: a name, a schema for the payload, and the options of each of its tasks. */
 export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, BackendSettings {
@@ -71,4 +87,11 @@ export interface TaskDefinitionOptions extends Omit<TaskOptions, 'name'>, Backen
    * valibot, arktype) that is synchronous. @default none: what the types say is not checked.
    */
   readonly schema?: StandardSchemaV1;
+  /** Runs its tasks together, those of many requests: its handler has `runBatch(payloads)`. @default one by one */
+  readonly batch?: BatchOptions;
+}
+
+/** Options of `defineTask()` for tasks that run in batches. */
+export interface BatchedTaskDefinitionOptions extends TaskDefinitionOptions {
+  readonly batch: BatchOptions;
 }

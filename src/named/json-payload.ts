@@ -4,6 +4,12 @@
  */
 export type JsonPayload<T> = IsJson<T> extends true ? unknown : NotJson<Problem<T, '$'>>;
 
+/**
+ * No further arguments where the payload `T` is JSON, else one that nobody can give: an overload with these then gives no
+ * message of its own, and the compiler shows that of {@link JsonPayload}.
+ */
+export type JsonOrArguments<T> = IsJson<T> extends true ? [] : [notJson: NotJson<'$'>];
+
 /** Stands in an error message of the compiler. */
 export interface NotJson<Problems extends string> {
   readonly [notJson]: Problems;

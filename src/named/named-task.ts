@@ -1,3 +1,4 @@
+import type { BatchOptions } from '../contracts/batch-options.js';
 import type { ResolvedRetry } from '../contracts/retry-options.js';
 import type { BackendSettings, EnqueuedTask } from '../contracts/task-backend.js';
 import type { JsonValue, TaskEnvelope } from '../contracts/task-envelope.js';
@@ -10,6 +11,7 @@ export class NamedTask extends QueuedTask implements EnqueuedTask {
   override stage: QueuedTask['stage'] = 'before-hand-over';
   readonly envelope: TaskEnvelope;
   readonly settings: BackendSettings;
+  readonly batch: BatchOptions | undefined;
   readonly #queue: TaskQueue;
 
   constructor(
@@ -24,6 +26,7 @@ export class NamedTask extends QueuedTask implements EnqueuedTask {
     this.envelope = named.envelope;
     this.idempotencyKey = named.idempotencyKey;
     this.settings = named.settings;
+    this.batch = named.batch;
   }
 
   override get id(): string {
@@ -52,4 +55,5 @@ interface NamedTaskParts {
   readonly envelope: TaskEnvelope;
   readonly idempotencyKey: string | undefined;
   readonly settings: BackendSettings;
+  readonly batch: BatchOptions | undefined;
 }

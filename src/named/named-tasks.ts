@@ -32,6 +32,7 @@ export class NamedTasks {
   readonly #registry = new TaskRegistry();
   readonly #runner: HandlerRunner;
   #backend: TaskBackend | undefined;
+  #hasStarted = false;
 
   constructor(
     private readonly scopes: RequestScopes,
@@ -61,21 +62,28 @@ export class NamedTasks {
    * Reads the handlers of all modules again, some of which may have been loaded lazily, and has the backend check the
    * settings of their definitions.
    *
-   * @throws DUPLICATE_TASK, INVALID_OPTION
+   * @throws DUPLICATE_TASK, WRONG_HANDLER, INVALID_OPTION
    */
   explore(): void {
     this.#registry.explore(this.modules);
+    this.#registry.checkHandlers();
     for (const { name, settings } of this.#registry.definitions) this.backend.checkSettings(name, settings);
+    if (this.#hasStarted) this.backend.handlersLoaded();
   }
 
   /** Tells the backend that handlers can run. */
   async start(): Promise<void> {
     this.backend.watch(new BackendWatch(this.scopes.engine.events));
     await this.backend.start(this.#runner);
+    this.#hasStarted = true;
   }
 
-  /** Tells the backend to start no more jobs. What it throws is logged: it must not end the drain. */
+  /**
+   * Begins the batches that wait for more tasks, and tells the backend to start no more jobs. What it throws is logged:
+   * it must not end the drain.
+   */
   async pause(): Promise<void> {
+    this.#runner.flush();
     try {
       await this.backend.pause();
     } catch (error) {
@@ -113,10 +121,13 @@ export class NamedTasks {
         envelope,
         idempotencyKey,
         settings: mergeSettings(definition.settings, settings),
+        batch: definition.batch,
       };
       // Each attempt gets a copy of its own, because a handler may change its payload.
       const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });
-      return new NamedTask(run, options, scope, parts, stackTrace);
+      const task = new NamedTask(run, options, scope, parts, stackTrace);
+      if (definition.batch) task.next = () => this.#runner.lineOf(envelope);
+      return task;
     };
     return traced(engine, (tracing, work) => tracing.enqueue({ id, name }, work), make);
   }

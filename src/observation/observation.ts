@@ -23,6 +23,7 @@ export class Observation extends TaskObservers {
       taskRetried: new TaskEvent('taskRetried', failed),
       taskProgressed: new TaskEvent('taskProgressed', failed),
       taskSettled: new TaskEvent('taskSettled', failed),
+      batchFlushed: new TaskEvent('batchFlushed', failed),
       handedOver: new TaskEvent('handedOver', failed),
       resourceAcquired: new TaskEvent('resourceAcquired', failed),
       resourceReleased: new TaskEvent('resourceReleased', failed),

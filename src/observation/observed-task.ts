@@ -20,7 +20,8 @@ export function aboutAddedTask(task: QueuedTask, owner: Observed): AboutTask {
   return aboutTask(task, owner);
 }
 
-export function aboutTask(task: QueuedTask, { observed: scope }: Observed): AboutTask {
+export function aboutTask(task: QueuedTask, owner: Observed): AboutTask {
+  const { observed: scope } = task.leftScope ?? owner;
   return { ...(scope && { scope }), task: observedTask(task) };
 }
 

@@ -1,8 +1,8 @@
 import type { Context, Span } from '@opentelemetry/api';
-import type { ObservedTask, TaskEvents } from '../contracts/task-events.js';
+import type { ObservedBatch, ObservedTask, TaskEvents } from '../contracts/task-events.js';
 import type { TaskTracing } from '../contracts/task-tracing.js';
 import { api } from './load-api.js';
-import { exceptionOf, spanOfEnqueue, spanOfTask } from './span-of-task.js';
+import { exceptionOf, spanOfBatch, spanOfEnqueue, spanOfTask } from './span-of-task.js';
 
 const { context, propagation, SpanStatusCode, trace } = api;
 
@@ -19,6 +19,9 @@ class OpenTelemetryTracing implements TaskTracing {
   readonly #added = new WeakMap<ObservedTask, Added>();
   /** The span of each task that has started. All its attempts in this process are parts of it. */
   readonly #spans = new WeakMap<ObservedTask, Span>();
+
+  /** The span of each batch that runs, by its id. */
+  readonly #batches = new Map<string, Span>();
 
   enqueue(task: Pick<ObservedTask, 'id' | 'name'>, work: () => void): void {
     const { name, options } = spanOfEnqueue(task);
@@ -45,6 +48,33 @@ class OpenTelemetryTracing implements TaskTracing {
     let span = this.#spans.get(task);
     if (!span) this.#spans.set(task, (span = startSpan(task, parent)));
     context.with(trace.setSpan(parent, span), work);
+  }
+
+  /** A span of a trace of its own, with a link to the span of each task. */
+  batch({ id, name: task }: ObservedBatch, tasks: readonly ObservedTask[], work: () => void): void {
+    const links = tasks
+      .flatMap((each) => this.#spans.get(each)?.spanContext() ?? [])
+      .map((each) => ({ context: each }));
+    const { name, options } = spanOfBatch(id, task, tasks.length);
+    const span = tracer().startSpan(name, { ...options, links, root: true });
+    this.#batches.set(id, span);
+    context.with(trace.setSpan(context.active(), span), work);
+  }
+
+  handlerEnded(event: TaskEvents['handlerEnded']): void {
+    if ('error' in event) this.#failBatch(event.scope.parent?.taskId, event.error);
+  }
+
+  scopeClosed({ scope }: TaskEvents['scopeClosed']): void {
+    const id = scope.parent?.taskId;
+    if (id === undefined) return;
+    this.#batches.get(id)?.end();
+    this.#batches.delete(id);
+  }
+
+  #failBatch(id: string | undefined, error: unknown): void {
+    const span = id === undefined ? undefined : this.#batches.get(id);
+    if (span) setError(span, error);
   }
 
   taskAccepted({ at, task }: TaskEvents['taskAccepted']): void {
@@ -74,16 +104,20 @@ class OpenTelemetryTracing implements TaskTracing {
       ...(isRetried && { 'background_task.is_retried': true }),
     });
     if (state === 'failed' || state === 'timed-out') {
-      const exception = exceptionOf(error);
-      span.recordException(exception);
-      span.setAttribute('error.type', exception.name);
-      span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message });
+      setError(span, error);
     } else if (state === 'abandoned') {
       span.setAttribute('error.type', state);
       span.setStatus({ code: SpanStatusCode.ERROR, message: 'The application shut down first.' });
     }
     span.end();
   }
+}
+
+function setError(span: Span, error: unknown): void {
+  const exception = exceptionOf(error);
+  span.recordException(exception);
+  span.setAttribute('error.type', exception.name);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message });
 }
 
 /** When a task was added, and in which trace. */

@@ -21,6 +21,16 @@ export function spanOfTask(task: ObservedTask): { readonly name: string; readonl
   return { name: called, options: { kind: api.SpanKind.INTERNAL, attributes } };
 }
 
+/** The name of the span of a batch, and what it begins with. */
+export function spanOfBatch(id: string, name: string, size: number) {
+  const attributes = {
+    'background_task.batch.id': id,
+    'background_task.name': name,
+    'messaging.batch.message_count': size,
+  };
+  return { name: `batch ${name}`, options: { kind: api.SpanKind.INTERNAL, attributes } };
+}
+
 /** The name of the span of `enqueue()`, and what it begins with. */
 export function spanOfEnqueue(task: Pick<ObservedTask, 'id' | 'name'>) {
   const attributes = { 'background_task.id': task.id, ...messaging('enqueue', 'create', task) };

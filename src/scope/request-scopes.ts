@@ -29,6 +29,8 @@ export class RequestScopes {
   readonly open = new UnorderedList<RequestScope>();
   /** The jobs that this process runs for a backend. Each job has a scope while its handler runs. */
   readonly jobs: TaskQueue;
+  /** The tasks that wait for a batch or run in one. They have left their scopes. */
+  readonly batches = new Set<TaskQueue>();
   /** Jobs belong to no scope. */
   readonly observed = undefined;
   /** The words of a log line for the queue of jobs. */
@@ -113,7 +115,7 @@ export class RequestScopes {
 
   /** Every queue of the application. */
   get queues(): TaskQueue[] {
-    return [this.jobs, ...this.open.toArray().map((scope) => scope.queue)];
+    return [this.jobs, ...this.batches, ...this.open.toArray().map((scope) => scope.queue)];
   }
 
   /** Jobs have no tasks of their own: those that a handler adds belong to the scope of its run. */
@@ -128,7 +130,7 @@ export class RequestScopes {
   }
 
   get #isEmpty(): boolean {
-    return this.open.size === 0 && this.jobs.isEmpty;
+    return this.open.size === 0 && this.jobs.isEmpty && this.batches.size === 0;
   }
 
   #instanceBegun(contextId: ContextId, record: InstanceRecord, rank: Rank): void {

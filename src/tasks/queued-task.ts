@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../contracts/task-envelope.js';
-import type { ObservedTask } from '../contracts/task-events.js';
+import type { ObservedScope, ObservedTask } from '../contracts/task-events.js';
+import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TaskReport, TaskState, TerminalTaskState } from '../contracts/task-report.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import type { BackgroundTask } from './background-task.js';
@@ -31,6 +32,10 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   /** For a follow-up: the task that enqueued it. */
   follows: QueuedTask | undefined;
   idempotencyKey: string | undefined;
+  /** Finds the queue that it leaves the one of its scope for when its turn comes; absent if it runs there. */
+  next: (() => NextQueue) | undefined;
+  /** Set once it has left the queue of its scope, which may have closed since. */
+  leftScope: LeftScope | undefined;
   /** For an attempt of a backend: whether another one follows when it ends with that error. */
   willRetry: ((error: unknown) => boolean) | undefined;
   readonly name: string;
@@ -39,7 +44,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   readonly addedAfterFailure: boolean;
   readonly chainLength: number;
   #call: TaskCall | undefined;
-  #origin: TaskOrigin | undefined;
+  #origin: Pick<TaskOrigin, 'cancel'> | undefined;
   #id: string | undefined;
   #settlement: { promise: Promise<TaskReport>; resolve(report: TaskReport): void } | undefined;
 
@@ -81,6 +86,15 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
 
   cancel(): boolean {
     return this.#origin?.cancel(this) ?? false;
+  }
+
+  /** Leaves the queue of its scope for the next one. */
+  leave(scope: LeftScope): void {
+    const next = this.next!();
+    this.next = undefined;
+    this.leftScope = scope;
+    this.#origin = next;
+    next.takeOver(this);
   }
 
   get settled(): Promise<TaskReport> {
@@ -139,4 +153,17 @@ export interface TaskOrigin {
   readonly hasFailed: boolean;
   /** Number of tasks in a row that each added the next one; 0 for a task of the handler. */
   readonly chainLength: number;
+}
+
+/** A queue that takes tasks over from those of many scopes. */
+export interface NextQueue extends Pick<TaskOrigin, 'cancel'> {
+  takeOver(task: QueuedTask): void;
+}
+
+/** The part of a scope that a task needs after it has left it. */
+export interface LeftScope {
+  readonly origin: { readonly description: string };
+  readonly outcome: TaskOutcome;
+  /** The scope as events show it, where somebody listens. */
+  readonly observed: ObservedScope | undefined;
 }

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { BatchOptions } from '../contracts/batch-options.js';
 import type { BackendSettings } from '../contracts/task-backend.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
@@ -13,6 +14,13 @@ export interface TaskDefinition<Input = unknown, Output = Input> {
   readonly options: CheckedTaskOptions;
   /** Its settings for the backend, which checks them when the application starts. */
   readonly settings: BackendSettings;
+  /** The batches of its tasks; `undefined` if they run one by one. */
+  readonly batch: BatchOptions | undefined;
+}
+
+/** A definition whose tasks run in batches. */
+export interface BatchedTaskDefinition<Input = unknown, Output = Input> extends TaskDefinition<Input, Output> {
+  readonly batch: BatchOptions;
 }
 
 /** Known by identity: what only looks like one may have options that nobody has checked, or be a proxy. */

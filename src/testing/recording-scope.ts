@@ -65,7 +65,7 @@ export class RecordingScope extends RequestScope {
   #createNamedTask({ definition, payload, options, idempotencyKey, settings }: EnqueueCall): NamedTask {
     const sent = payloadToSend(definition, payload, resolveModuleOptions({}).maxPayloadBytes);
     const envelope = { v: 1, name: definition.name, id: randomUUID(), payload: sent, context: {} } as const;
-    const parts = { queue: this.queue, envelope, idempotencyKey, settings };
+    const parts = { queue: this.queue, envelope, idempotencyKey, settings, batch: definition.batch };
     const task = new NamedTask(() => undefined, options, this, parts);
     const { name: _definitions, ...own } = options;
     this.#enqueued.set(task, {

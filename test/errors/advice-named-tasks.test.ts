@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BackgroundTasks, defineTask, TaskHandler } from '../../src/index.js';
+import { type BackgroundTasks, BatchError, defineTask, type TaskDefinition, TaskHandler } from '../../src/index.js';
 import { z } from 'zod';
 import { type Advice, follow, inHandler, works } from '../support/advice.js';
 import { MemoryBackend } from '../support/memory-backend.js';
@@ -20,7 +20,52 @@ class InvoiceHandler {
   run() {}
 }
 
+const Audit = defineTask<string>({ name: 'audit', batch: { maxSize: 2, maxWaitMs: 0 } });
+const Alone = defineTask<string>({ name: 'audit' });
+
+/** Starts an application with a handler that has none of the types to check it. */
+async function handle(platform: Platform, definition: TaskDefinition, methods: object): Promise<void> {
+  class AuditHandler {}
+  Object.assign(AuditHandler.prototype, methods);
+  TaskHandler(definition)(AuditHandler as never);
+  await inHandler(platform, (tasks) => tasks.enqueue(definition, 'signed in'), { providers: [AuditHandler] });
+}
+
 const advice: readonly Advice<Platform>[] = [
+  {
+    code: 'WRONG_HANDLER',
+    fix: 'Give it "runBatch(payloads)"',
+    apply: (isFixed, platform) => handle(platform, Audit, isFixed ? { runBatch() {} } : { run() {} }),
+  },
+  {
+    code: 'WRONG_HANDLER',
+    fix: 'or take "batch" out of the definition',
+    apply: (isFixed, platform) => handle(platform, isFixed ? Alone : Audit, { run() {} }),
+  },
+  {
+    code: 'WRONG_HANDLER',
+    fix: 'Give it "run(payload)"',
+    apply: (isFixed, platform) => handle(platform, Alone, isFixed ? { run() {} } : { runBatch() {} }),
+  },
+  {
+    code: 'WRONG_HANDLER',
+    fix: 'or add "batch" to the definition',
+    apply: (isFixed, platform) => handle(platform, isFixed ? Audit : Alone, { runBatch() {} }),
+  },
+  {
+    code: 'BATCH',
+    fix: 'Look at "failures" for the error of each',
+    apply: async (isFixed, platform) => {
+      const thrown = new BatchError([[0, new Error('too long')]]);
+      const runBatch = () => {
+        throw thrown;
+      };
+      // Outside a batch nobody reads it.
+      if (!isFixed) runBatch();
+      await expect(handle(platform, Audit, { runBatch })).rejects.toMatchObject({ code: 'TASKS_FAILED' });
+      expect([...thrown.failures]).toEqual([[0, new Error('too long')]]);
+    },
+  },
   {
     code: 'UNKNOWN_TASK',
     fix: 'Add a class with @TaskHandler() for its definition to the providers of a module',

@@ -184,6 +184,18 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: '5001 tasks ("send-invoice")',
     fix: 'call TaskScopes.run() for each part',
   },
+  WRONG_HANDLER: {
+    error: new api.WrongHandlerError('write-audit', 'AuditHandler of AppModule', true),
+    wrong: 'has no runBatch()',
+    value: 'AuditHandler of AppModule',
+    fix: 'Give it "runBatch(payloads)"',
+  },
+  BATCH: {
+    error: new api.BatchError([[3, new Error('no')]]),
+    wrong: '1 task(s) of a batch failed',
+    value: 'at 3',
+    fix: 'Look at "failures"',
+  },
   THREAD_CRASHED: {
     error: new api.ThreadCrashedError('resize', 'it ran out of memory', new Error('heap')),
     wrong: '"resize"',
@@ -243,7 +255,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(37);
+    expect(codes).toHaveLength(39);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

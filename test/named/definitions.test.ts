@@ -40,6 +40,15 @@ describe('defineTask', () => {
     [{ retry: { attempts: 0 } }, 'retry.attempts'],
     [{ schema: {} }, 'schema'],
     [{ bullmq: 'fast' }, 'bullmq'],
+    [{ batch: true }, 'batch'],
+    [{ batch: {} }, 'batch.maxSize'],
+    [{ batch: { maxSize: 10 } }, 'batch.maxWaitMs'],
+    [{ batch: { maxSize: 0, maxWaitMs: 5 } }, 'batch.maxSize'],
+    [{ batch: { maxSize: 1.5, maxWaitMs: 5 } }, 'batch.maxSize'],
+    [{ batch: { maxSize: Infinity, maxWaitMs: 5 } }, 'batch.maxSize'],
+    [{ batch: { maxSize: 10, maxWaitMs: -1 } }, 'batch.maxWaitMs'],
+    [{ batch: { maxSize: 10, maxWaitMs: 2 ** 31 } }, 'batch.maxWaitMs'],
+    [{ batch: { maxSize: 10, maxWaitMs: 5, concurrency: 2 } }, 'batch.concurrency'],
   ])('refuses %j, naming the option', (options, option) => {
     expect(() => defineTask({ name: 'a', ...(options as object) })).toThrow(
       expect.objectContaining({

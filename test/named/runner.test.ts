@@ -56,6 +56,20 @@ async function start(act: typeof WorkHandler.act = () => undefined, options = {}
 }
 
 describe('a backend that runs a task', () => {
+  it('has the next ones run after one has failed, whatever onTaskFailure says: they are of other requests', async () => {
+    const { run } = await start(
+      (payload) => {
+        if (payload === 'fails') throw new Error('no');
+      },
+      { onTaskFailure: 'stop' },
+    );
+
+    const first = await run({}, { payload: 'fails' });
+    const next = await run({}, { id: 'id-2' });
+
+    expect([first, next].map(({ report }) => report.state)).toEqual(['failed', 'succeeded']);
+  });
+
   it('has the handler called once, with the id and the number of the attempt, and gets the report', async () => {
     const seen: unknown[] = [];
     const { run, host } = await start((payload, _tasks, { id, attempt, outcome }) =>

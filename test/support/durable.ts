@@ -9,6 +9,7 @@ import {
   type BullMqTaskSettings,
   type BullMqWorkerOptions,
 } from '../../src/bullmq/index.js';
+import type { BatchOptions } from '../../src/contracts/batch-options.js';
 import type { TaskEnvelope } from '../../src/contracts/task-envelope.js';
 import type { TaskReport } from '../../src/contracts/task-report.js';
 import type {
@@ -40,6 +41,8 @@ export class RecordedRunner implements NamedTaskRunner {
     this.#handlers.set(name, handler);
     return this;
   }
+
+  readonly batches = new Map<string, BatchOptions>();
 
   get names(): ReadonlySet<string> {
     return new Set(this.#handlers.keys());

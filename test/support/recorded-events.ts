@@ -11,6 +11,7 @@ const EVENT: Readonly<Record<TaskEventName, true>> = {
   taskRetried: true,
   taskProgressed: true,
   taskSettled: true,
+  batchFlushed: true,
   handedOver: true,
   resourceAcquired: true,
   resourceReleased: true,

@@ -6,9 +6,12 @@ import type { TaskEnvelope } from '../../contracts/task-envelope.js';
 import type { BullMqRetention, BullMqTaskSettings } from '../options/bullmq-task-settings.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { retryToBullMq } from '../worker/retry-backoff.js';
+import { queueOfBatches } from './task-queues.js';
 
 /** A named task as it is handed to BullMQ. */
 export interface NewJob {
+  /** The name of its queue. */
+  readonly queue: string;
   readonly name: string;
   readonly data: TaskEnvelope;
   readonly opts: JobsOptions & { readonly jobId: string };
@@ -27,7 +30,9 @@ export interface HeldKey {
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope } = task;
   const jobId = jobIdOf(task);
+  const { queueName } = options;
   return {
+    queue: task.batch ? queueOfBatches(queueName, envelope.name) : queueName,
     name: envelope.name,
     data: envelope,
     opts: { ...jobOptions(task.retry, task.settings.bullmq, options), jobId },
@@ -42,6 +47,16 @@ export function jobOptions(
   { attempts, backoff }: ResolvedBullMqOptions,
 ) {
   return { attempts, backoff, ...(retry && retryToBullMq(retry)), ...settings };
+}
+
+/** Splits jobs into those of one queue, and into what goes in one round trip. */
+export function roundTrips(jobs: readonly NewJob[], most: number): (readonly NewJob[])[] {
+  const parts: (readonly NewJob[])[] = [];
+  for (const queue of new Set(jobs.map((job) => job.queue))) {
+    const own = jobs.filter((job) => job.queue === queue);
+    for (let first = 0; first < own.length; first += most) parts.push(own.slice(first, first + most));
+  }
+  return parts;
 }
 
 /**

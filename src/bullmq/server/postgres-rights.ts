@@ -4,6 +4,8 @@ import type { PoolClient } from 'pg';
 import type { NewJob } from './new-job.js';
 import { insertJobs } from './postgres-transaction.js';
 import { failureReason } from './failure-reason.js';
+import type { TaskQueue } from './queue-server.js';
+import { TaskQueues } from './task-queues.js';
 
 /**
  * Adds a task as BullMQ does, and takes it back: nobody sees it. Resolves with what else the role may not do. Rejects
@@ -18,6 +20,7 @@ export async function addAndTakeBack(
   freeKeys: () => Promise<unknown>,
 ): Promise<readonly string[]> {
   const queue = new Queue(queueName, { connection: poolOf(client), skipMetasUpdate: true }, createPostgresBackend);
+  const queues = new TaskQueues(() => queue as unknown as TaskQueue);
   queue.on('error', () => undefined);
   /** Does what only some tasks need. Resolves with a sentence if it is refused. */
   const refusal = async (what: string, work: () => Promise<unknown>) => {
@@ -37,7 +40,7 @@ export async function addAndTakeBack(
       await refusal('refuses several tasks at a time', () => assertMay(client, TO_ADD_SEVERAL, [queueName])),
       await refusal('refuses tasks with an idempotency key', freeKeys),
       await refusal('refuses tasks within a transaction', () =>
-        insertJobs((sql, json) => client.query(sql, [json]), queue as never, [probeJob()]),
+        insertJobs((sql, json) => client.query(sql, [json]), queues, [probeJob(queueName)]),
       ),
       isWorker ? await refusal('does not let the worker work', () => assertMay(client, TO_WORK)) : undefined,
     ];
@@ -48,9 +51,10 @@ export async function addAndTakeBack(
   }
 }
 
-function probeJob(): NewJob {
+function probeJob(queue: string): NewJob {
   const jobId = `t${randomUUID()}`;
-  return { name: 'probe', data: { v: 1, name: 'probe', id: jobId, payload: null, context: {} }, opts: { jobId } };
+  const data = { v: 1, name: 'probe', id: jobId, payload: null, context: {} } as const;
+  return { queue, name: 'probe', data, opts: { jobId } };
 }
 
 /** Whether the database answered, so that the connection can still be used. */

@@ -56,15 +56,17 @@ export class PostgresServer extends QueueServer {
     this.#pool = this.#openPool({ statement_timeout: limitMs, query_timeout: limitMs, min: 1 });
   }
 
-  createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
-    this.#workerPool = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
-    const settings = { ...options, connection: this.#workerPool as never };
-    return new BullMqWorker(this.options.queueName, process, settings, createPostgresBackend as never);
+  /** Each worker has connections of its own, one of which it listens on. */
+  createWorker(queueName: string, process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
+    const pool = poolForBullMq(this.#openPool({}), () => this.#isUp(), true);
+    this.#workerPool ??= pool;
+    const settings = { ...options, connection: pool as never };
+    return new BullMqWorker(queueName, process, settings, createPostgresBackend as never);
   }
 
-  async claim(moments: readonly number[], token: string, lockDurationMs: number): Promise<string | undefined> {
+  async claim(queueName: string, moments: readonly number[], token: string, lockDurationMs: number) {
     const now = Date.now();
-    const parameters = [this.options.queueName, moments, token, now, now + lockDurationMs];
+    const parameters = [queueName, moments, token, now, now + lockDurationMs];
     const { rows } = await this.#workerPool!.query<{ id: string }>(CLAIM, parameters);
     return rows[0]?.id;
   }
@@ -79,7 +81,7 @@ export class PostgresServer extends QueueServer {
   override async insert(what: string, transaction: Transaction, jobs: readonly NewJob[]): Promise<void> {
     const query = queryOf(transaction);
     try {
-      await insertJobs(query, this.queue, jobs);
+      await insertJobs(query, this.queues, jobs);
     } catch (error) {
       const missing = whatIsMissing(error);
       if (missing === undefined) throw error;
@@ -88,18 +90,18 @@ export class PostgresServer extends QueueServer {
     }
   }
 
-  protected async freeKeys(keys: readonly HeldKey[]): Promise<void> {
+  protected async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
     await this.#pool.query(FREE_KEYS, [
-      this.options.queueName,
+      queueName,
       keys.map(({ jobId }) => jobId),
       keys.map(({ succeededBefore }) => succeededBefore),
       keys.map(({ failedBefore }) => failedBefore),
     ]);
   }
 
-  protected createQueue(): TaskQueue {
+  protected createQueue(name: string): TaskQueue {
     const connection = poolForBullMq(this.#pool, () => this.#isUp(), false);
-    return new Queue(this.options.queueName, { connection }, createPostgresBackend) as unknown as TaskQueue;
+    return new Queue(name, { connection }, createPostgresBackend) as unknown as TaskQueue;
   }
 
   protected connect(): void {

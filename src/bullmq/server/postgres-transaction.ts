@@ -1,16 +1,17 @@
 import { Job } from 'bullmq';
 import type { NewJob } from './new-job.js';
 import type { TaskQueue } from './queue-server.js';
+import type { TaskQueues } from './task-queues.js';
 import type { TransactionQuery } from './transaction-query.js';
 
 // The only file that calls functions of BullMQ's schema by name. They are no API of BullMQ: the probe of the server
 // calls them too, so that health and a log line tell at start-up if another version has others.
 
 /** Inserts jobs in a transaction of the caller's own, in their order. Changes nothing else of its connection. */
-export async function insertJobs(query: TransactionQuery, queue: TaskQueue, jobs: readonly NewJob[]): Promise<void> {
-  const keys = jobs.flatMap(({ key }) => key ?? []);
-  if (keys.length > 0) await query(FREE_KEYS, JSON.stringify(keys.map((key) => ({ ...key, queue: queue.name }))));
-  await query(ADD_JOBS, JSON.stringify(jobs.map((job) => rowOf(queue, job))));
+export async function insertJobs(query: TransactionQuery, queues: TaskQueues, jobs: readonly NewJob[]): Promise<void> {
+  const keys = jobs.flatMap(({ key, queue }) => (key ? { ...key, queue } : []));
+  if (keys.length > 0) await query(FREE_KEYS, JSON.stringify(keys));
+  await query(ADD_JOBS, JSON.stringify(jobs.map((job) => rowOf(queues.get(job.queue), job))));
 }
 
 /** Explains the error of a database that lacks what BullMQ needs; `undefined` for any other error. */

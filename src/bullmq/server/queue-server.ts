@@ -8,8 +8,9 @@ import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js
 import type { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
 import type { LinkState } from './link-state.js';
-import type { HeldKey, NewJob } from './new-job.js';
+import { type HeldKey, type NewJob, roundTrips } from './new-job.js';
 import { Outages } from './outages.js';
+import { TaskQueues } from './task-queues.js';
 
 /** The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass. */
 export abstract class QueueServer {
@@ -19,13 +20,13 @@ export abstract class QueueServer {
   /** A new object at each change: the result of a check or a command that began before it is ignored. */
   #state: LinkState = { name: 'starting', reason: 'it has not answered yet' };
   #started: () => void = () => undefined;
-  #queue: TaskQueue | undefined;
+  readonly queues = new TaskQueues((name) => this.createQueue(name));
   /** The moment of the last confirmation of jobs. */
   #confirmedAt = -Infinity;
   /** The reason why the last jobs were refused, although the server takes tasks. */
   refusal: string | undefined;
-  /** The last error of this process's worker, if it has fetched no job since. */
-  workerFault: string | undefined;
+  /** The last error of each worker of this process that has fetched no job since, by the name of its queue. */
+  readonly workerFaults = new Map<string, string>();
 
   constructor(readonly options: ResolvedBullMqOptions) {
     this.kind = options.server.kind;
@@ -34,22 +35,27 @@ export abstract class QueueServer {
   }
 
   /** Creates a worker with connections of its own, which wait for the server as long as it takes. */
-  abstract createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker;
+  abstract createWorker(queueName: string, process: JobProcessor, options: JobWorkerOptions): BullMqWorker;
 
   /**
-   * Makes the job active that was added first, of those that were put aside until one of the moments. Resolves with its
-   * id, if there was one. In the queue another worker that does not know it might take it.
+   * Makes the job of a queue active that was added first, of those that were put aside until one of the moments. Resolves
+   * with its id, if there was one. In the queue another worker that does not know it might take it.
    */
-  abstract claim(moments: readonly number[], token: string, lockDurationMs: number): Promise<string | undefined>;
+  abstract claim(
+    queueName: string,
+    moments: readonly number[],
+    token: string,
+    lockDurationMs: number,
+  ): Promise<string | undefined>;
 
-  /** Removes those of the jobs that have ended and no longer hold their key. */
-  protected abstract freeKeys(keys: readonly HeldKey[]): Promise<void>;
+  /** Removes those of the jobs of a queue that have ended and no longer hold their key. */
+  protected abstract freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void>;
 
   /** The most jobs that go in one round trip. Other commands go between two of them. */
   protected abstract readonly jobsPerRoundTrip: number;
 
-  /** Creates BullMQ's queue; its commands fail at once without a connection. */
-  protected abstract createQueue(): TaskQueue;
+  /** Creates a queue of BullMQ; its commands fail at once without a connection. */
+  protected abstract createQueue(name: string): TaskQueue;
 
   /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
   protected abstract connect(): void;
@@ -66,13 +72,9 @@ export abstract class QueueServer {
   /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
   protected abstract disconnect(): Promise<void>;
 
+  /** The queue of the tasks that run one by one. */
   get queue(): TaskQueue {
-    if (!this.#queue) {
-      this.#queue = this.createQueue();
-      // The server notices the same errors by itself. Without a listener they would end the process.
-      this.#queue.on('error', () => undefined);
-    }
-    return this.#queue;
+    return this.queues.get(this.options.queueName);
   }
 
   /** The reason why the server takes no tasks now; `undefined` if it takes them, as far as is known. */
@@ -108,8 +110,7 @@ export abstract class QueueServer {
       return new Error(`it did not answer in ${answerTimeoutMs} ms`);
     };
     try {
-      for (let first = 0; first < jobs.length; first += this.jobsPerRoundTrip) {
-        const part = jobs.slice(first, first + this.jobsPerRoundTrip);
+      for (const part of roundTrips(jobs, this.jobsPerRoundTrip)) {
         const leftMs = from + answerTimeoutMs - performance.now();
         await withTimeLimit(this.#send(part), leftMs, silence);
         this.#confirmedAt = performance.now();
@@ -150,8 +151,7 @@ export abstract class QueueServer {
 
   async close(): Promise<void> {
     this.#enter({ name: 'closed', reason: 'the application has closed' });
-    const closed = this.#queue?.close().catch(() => undefined);
-    if (closed) await endsWithin(closed, CLOSE_MS);
+    await endsWithin(this.queues.close(), CLOSE_MS);
     await this.disconnect();
   }
 
@@ -220,13 +220,14 @@ export abstract class QueueServer {
     this.#enter({ name: 'down', reason });
   }
 
-  /** A single job does without a pipeline, which takes ioredis longer than the job itself. */
+  /** Adds jobs of one queue. A single job does without a pipeline, which takes ioredis longer than the job itself. */
   async #send(jobs: readonly NewJob[]): Promise<void> {
+    const [job] = jobs as readonly [NewJob, ...NewJob[]];
     const keys = jobs.flatMap(({ key }) => key ?? []);
-    if (keys.length > 0) await this.freeKeys(keys);
-    const [job] = jobs;
-    if (job && jobs.length === 1) await this.queue.add(job.name, job.data, job.opts);
-    else await this.queue.addBulk([...jobs]);
+    if (keys.length > 0) await this.freeKeys(job.queue, keys);
+    const queue = this.queues.get(job.queue);
+    if (jobs.length === 1) await queue.add(job.name, job.data, job.opts);
+    else await queue.addBulk(jobs.map(({ name, data, opts }) => ({ name, data, opts })));
   }
 
   #enter(state: LinkState): void {

@@ -16,7 +16,7 @@ export class RedisServer extends QueueServer {
   protected readonly jobsPerRoundTrip = 200;
   readonly #client: Redis;
   #workerClient: Redis | undefined;
-  #worker: BullMqWorker | undefined;
+  readonly #workers: BullMqWorker[] = [];
 
   constructor(
     options: ResolvedBullMqOptions,
@@ -27,16 +27,17 @@ export class RedisServer extends QueueServer {
     this.#reportConnection();
   }
 
-  createWorker(process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
+  /** All workers share a client, and each has another one of its own to wait for jobs. */
+  createWorker(queueName: string, process: JobProcessor, options: JobWorkerOptions): BullMqWorker {
     const { connection, prefix } = this.address;
-    this.#workerClient = newClient(connection, waitForServer);
-    const settings = { ...options, connection: this.#workerClient, prefix };
-    this.#worker = new BullMqWorker(this.options.queueName, process, settings);
-    return this.#worker;
+    this.#workerClient ??= newClient(connection, waitForServer);
+    const worker = new BullMqWorker(queueName, process, { ...options, connection: this.#workerClient, prefix });
+    this.#workers.push(worker);
+    return worker;
   }
 
-  async claim(moments: readonly number[], token: string, lockDurationMs: number): Promise<string | undefined> {
-    const keys = ['delayed', 'active', 'meta', 'events', ''].map((name) => this.#key(name));
+  async claim(queueName: string, moments: readonly number[], token: string, lockDurationMs: number) {
+    const keys = ['delayed', 'active', 'meta', 'events', ''].map((name) => this.#key(name, queueName));
     const id = await this.#workerClient!.eval(
       CLAIM,
       keys.length,
@@ -49,18 +50,18 @@ export class RedisServer extends QueueServer {
     return (id as string | null) ?? undefined;
   }
 
-  protected async freeKeys(keys: readonly HeldKey[]): Promise<void> {
-    const sets = ['completed', 'failed', ''].map((name) => this.#key(name));
+  protected async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
+    const sets = ['completed', 'failed', ''].map((name) => this.#key(name, queueName));
     const jobs = keys.flatMap((key) => [key.jobId, key.succeededBefore ?? 0, key.failedBefore ?? 0]);
     await this.#client.eval(FREE_KEYS, sets.length, ...sets, ...jobs);
   }
 
-  protected createQueue(): TaskQueue {
+  protected createQueue(name: string): TaskQueue {
     // BullMQ connects a client that has not begun to, and gives up for good if that fails.
     this.connect();
     const { prefix } = this.address;
     // If BullMQ's check of the version failed, the queue would be unusable for good.
-    return new Queue(this.options.queueName, { connection: this.#client, prefix, skipVersionCheck: true });
+    return new Queue(name, { connection: this.#client, prefix, skipVersionCheck: true });
   }
 
   protected connect(): void {
@@ -119,11 +120,13 @@ export class RedisServer extends QueueServer {
   protected disconnect(): Promise<void> {
     this.#client.disconnect();
     this.#workerClient?.disconnect();
-    // The worker's blocking client belongs to BullMQ, and is still open if the worker's close() did not end.
-    void this.#worker
-      ?.getBackend()
-      .blockingClient?.then((client) => client.status === 'end' || client.disconnect())
-      .catch(() => undefined);
+    // A worker's blocking client belongs to BullMQ, and is still open if the worker's close() did not end.
+    for (const worker of this.#workers) {
+      void worker
+        .getBackend()
+        .blockingClient?.then((client) => client.status === 'end' || client.disconnect())
+        .catch(() => undefined);
+    }
     return Promise.resolve();
   }
 
@@ -132,8 +135,8 @@ export class RedisServer extends QueueServer {
     return /\bkeys?\b/.test(reason) ? `${reason}: it uses ${this.#key('*')}` : reason;
   }
 
-  #key(name: string): string {
-    return `${this.address.prefix}:${this.options.queueName}:${name}`;
+  #key(name: string, queueName = this.options.queueName): string {
+    return `${this.address.prefix}:${queueName}:${name}`;
   }
 
   #reportConnection(): void {

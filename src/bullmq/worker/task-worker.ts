@@ -28,18 +28,19 @@ export class TaskWorker {
     private readonly server: QueueServer,
     private readonly runner: NamedTaskRunner,
     private readonly options: ResolvedWorkerOptions,
+    private readonly queue: WorkedQueue,
   ) {
-    const { log } = server;
-    this.#worker = server.createWorker((job, token) => this.#process(job, token!), this.#settings());
+    const { log, workerFaults } = server;
+    this.#worker = server.createWorker(queue.name, (job, token) => this.#process(job, token!), this.#settings());
     this.#worker.claimPutAside = (token) => {
-      const moments = [...runner.names].map((name) => putAsideUntil(name, VERSION));
-      return server.claim(moments, token, options.lockDurationMs);
+      const moments = [...queue.tasks].map((name) => putAsideUntil(name, VERSION));
+      return server.claim(queue.name, moments, token, options.lockDurationMs);
     };
-    this.#worker.fetched = () => (server.workerFault = undefined);
+    this.#worker.fetched = () => workerFaults.delete(queue.name);
     // Without a listener an error would end the process.
     this.#worker.on('error', (error) => {
       if (isInstance(error, LockLostError)) return void this.#resultRefused(error.job);
-      if (!isLockLost(error)) server.workerFault = failureReason(error);
+      if (!isLockLost(error)) workerFaults.set(queue.name, failureReason(error));
       this.#logError(error);
     });
     this.#worker.on('lockRenewalFailed', (ids) => {
@@ -75,10 +76,10 @@ export class TaskWorker {
   };
 
   #settings(): JobWorkerOptions {
-    const { concurrency, lockDurationMs, stalledIntervalMs, maxStalledCount, limiter } = this.options;
+    const { lockDurationMs, stalledIntervalMs, maxStalledCount, limiter } = this.options;
     const { removeOnComplete, removeOnFail } = this.server.options;
     return {
-      concurrency,
+      concurrency: this.queue.concurrency,
       lockDuration: lockDurationMs,
       stalledInterval: stalledIntervalMs,
       maxStalledCount,
@@ -143,7 +144,10 @@ export class TaskWorker {
    */
   async #resultRefused(job: TaskJob): Promise<void> {
     const { attemptsMade, attemptsStarted } = job;
-    const found = await this.server.queue.getJob(job.id!).catch(() => undefined);
+    const found = await this.server.queues
+      .get(this.queue.name)
+      .getJob(job.id!)
+      .catch(() => undefined);
     const isRecorded = !found || (found.attemptsStarted === attemptsStarted && found.attemptsMade > attemptsMade);
     if (!isRecorded) this.#lockLost(job);
   }
@@ -170,6 +174,15 @@ export class TaskWorker {
     await endsWithin(job.moveToDelayed(putAsideUntil(name, version), token).catch(this.#logError), GIVE_BACK_MS);
     throw new DelayedError();
   }
+}
+
+/** The queue that a worker takes jobs from. */
+export interface WorkedQueue {
+  readonly name: string;
+  /** The names of the tasks that the worker knows there. Those of modules that are loaded later are added. */
+  readonly tasks: Iterable<string>;
+  /** The jobs that the worker runs at a time. */
+  readonly concurrency: number;
 }
 
 interface TaskKind {
