@@ -7,7 +7,7 @@ import type { PermitWaiter, RunPermits, Semaphore } from './semaphore.js';
  * meanwhile are in the next. A batch needs one permit of the process.
  */
 export class BatchPermits implements RunPermits {
-  #waiting: { readonly waiter: PermitWaiter; readonly since: number }[] = [];
+  readonly #waiting: { readonly waiter: PermitWaiter; readonly since: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isBusy = false;
   #isFlushing = false;

@@ -75,14 +75,14 @@ export class Batch implements BatchContext {
 
   /** Ends the attempts: those that the error names fail. */
   end(error?: BatchError): void {
-    for (const [index, { resolve, reject }] of this.#members.entries()) {
-      if (error?.failures.has(index)) reject(error.failures.get(index));
-      else resolve();
+    for (const [index, member] of this.#members.entries()) {
+      if (error?.failures.has(index)) member.reject(error.failures.get(index));
+      else member.resolve();
     }
   }
 
   fail(error: unknown): void {
-    for (const { reject } of this.#members) reject(error);
+    for (const member of this.#members) member.reject(error);
   }
 
   #memberAborted(reason: unknown): void {

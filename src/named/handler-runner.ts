@@ -41,7 +41,7 @@ export class HandlerRunner implements NamedTaskRunner {
       const { tracing } = scopes.engine.options;
       if (!tracing?.batch) return this.#outside(run);
       const tasks = batch.attempts.map(({ queued }) => observedTask(queued));
-      const wrap = ({ batch: begin }: TaskTracing, work: () => void) => begin!.call(tracing, batch, tasks, work);
+      const wrap = (own: TaskTracing, work: () => void) => own.batch!(batch, tasks, work);
       return this.#outside(() => traced(scopes.engine, wrap, run));
     });
   }

@@ -75,7 +75,7 @@ describe('B40 the handler of a batch', () => {
     const tasks = await write([1, 2, 3]);
     const reports = await Promise.all(tasks.map((task) => task.settled));
 
-    expect(reports).toEqual(tasks.map(({ id }) => expect.objectContaining({ id, state: 'failed', error })));
+    expect(reports).toMatchObject(tasks.map(({ id }) => ({ id, state: 'failed', error })));
     expect(audit.events).toEqual(['begin 1,2,3', 'rollback', 'close']);
     expect(logs.errors).toHaveLength(3);
   });
@@ -130,7 +130,7 @@ describe('B40 the handler of a batch', () => {
     const Insert = defineTask<number>({ name: 'insert', batch: { maxSize: 3, maxWaitMs: 1_000 } });
     @TaskHandler(Insert)
     class InsertHandler implements HandlesBatch<typeof Insert> {
-      constructor(readonly transaction: Transaction) {}
+      constructor(readonly current: Transaction) {}
 
       runBatch(): void {
         throw new BatchError([[0, new Error('one of three')]]);
@@ -138,10 +138,12 @@ describe('B40 the handler of a batch', () => {
     }
     const { scopes } = await start({}, { providers: [transaction, InsertHandler] });
 
-    const tasks = await scopes.run(({ tasks }) => [1, 2, 3].map((n) => tasks.enqueue(Insert, n)));
-    const reports = await Promise.all(tasks.map((task) => task.settled));
+    const added = await scopes.run(({ tasks }) => [1, 2, 3].map((n) => tasks.enqueue(Insert, n)));
+    const reports = await Promise.all(added.map((task) => task.settled));
 
-    expect(reports.map(({ error }) => error)).toEqual(Array(3).fill(new Error('serialization failure')));
+    expect(reports.map(({ error }) => (error as Error).message)).toEqual(
+      Array.from({ length: 3 }, () => 'serialization failure'),
+    );
   });
 
   it('is called again for those that failed alone, with those that came meanwhile', async () => {
@@ -155,7 +157,7 @@ describe('B40 the handler of a batch', () => {
     await write([4]);
     await settled(app);
 
-    expect(audit.batches.map((batch) => batch.toSorted())).toEqual([
+    expect(audit.batches.map((batch) => batch.toSorted((a, b) => a - b))).toEqual([
       [1, 2, 3],
       [2, 4],
     ]);
@@ -173,10 +175,10 @@ describe('B40 the handler of a batch', () => {
         });
       });
 
-    const tasks = await scopes.run(({ tasks }) =>
+    const added = await scopes.run(({ tasks }) =>
       [1, 2, 3].map((n) => tasks.with({ timeoutMs: n * 10, retry: { attempts: 1 } }).enqueue(WriteAudit, { n })),
     );
-    const reports = await Promise.all(tasks.map((task) => task.settled));
+    const reports = await Promise.all(added.map((task) => task.settled));
 
     expect(reports.map(({ state }) => state)).toEqual(['timed-out', 'timed-out', 'timed-out']);
     expect(reasons).toEqual([['TimeoutError', 3]]);
@@ -276,12 +278,12 @@ describe('B40 a task of a batch', () => {
     }
     const { scopes } = await start({}, { providers: [CheckedHandler] });
 
-    const tasks = await scopes.run(({ tasks }) => {
-      const added = [1, 2, 3].map((n) => tasks.enqueue(Checked, { n }));
+    const added = await scopes.run(({ tasks }) => {
+      const some = [1, 2, 3].map((n) => tasks.enqueue(Checked, { n }));
       isStrict = true;
-      return added;
+      return some;
     });
-    const reports = await Promise.all(tasks.map((task) => task.settled));
+    const reports = await Promise.all(added.map((task) => task.settled));
 
     expect(reports.map(({ state }) => state)).toEqual(['succeeded', 'failed', 'succeeded']);
     expect(reports[1]!.error).toMatchObject({ code: 'INVALID_PAYLOAD' });

@@ -132,19 +132,19 @@ describe.each(platforms)('B40 tasks in batches on $name', (platform) => {
       throw new BatchError([[1, new Error('no second')]]);
     };
 
-    const tasks = await app.get(TaskScopes).run(({ tasks }) => [1, 2, 3].map((n) => tasks.enqueue(WriteAudit, { n })));
-    const reports = await Promise.all([tasks[0]!.settled, tasks[2]!.settled]);
-    expect(tasks[1]!.state).toBe('running');
+    const added = await app.get(TaskScopes).run(({ tasks }) => [1, 2, 3].map((n) => tasks.enqueue(WriteAudit, { n })));
+    const reports = await Promise.all([added[0]!.settled, added[2]!.settled]);
+    expect(added[1]!.state).toBe('running');
     audit.act = () => undefined;
     vi.advanceTimersByTime(50);
     vi.advanceTimersByTime(200);
-    const retried = await tasks[1]!.settled;
+    const retried = await added[1]!.settled;
 
     expect(reports.map(({ id, state, attempts }) => [id, state, attempts])).toEqual([
-      [tasks[0]!.id, 'succeeded', 1],
-      [tasks[2]!.id, 'succeeded', 1],
+      [added[0]!.id, 'succeeded', 1],
+      [added[2]!.id, 'succeeded', 1],
     ]);
-    expect(retried).toMatchObject({ id: tasks[1]!.id, state: 'succeeded', attempts: 2 });
+    expect(retried).toMatchObject({ id: added[1]!.id, state: 'succeeded', attempts: 2 });
     expect(audit.batches).toEqual([[1, 2, 3], [2]]);
     expect(audit.events.filter((event) => event === 'commit')).toHaveLength(2);
     expect(host.stats()).toMatchObject({ accepted: 3, succeeded: 3 });

@@ -55,9 +55,9 @@ export const options: BatchOptions = Audit.batch;
 export const payloads: Parameters<HandlesBatch<typeof Audit>['runBatch']>[0] = Object.freeze([{ action: 'a' }]);
 export const ofAnyTask: readonly TaskContext[] | undefined = currentTask().batch;
 export const ids = (batch: BatchContext): string[] => batch.batch.map(({ id }) => id);
-new BatchError([[0, new Error('no')]]);
+export const error = new BatchError([[0, new Error('no')]]);
 
-export function wrong(): void {
+export function wrong(): unknown {
   // @ts-expect-error the size is left out
   defineTask<Entry>({ name: 'a', batch: { maxWaitMs: 200 } });
   // @ts-expect-error no such option
@@ -67,9 +67,10 @@ export function wrong(): void {
   // @ts-expect-error one payload, as with any task
   tasks.enqueue(Audit, [{ action: 'signed-in' }]);
   // @ts-expect-error indexes are numbers
-  new BatchError([['0', new Error('no')]]);
+  const text = new BatchError([['0', new Error('no')]]);
   // @ts-expect-error of which tasks?
-  new BatchError();
+  const none = new BatchError();
+  return [text, none];
 }
 
 // @ts-expect-error it runs in batches, and has no runBatch()
