@@ -139,7 +139,9 @@ describe.each(servers)('B40 · batches on $kind', { timeout: 30_000 }, ({ prepar
     const held = deferred();
     worker.audit.act = () => held.promise;
 
-    await webs[0].write(1, 2, 3);
+    await webs[0].scopes.run(({ tasks }) => {
+      for (const n of [1, 2, 3]) tasks.with({ timeoutMs: 20_000 }).enqueue(WriteAudit, { n });
+    });
     await worker.audit.until('begin 1,2,3');
     const queue = webs[0].backend.queueOf(WriteAudit);
     const another = await start(webs[0].backend.queue.name, quick);
