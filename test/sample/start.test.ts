@@ -37,7 +37,7 @@ describe.each(samplePlatforms)('npm start in a clean clone on %s', (PLATFORM) =>
 });
 
 describe('A port in use', () => {
-  it.each(['npm start', 'npm run start:thumbnails', 'npm run start:bullmq'])(
+  it.each(['npm start', 'npm run start:thumbnails', 'npm run start:bullmq', 'npm run start:observability'])(
     'ends "%s" with one sentence that names the command for another port',
     async (command) => {
       const port = await portInUse();
