@@ -164,12 +164,12 @@ describe('the walker itself', () => {
       import a from './a.js'; import type { B } from './b.js'; import { type C } from './c.js'; import './d.js';
       export * from './e.js'; export type { F } from './f.js'; import { type X, Y } from './y.js';
       const g = await import('./g.js'); type H = import('./h.js').H; // import './not.js'
-      const i = createRequire(import.meta.url)('./i.js');
+      const i = createRequire(import.meta.url)('./i.js'); const j = requirePackage('entry', './j.js');
     `;
     const found = importsOf('x.ts', text);
 
     expect(found.map(({ name }) => name)).toEqual(
-      ['a', 'b', 'c', 'd', 'e', 'f', 'y', 'g', 'h', 'i'].map((n) => `./${n}.js`),
+      ['a', 'b', 'c', 'd', 'e', 'f', 'y', 'g', 'h', 'i', 'j'].map((n) => `./${n}.js`),
     );
     expect(found.filter(({ isTypeOnly }) => isTypeOnly).map(({ name }) => name[2])).toEqual(['b', 'c', 'f', 'h']);
   });

@@ -51,8 +51,8 @@ export function readSourceGraph(root: string): SourceGraph {
 }
 
 /**
- * Every module a file names: `import`, `import type`, `export … from`, `import()`, `createRequire()()` and
- * `import('…')` types.
+ * Every module a file names: `import`, `import type`, `export … from`, `import()`, `createRequire()()`, `import('…')` types
+ * and our `requirePackage()`.
  */
 export function importsOf(path: string, text: string): { name: string; isTypeOnly: boolean }[] {
   const found: { name: string; isTypeOnly: boolean }[] = [];
@@ -80,6 +80,7 @@ function leavesNothing(node: ts.Node): boolean {
 function moduleNameOf(node: ts.Node): ts.Node | undefined {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
   if (ts.isCallExpression(node) && isLoader(node.expression)) return node.arguments[0];
+  if (ts.isCallExpression(node) && isNamed(node.expression, 'requirePackage')) return node.arguments[1];
   if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return node.argument.literal;
   return undefined;
 }
@@ -87,9 +88,11 @@ function moduleNameOf(node: ts.Node): ts.Node | undefined {
 /** Whether it is `import`, or what `createRequire()` returns. */
 function isLoader(callee: ts.Expression): boolean {
   if (callee.kind === ts.SyntaxKind.ImportKeyword) return true;
-  return (
-    ts.isCallExpression(callee) && ts.isIdentifier(callee.expression) && callee.expression.text === 'createRequire'
-  );
+  return ts.isCallExpression(callee) && isNamed(callee.expression, 'createRequire');
+}
+
+function isNamed(expression: ts.Expression, name: string): boolean {
+  return ts.isIdentifier(expression) && expression.text === name;
 }
 
 /** The circles in a graph, each as its members from one back to itself. Empty if there is none. */
