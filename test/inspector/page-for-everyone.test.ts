@@ -90,44 +90,70 @@ describe('the page', () => {
   });
 
   it(
-    'holds 10,000 records, of which it renders those in sight, and scrolls through them fluently',
-    { timeout: 60_000 },
+    'holds 10,000 records, of which it renders those in sight, and scrolls through them as through 100',
+    { timeout: 90_000 },
     async () => {
-      const { app, url } = await startInspected(express!, { inspector: { unsafe: 'loopback-only', capacity: 10_000 } });
-      const scopes = app.get(TaskScopes);
-      for (let run = 0; run < 10_000; run++) {
-        await scopes.run(({ tasks }) => tasks.with({ name: `task-${run}` }).addTask(() => undefined));
+      const [few, many] = [await pageWith(100), await pageWith(10_000)];
+
+      const ratios: number[] = [];
+      const rendered = { few: 0, many: 0 };
+      // In turns: whatever else this machine does slows both down.
+      for (let round = 0; round < 5; round++) {
+        const [base, frames] = [await scrollThrough(few), await scrollThrough(many)];
+        ratios.push(frames.medianMs / base.medianMs);
+        rendered.few = Math.max(rendered.few, base.mostRows);
+        rendered.many = Math.max(rendered.many, frames.mostRows);
       }
-      const page = await open(url);
-      await expect
-        .poll(() => page.getByRole('treegrid').getAttribute('aria-rowcount'), { timeout: 40_000 })
-        .toBe('10001');
+      await many.getByRole('searchbox').fill('task-77');
+      await expect.poll(() => rowNames(many)).not.toHaveLength(0);
+      const found = await rowNames(many);
 
-      const frames = await page.evaluate<number[]>(SCROLL_THROUGH);
-      const rendered = await page.locator('.list-body [role=row]').count();
-      await page.getByRole('searchbox').fill('task-77');
-      await expect.poll(() => rowNames(page)).toHaveLength(rendered);
-
-      expect(rendered).toBeLessThan(60);
-      // The median: this machine may be busy with something else in a frame or two.
-      expect(frames.toSorted((a, b) => a - b)[Math.floor(frames.length / 2)]).toBeLessThan(34);
+      expect(rendered.many).toBe(rendered.few);
+      expect(rendered.many).toBeLessThan(60);
+      expect(found.length).toBeLessThanOrEqual(rendered.many);
+      // To render all of them would take a hundred times as long.
+      expect(median(ratios)).toBeLessThan(3);
     },
   );
 });
 
-/** Scrolls to the end in 60 steps, and returns how long each frame took. */
-const SCROLL_THROUGH = `(async () => {
-  const body = document.querySelector('.list-body');
-  const frames = [];
-  let last = performance.now();
-  for (let step = 1; step <= 60; step++) {
-    body.scrollTop = (body.scrollHeight * step) / 60;
-    await new Promise(requestAnimationFrame);
-    frames.push(performance.now() - last);
-    last = performance.now();
+/** Opens the page of an application that has so many records, once all of them are there. */
+async function pageWith(records: number): Promise<Page> {
+  const { app, url } = await startInspected(express!, { inspector: { unsafe: 'loopback-only', capacity: records } });
+  const scopes = app.get(TaskScopes);
+  for (let run = 0; run < records; run++) {
+    await scopes.run(({ tasks }) => tasks.with({ name: `task-${run}` }).addTask(() => undefined));
   }
-  return frames;
-})()`;
+  const page = await open(url);
+  await expect
+    .poll(() => page.getByRole('treegrid').getAttribute('aria-rowcount'), { timeout: 40_000 })
+    .toBe(String(records + 1));
+  return page;
+}
+
+/** Scrolls on by a view in each of 60 frames, and from the end to the beginning: each shows other rows than the last. */
+async function scrollThrough(page: Page): Promise<{ medianMs: number; mostRows: number }> {
+  await page.bringToFront();
+  const { frames, mostRows } = await page.evaluate<{ frames: number[]; mostRows: number }>(`(async () => {
+    const body = document.querySelector('.list-body');
+    const frames = [];
+    let mostRows = 0;
+    let last = performance.now();
+    for (let step = 1; step <= 60; step++) {
+      body.scrollTop = (step * body.clientHeight) % (body.scrollHeight - body.clientHeight);
+      await new Promise(requestAnimationFrame);
+      frames.push(performance.now() - last);
+      mostRows = Math.max(mostRows, body.querySelectorAll('[role=row]').length);
+      last = performance.now();
+    }
+    return { frames, mostRows };
+  })()`);
+  return { medianMs: median(frames), mostRows };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
 
 async function shopWithWork(): Promise<RunningApp> {
   const running = await startInspected(express!, shop);
