@@ -115,7 +115,7 @@ export interface ObservedResource {
   readonly id: number;
   /** The name of the token or class. */
   readonly name: string;
-  /** When it is released. */
+  /** Moment of its release, as the definition says. */
   readonly release: 'before-response' | 'after-tasks';
 }
 

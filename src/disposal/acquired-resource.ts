@@ -12,7 +12,7 @@ export class AcquiredResource {
   #value: unknown;
   #isAcquired = false;
   #construction: Promise<unknown> | undefined;
-  /** What {@link acquire} has returned. */
+  /** Value that {@link acquire} has returned. */
   acquired: unknown;
 
   constructor(readonly resource: CompiledResource) {}

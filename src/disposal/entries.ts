@@ -3,7 +3,7 @@ import { isInstance } from '../errors/safely.js';
 import { AcquiredResource } from './acquired-resource.js';
 import type { TrackedInstance } from './tracked-instance.js';
 
-/** What a request has to give back. */
+/** Things that a request has to give back. */
 export type Entry = AcquiredResource | TrackedInstance;
 
 /** Whether it is given back before the response. */

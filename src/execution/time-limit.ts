@@ -34,7 +34,10 @@ function limited<T>(
   });
 }
 
-/** A time limit for one piece of work after another. One timer serves them all: to make one takes longer than most of the work. */
+/**
+ * A time limit for one piece of work after another. One timer serves them all: to make one takes longer than most of the
+ * work.
+ */
 export class TimeLimit {
   #timer: NodeJS.Timeout | undefined;
   #onLate: (() => void) | undefined;

@@ -109,7 +109,7 @@ export function infoOf(args: readonly unknown[], context: object): ResolverInfo 
   return args[args.lastIndexOf(context) + 1] as ResolverInfo | undefined;
 }
 
-/** What GraphQL tells a resolver. */
+/** Facts that GraphQL gives a resolver. */
 export interface ResolverInfo {
   readonly fieldName: string;
   readonly operation: { readonly operation: string; readonly name?: { readonly value: string } };

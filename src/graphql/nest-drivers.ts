@@ -90,7 +90,7 @@ function hookServer(server: ApolloServer, hooks: DriverHooks): void {
   };
 }
 
-/** What this file uses of Apollo's server. */
+/** Part of Apollo's server that this file uses. */
 interface ApolloServer {
   executeHTTPGraphQLRequest(request: { context(): Promise<unknown> }): Promise<{
     status?: number;

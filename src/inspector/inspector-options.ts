@@ -10,7 +10,7 @@ export interface InspectorRequest {
 
 interface CommonOptions {
   /**
-   * How many requests, messages and units of work are kept, the latest. Each takes about 2 KB. @default 500. The most is
+   * Number of requests, messages and units of work that are kept, the latest. Each takes about 2 KB. @default 500. The most is
    * 10000.
    */
   readonly capacity?: number;

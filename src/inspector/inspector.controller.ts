@@ -47,7 +47,7 @@ export function inspectorController(path: string): Type<unknown> {
       );
     }
 
-    /** What is kept and whatever changes, as an event stream. `since` is the cursor of an earlier one. */
+    /** Sends the records and their changes as an event stream. `since` is the cursor of an earlier one. */
     @Get('live')
     live(
       @Req() request: Framed<RawRequest>,

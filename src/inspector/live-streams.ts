@@ -6,9 +6,9 @@ import { LiveStream } from './live-stream.js';
 import { RecentScopes } from './recent-scopes.js';
 import type { LiveMessage } from './records.js';
 
-/** How often changes are sent. Those of one scope in between are sent as one. */
+/** Time between two sendings of changes. Those of one scope in between are sent as one. */
 const INTERVAL_MS = 100;
-/** How often the figures of the strip are sent. */
+/** Time between two sendings of the figures of the strip. */
 const STATUS_INTERVAL_MS = 1_000;
 const MAX_STREAMS = 20;
 

@@ -1,6 +1,6 @@
 import type { ScopeRecord } from './records.js';
 
-/** How many of the oldest scopes are looked at for one that is over, before an open one is forgotten. */
+/** Number of the oldest scopes that are searched for one that is over, before an open one is forgotten. */
 const LOOKED_AT = 50;
 /** Tasks, attempts, resources and hand-overs that are kept for each scope of the capacity, and for all of them at least. */
 const PARTS_PER_SCOPE = 10;

@@ -5,7 +5,7 @@ import type { Gauges } from './gauges.js';
 import type { RecentScopes } from './recent-scopes.js';
 import type { ScopeRecord, TaskRecord } from './records.js';
 
-/** What is kept of one scope at most: whatever is added beyond it is only counted. */
+/** Most that is kept of one scope: the rest is only counted. */
 const MAX_PER_SCOPE = 200;
 const MAX_ATTEMPTS = 20;
 /** Jobs whose unit of work has not begun. */

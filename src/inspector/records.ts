@@ -21,7 +21,7 @@ export interface ScopeRecord {
   readonly tasks: TaskRecord[];
   readonly resources: ResourceRecord[];
   readonly handOvers: HandOverRecord[];
-  /** How many tasks and resources are not here, because there were too many. */
+  /** Number of tasks and resources that are left out, because there were too many. */
   leftOut?: number;
   /** The job that this run of a handler belongs to, where a backend had this process run it. */
   job?: TaskRecord;
@@ -55,7 +55,7 @@ export interface AttemptRecord {
   endedAt?: number;
   state?: string;
   error?: ErrorRecord;
-  /** How long the next attempt waits. */
+  /** Milliseconds for which the next attempt waits. */
   delayMs?: number;
 }
 
@@ -113,12 +113,12 @@ export interface InspectorStatus {
 export interface LiveMessage {
   /** Tells this start of the process from others. */
   readonly runId: string;
-  /** How many scopes the process keeps. */
+  /** Number of scopes that the process keeps. */
   readonly capacity: number;
   readonly status: InspectorStatus;
   readonly records: readonly ScopeRecord[];
-  /** How many changes were gone before they could be sent, since the last message. */
+  /** Number of changes that were gone before they could be sent, since the last message. */
   readonly missed: number;
-  /** What to ask for after a lost connection: everything up to it was sent. Absent while more is to come. */
+  /** Cursor to ask with after a lost connection: everything up to it was sent. Absent while more is to come. */
   readonly cursor?: number;
 }

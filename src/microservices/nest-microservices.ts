@@ -84,7 +84,7 @@ type Handle = (this: RpcExceptionsHandler, error: unknown, ...rest: HandleRest) 
 
 const listeners = new WeakMap<ModulesContainer, MessageListener>();
 
-/** What Nest's own classes find the application by. */
+/** Member of Nest's own classes that leads to the application. */
 interface Container {
   getModules(): ModulesContainer;
 }
@@ -125,7 +125,7 @@ function patchHandlers(): void {
   };
 }
 
-/** What Nest registers, and calls with the data and the transport's context. */
+/** Function that Nest registers, and calls with the data and the transport's context. */
 interface Registered {
   (...args: unknown[]): unknown;
   /** The next handler of the same event. */
@@ -161,7 +161,7 @@ function patchClose(): void {
   };
 }
 
-/** Whatever a filter returns, as Nest reads it. */
+/** Reads the result of a filter as Nest does. */
 function streamOf(answer: unknown): Observable<unknown> {
   if (isStream(answer)) return answer;
   return isPromise(answer) ? from(answer).pipe(mergeMap(streamOf)) : of(answer);

@@ -26,7 +26,7 @@ export function connectionOf(context: unknown): Socket | undefined {
   return getSocketRef?.call(context).netSocket;
 }
 
-/** What servers of Nest keep. Each has what its transport needs. */
+/** Members of Nest's servers. Each has those that its transport needs. */
 interface Internals {
   isManuallyTerminated?: boolean;
   /** Of TCP. */

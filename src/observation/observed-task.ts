@@ -3,7 +3,7 @@ import { asyncContext } from '../tasks/async-context.js';
 import type { QueuedTask } from '../tasks/queued-task.js';
 import { firstFrame } from '../tasks/stack-trace.js';
 
-/** Whatever holds tasks: a scope, or the jobs of this process, which have none. */
+/** Holder of tasks: a scope, or the jobs of this process, which have none. */
 export interface Observed {
   readonly observed: ObservedScope | undefined;
 }

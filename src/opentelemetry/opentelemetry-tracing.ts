@@ -120,7 +120,7 @@ function setError(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message });
 }
 
-/** When a task was added, and in which trace. */
+/** Moment and trace in which a task was added. */
 interface Added {
   readonly at: number;
   readonly parent: Context;

@@ -48,7 +48,7 @@ function messaging(operation: string, type: string, { id, name }: Pick<ObservedT
   };
 }
 
-/** What a span shows of an error: its name, message and stack. Its other members may hold anything. */
+/** Error as a span shows it: its name, message and stack. Its other members may hold anything. */
 export function exceptionOf(error: unknown): Exception & { readonly name: string; readonly message: string } {
   const name = text(error, 'name') ?? 'Error';
   const message = text(error, 'message') ?? `A thrown ${error === null ? 'null' : typeof error}`;

@@ -8,7 +8,7 @@ import { hasCustomParameters } from '../nest/handlers.js';
 
 export const gatewayHandlers: object = WsContextCreator.prototype;
 
-/** What a gateway is called for: a message, or a client that has come or gone. */
+/** Reason to call a gateway: a message, or a client that has come or gone. */
 export interface GatewayCall {
   readonly description: string;
   readonly client: object;
@@ -79,7 +79,7 @@ export function listenToWsExceptions(listener: WsExceptionListener): void {
   };
 }
 
-/** What Nest's own class finds the application by. */
+/** Member of Nest's own class that leads to the application. */
 interface Container {
   getModules(): ModulesContainer;
 }

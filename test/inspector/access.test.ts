@@ -15,7 +15,7 @@ const onEach = platforms.flatMap((platform) =>
   inspectorRoutes.map((route) => ({ platform, name: platform.name, route })),
 );
 
-describe('the inspector', () => {
+describe('B43 the inspector', () => {
   it.each(onEach)(
     'answers whom authorize refuses with 403 and no data at "$route" on $name',
     async ({ platform, route }) => {

@@ -47,7 +47,7 @@ describe.each(platforms)('the live stream on $name', (platform) => {
   });
 });
 
-describe('the live stream', () => {
+describe('B43 the live stream', () => {
   it('goes on after a lost connection with what has changed since', async () => {
     const { app, url } = await startInspected(express!);
     const scopes = app.get(TaskScopes);

@@ -129,7 +129,7 @@ describe.each(platforms)('what the inspector keeps of a request on $name', (plat
   });
 });
 
-describe('what the inspector keeps', () => {
+describe('B43 what the inspector keeps', () => {
   it('is bounded by its capacity: the oldest go first', async () => {
     const running = await startInspected(express!, { inspector: { unsafe: 'loopback-only', capacity: 3 } });
     const scopes = running.app.get(TaskScopes);
