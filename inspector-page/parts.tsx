@@ -18,7 +18,12 @@ export function SpanName({ span: { name, task } }: { span: Span }): JSX.Element 
   return (
     <>
       {name}
-      {task?.usesThread ? <b class="thread"> thread</b> : null}
+      {task?.usesThread ? (
+        <>
+          {' '}
+          <b class="thread">thread</b>
+        </>
+      ) : null}
     </>
   );
 }

@@ -60,8 +60,9 @@ export function threadTask(module: URL, name: string): (...args: unknown[]) => P
   });
 }
 
-function noteCaller(task: TaskContext | Partial<BatchContext> | undefined): void {
-  const attempts = task && 'batch' in task ? task.batch! : [task];
+/** Notes it of the task that calls, or of all tasks of the batch that does. */
+function noteCaller(task: TaskContext | undefined): void {
+  const attempts = task && 'batch' in task ? (task as BatchContext).batch : [task];
   for (const attempt of attempts) if (attempt instanceof TaskAttempt) noteThread(attempt.queued);
 }
 

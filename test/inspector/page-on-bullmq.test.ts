@@ -128,7 +128,7 @@ async function startWorker(server: TestServer, queueName: string, held: Deferred
     }
   }
 
-  const bullMq = BullMqBackgroundTasksModule.forRoot({ ...server.options, queueName } as BullMqOptions);
+  const bullMq = BullMqBackgroundTasksModule.forRoot({ ...server.options, queueName });
   @Module({ imports: [BackgroundTasksModule.forRoot(), bullMq], providers: [HeldHandler] })
   class WorkerModule {}
   const app = await NestFactory.createApplicationContext(WorkerModule, { logger: false });
