@@ -20,7 +20,7 @@ const slow = [
   // The packed package, installed elsewhere.
   'test/package/**',
   // The page of the inspector, which is built as well, in a browser.
-  'test/inspector/{access,page,page-for-everyone}.test.ts',
+  'test/inspector/{access,page,page-details,page-for-everyone,page-on-bullmq}.test.ts',
   // The built samples, with their servers and a browser.
   'test/sample/**',
   // Runs of the compiler; `npm run typecheck` compiles the types as well.

@@ -73,7 +73,7 @@ export function Detail({ store, scope, view, change, go }: Props): JSX.Element {
           )}
         </div>
         {chosen ? (
-          <SpanFacts span={chosen} scope={scope} close={() => change({ span: '' })} />
+          <SpanFacts span={chosen} scope={scope} store={store} close={() => change({ span: '' })} />
         ) : (
           <ScopeFacts scope={scope} store={store} go={go} />
         )}

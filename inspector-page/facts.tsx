@@ -1,5 +1,6 @@
-import type { ComponentChildren, JSX } from 'preact';
+import type { JSX } from 'preact';
 import type { ErrorRecord, ScopeRecord, TaskRecord } from '../src/inspector/records.js';
+import { Carried, isCarried } from './carried.js';
 import {
   counted,
   duration,
@@ -12,18 +13,19 @@ import {
   timeOfDay,
 } from './format.js';
 import { hasClient } from './outcome.js';
-import { Copy, State } from './parts.js';
+import { Copy, Fact, State } from './parts.js';
 import type { Span } from './spans.js';
 import type { Store } from './store.js';
 
 interface SpanFactsProps {
   readonly span: Span;
   readonly scope: ScopeRecord;
+  readonly store: Store;
   readonly close: () => void;
 }
 
 /** The details of a span. */
-export function SpanFacts({ span, scope, close }: SpanFactsProps): JSX.Element {
+export function SpanFacts({ span, scope, store, close }: SpanFactsProps): JSX.Element {
   const { task, resource, error } = span;
   return (
     <section class="facts docked" aria-label={`Details of ${span.name}`} tabIndex={0}>
@@ -40,6 +42,7 @@ export function SpanFacts({ span, scope, close }: SpanFactsProps): JSX.Element {
         </Fact>
         {span.waitMs > 0 ? <Fact name="Waits">{duration(span.waitMs)}</Fact> : null}
         <Fact name={span.kind === 'resource' ? 'Held' : 'Runs'}>{duration(span.runMs)}</Fact>
+        {task && isCarried(task) ? <Carried key={task.id} task={task} store={store} /> : null}
         {task ? <TaskFacts task={task} /> : null}
         {resource ? (
           <>
@@ -72,10 +75,12 @@ function TaskFacts({ task }: { task: TaskRecord }): JSX.Element {
           <Copy text={task.place} what="the place that added it" />
         </Fact>
       ) : null}
-      <Fact name="Kind">{task.isNamed ? 'named task' : 'closure of this process'}</Fact>
-      <Fact name="Id">
-        <code>{task.id}</code> <Copy text={task.id} what="the id of the task" />
+      <Fact name="Kind">
+        {task.isNamed ? 'named task' : 'closure of this process'}
+        {task.usesThread ? ', in a thread' : ''}
       </Fact>
+      <Id name="Trace" id={task.traceId} what="the id of the trace" />
+      <Id name="Id" id={task.id} what="the id of the task" />
     </>
   );
 }
@@ -136,21 +141,20 @@ export function ScopeFacts({ scope, store, go }: { scope: ScopeRecord; store: St
           </Fact>
         ) : null}
         {scope.leftOut ? <Fact name="Not shown">{scope.leftOut} more tasks or resources</Fact> : null}
-        <Fact name="Id">
-          <code>{scope.id}</code> <Copy text={scope.id} what="the id" />
-        </Fact>
+        <Id name="Trace" id={scope.traceId} what="the id of the trace" />
+        <Id name="Id" id={scope.id} what="the id" />
       </dl>
       {error ? <ErrorText error={error} /> : null}
     </section>
   );
 }
 
-function Fact({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+function Id({ name, id, what }: { name: string; id: string | undefined; what: string }): JSX.Element | null {
+  if (id === undefined) return null;
   return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    <Fact name={name}>
+      <code>{id}</code> <Copy text={id} what={what} />
+    </Fact>
   );
 }
 

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Tone } from './outcome.js';
+import type { Span } from './spans.js';
 
 /** A word for a state, with its colour and its shape. */
 export function State({ tone, children }: { tone: Tone; children: ComponentChildren }): JSX.Element {
@@ -9,6 +10,31 @@ export function State({ tone, children }: { tone: Tone; children: ComponentChild
       <i class={`dot ${tone}`} aria-hidden="true" />
       {children}
     </span>
+  );
+}
+
+/** The name of a span. One that a thread has worked for says so. */
+export function SpanName({ span: { name, task } }: { span: Span }): JSX.Element {
+  return (
+    <>
+      {name}
+      {task?.usesThread ? (
+        <>
+          {' '}
+          <b class="thread">thread</b>
+        </>
+      ) : null}
+    </>
+  );
+}
+
+/** A line of details. */
+export function Fact({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
   );
 }
 

@@ -49,10 +49,10 @@ const texts = new WeakMap<ScopeRecord, string>();
 function textOf(scope: ScopeRecord): string {
   let text = texts.get(scope);
   if (text === undefined) {
-    const { description, id, response, tasks, resources, handlerError } = scope;
-    const parts = [description, id, response?.statusCode, handlerError?.message];
+    const { description, id, traceId, response, tasks, resources, handlerError } = scope;
+    const parts = [description, id, traceId, response?.statusCode, handlerError?.message];
     for (const task of tasks) {
-      parts.push(task.name, task.state, task.id, task.place);
+      parts.push(task.name, task.state, task.id, task.traceId, task.place);
       for (const { error } of task.attempts) parts.push(error?.name, error?.message);
     }
     for (const { name } of resources) parts.push(name);

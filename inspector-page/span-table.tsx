@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { duration } from './format.js';
-import { State } from './parts.js';
+import { SpanName, State } from './parts.js';
 import type { Line, Span, Waterfall } from './spans.js';
 
 /** The waterfall in numbers. */
@@ -24,7 +24,7 @@ export function SpanTable({ layout }: { layout: Waterfall }): JSX.Element {
           {layout.spans.map((span) => (
             <tr key={span.id} data-span={span.id}>
               <th scope="row" style={{ '--level': String(span.depth) }}>
-                {span.name}
+                <SpanName span={span} />
                 <small>{span.words}</small>
               </th>
               <td>{span.kind}</td>

@@ -1,4 +1,4 @@
-import type { InspectorStatus, LiveMessage, ScopeRecord } from '../src/inspector/records.js';
+import type { InspectorStatus, LiveMessage, ScopeRecord, TaskLookup } from '../src/inspector/records.js';
 import { hasFailed } from './outcome.js';
 
 /** Whether the server can be reached. */
@@ -101,6 +101,17 @@ export class Store {
     if (!this.isPaused) this.#release();
     this.#changed();
   };
+
+  /** Asks how the backend has a named task now. Never rejects. */
+  async lookUp(taskId: string): Promise<TaskLookup> {
+    try {
+      const response = await fetch(`${this.base}tasks/${encodeURIComponent(taskId)}`);
+      if (response.ok) return (await response.json()) as TaskLookup;
+      return { kind: 'unknown', reason: `The server answered ${response.status}.` };
+    } catch {
+      return { kind: 'unknown', reason: 'The server cannot be reached.' };
+    }
+  }
 
   async #lost(): Promise<void> {
     this.#source = undefined;

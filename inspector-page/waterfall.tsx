@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { duration } from './format.js';
-import { State } from './parts.js';
+import { SpanName, State } from './parts.js';
 import type { Segment, Span, Waterfall as Layout } from './spans.js';
 
 interface Props {
@@ -64,7 +64,7 @@ export function Waterfall({ layout, rows, status, selected, select }: Props): JS
               >
                 <span class="label">
                   <span class="name" title={span.name}>
-                    {span.name}
+                    <SpanName span={span} />
                     {span.folded ? <b class="times"> × {span.folded.length}</b> : null}
                   </span>{' '}
                   <State tone={span.tone}>{span.state}</State>

@@ -1,6 +1,7 @@
 export { TaskBackend } from '../contracts/task-backend.js';
 export type {
   BackendListener,
+  CarriedTask,
   EnqueuedTask,
   NamedTaskAttempt,
   NamedTaskResult,

@@ -3,6 +3,7 @@ import {
   type BackendHealth,
   type BackendListener,
   type BackendSettings,
+  type CarriedTask,
   type EnqueuedTask,
   type NamedTaskRunner,
   TaskBackend,
@@ -16,7 +17,8 @@ import { checkBullMqSettings } from './options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from './options/resolve-bullmq-options.js';
 import { checkBatchSize } from './server/batch-size.js';
 import { failureReason } from './server/failure-reason.js';
-import { newJob } from './server/new-job.js';
+import { findJob } from './server/find-job.js';
+import { jobIdOf, type NewJob, newJob } from './server/new-job.js';
 import { QueueServer, type TaskQueue } from './server/queue-server.js';
 import { queueOfBatches } from './server/task-queues.js';
 import type { TaskWorker, WorkedQueue } from './worker/task-worker.js';
@@ -44,6 +46,9 @@ export abstract class BullMqBackend {
 export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
   readonly #workers = new Map<string, TaskWorker>();
   #addWorkers: (() => void) | undefined;
+  /** The ids of jobs that a key gave them, by those of their tasks: the latest. */
+  readonly #keyed = new Map<string, string>();
+  #runner: NamedTaskRunner | undefined;
   #isPaused = false;
 
   constructor(@Inject(QueueServer) private readonly server: QueueServer) {
@@ -84,7 +89,7 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     this.checkBatch(batch);
     const what = describeBatch(batch);
     this.server.assertAvailable(what);
-    const jobs = batch.map((task) => newJob(task, this.server.options));
+    const jobs = batch.map((task) => this.#newJob(task));
     try {
       await this.server.add(jobs);
     } catch (error) {
@@ -101,8 +106,38 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     await server.insert(
       what,
       transaction,
-      batch.map((task) => newJob(task, server.options)),
+      batch.map((task) => this.#newJob(task)),
     );
+  }
+
+  override async findTask(id: string): Promise<CarriedTask | undefined> {
+    const { kind, unavailableBecause } = this.server;
+    try {
+      if (unavailableBecause !== undefined) throw new Error(unavailableBecause);
+      return await this.server.answered(findJob(this.#queues(), this.#keyed.get(id) ?? jobIdOf(id)));
+    } catch (error) {
+      throw new BackendUnavailableError(`Task ${id}`, `${kind}: ${failureReason(error)}`, {
+        cause: error,
+        action: 'looked up',
+        fix: 'Try again later.',
+      });
+    }
+  }
+
+  /** All queues that tasks of this application may be in. */
+  #queues(): TaskQueue[] {
+    const { queues, options } = this.server;
+    const ofBatches = [...(this.#runner?.batches.keys() ?? [])].map((name) => queueOfBatches(options.queueName, name));
+    return [this.queue, ...ofBatches.map((name) => queues.get(name))];
+  }
+
+  #newJob(task: EnqueuedTask): NewJob {
+    const job = newJob(task, this.server.options);
+    if (task.idempotencyKey !== undefined) {
+      this.#keyed.set(task.envelope.id, job.opts.jobId);
+      if (this.#keyed.size > MAX_KEYED) this.#keyed.delete(this.#keyed.keys().next().value!);
+    }
+    return job;
   }
 
   get #runsHere(): boolean {
@@ -120,6 +155,7 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
   }
 
   override async start(runner: NamedTaskRunner): Promise<void> {
+    this.#runner = runner;
     const { worker } = this.server.options;
     if (worker === false) return;
     // Not a static import, because it needs BullMQ: without it the error is to come from openServer().
@@ -176,3 +212,6 @@ function describeBatch(batch: readonly EnqueuedTask[]): string {
   const names = [...new Set(batch.map(({ envelope }) => `"${envelope.name}"`))].slice(0, 5).join(', ');
   return batch.length === 1 ? `Task ${names}` : `${batch.length} tasks (${names})`;
 }
+
+/** Tasks with a key that this process can find by their own id. */
+const MAX_KEYED = 1_000;

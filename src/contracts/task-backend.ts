@@ -56,6 +56,14 @@ export abstract class TaskBackend {
     return { status: 'up', reasons: [] };
   }
 
+  /**
+   * Finds a task that any process has enqueued, by its id. Resolves with `undefined` if there is none, or none any more.
+   * Takes a few seconds at most. A backend without it has nothing to tell.
+   *
+   * @throws BACKEND_UNAVAILABLE
+   */
+  findTask?(id: string): Promise<CarriedTask | undefined>;
+
   /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */
   start(_runner: NamedTaskRunner): Promise<void> | void {}
 
@@ -83,6 +91,19 @@ export interface BackendHealth {
   readonly status: 'up' | 'degraded' | 'down';
   /** The faults and how to mend them; empty when there are none. */
   readonly reasons: readonly string[];
+}
+
+/** A named task as its backend has it. */
+export interface CarriedTask {
+  /**
+   * `waiting` for a worker, `delayed` before its first attempt or between two, `running`, or at an end: `succeeded`,
+   * `failed`.
+   */
+  readonly state: 'waiting' | 'delayed' | 'running' | 'succeeded' | 'failed';
+  /** Number of attempts that have begun. */
+  readonly attempts: number;
+  /** The job that it is, as a dashboard of the backend calls it. */
+  readonly job?: { readonly queue: string; readonly id: string };
 }
 
 /** A named task as a backend is given it. */

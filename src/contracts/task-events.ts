@@ -99,6 +99,8 @@ export interface ObservedTask {
   readonly addedBy?: string;
   /** The line that added it, such as `at UsersController.create (users.controller.ts:12:16)`; see `captureStackTraces`. */
   readonly place?: string;
+  /** Whether it has called a function of `threadTask()`, which runs in a thread; absent until it does. */
+  readonly usesThread?: boolean;
 }
 
 /** Tasks of one definition that run together, as events show them. */

@@ -19,4 +19,6 @@ export type TaskTracing = TaskObserver & {
    * run has `batch.id` as the task of its `parent`. Absent where batches are no part of a trace.
    */
   batch?(batch: ObservedBatch, tasks: readonly ObservedTask[], work: () => void): void;
+  /** Returns the id of the trace that a task is in, or else of the active trace; `undefined` if there is none, or none yet. */
+  traceId?(task?: ObservedTask): string | undefined;
 };

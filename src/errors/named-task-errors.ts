@@ -107,9 +107,9 @@ export class BackendUnavailableError extends UnavailableError {
   constructor(
     what: string,
     reason: string,
-    { cause, fix = 'Try again later, with the same idempotency key.' }: Details = {},
+    { cause, action = 'handed over', fix = 'Try again later, with the same idempotency key.' }: Details = {},
   ) {
-    super(`${what} could not be handed over: ${reason}. ${fix}`, { cause });
+    super(`${what} could not be ${action}: ${reason}. ${fix}`, { cause });
   }
 }
 
@@ -143,6 +143,8 @@ export class TransactionsUnsupportedError extends BackgroundTasksError {
 }
 
 interface Details {
+  /** The action that failed. */
+  readonly action?: string;
   readonly cause?: unknown;
   readonly fix?: string;
 }

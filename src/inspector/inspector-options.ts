@@ -14,6 +14,11 @@ interface CommonOptions {
    * 10000.
    */
   readonly capacity?: number;
+  /**
+   * The address of bull-board in this application, such as `/queues`. The page then links to the job of a named task
+   * there. @default no link
+   */
+  readonly bullBoard?: string;
 }
 
 /** Options of `BackgroundTasksInspectorModule.forRoot()`: one of `authorize` and `unsafe` is required. */
@@ -39,6 +44,8 @@ export type InspectorModuleOptions = CommonOptions &
 /** The options, resolved once. */
 export class InspectorSettings {
   readonly capacity: number;
+  /** Without a slash at its end. */
+  readonly bullBoard: string | undefined;
   readonly authorize: ((request: InspectorRequest) => unknown) | 'loopback-only';
 
   /** @throws INVALID_OPTION */
@@ -47,10 +54,12 @@ export class InspectorSettings {
       authorize,
       unsafe,
       capacity = 500,
+      bullBoard,
     } = checkAll<GivenOptions>('', options, {
       authorize: authorizeRule,
       unsafe: oneOf('loopback-only'),
       capacity: capacityRule,
+      bullBoard: addressRule,
     });
     if ((authorize === undefined) === (unsafe === undefined)) {
       const fix =
@@ -59,6 +68,7 @@ export class InspectorSettings {
       throw new InvalidOptionError('authorize', authorize, fix);
     }
     this.capacity = capacity;
+    this.bullBoard = bullBoard;
     this.authorize = authorize ?? 'loopback-only';
     Object.freeze(this);
   }
@@ -68,6 +78,7 @@ interface GivenOptions {
   readonly authorize?: (request: InspectorRequest) => unknown;
   readonly unsafe?: string;
   readonly capacity?: number;
+  readonly bullBoard?: string;
 }
 
 const MAX_CAPACITY = 10_000;
@@ -88,4 +99,12 @@ const capacityRule: Check<number> = (option, value) => {
   if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_CAPACITY)
     return value as number;
   throw new InvalidOptionError(option, value, `Give a whole number from 1 to ${MAX_CAPACITY}.`);
+};
+
+/** A link of the page may lead to a page, and never to a script. */
+const addressRule: Check<string> = (option, value) => {
+  const address = nonEmptyString(option, value).replace(/\/+$/, '');
+  const url = URL.canParse(address, 'http://here') ? new URL(address, 'http://here') : undefined;
+  if (/^(\/(?!\/)|https?:\/\/)/.test(address) && url?.search === '' && url.hash === '') return address;
+  throw new InvalidOptionError(option, value, "Give the path of bull-board, such as '/queues', or its URL.");
 };

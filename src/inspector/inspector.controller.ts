@@ -1,10 +1,11 @@
-import { Controller, Get, Inject, Query, Req, Res, type Type, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query, Req, Res, type Type, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
 import type { Framed } from '../nest/http-adapter.js';
 import type { RawRequest, RawResponse } from '../nest/raw-http.js';
 import { InspectorGuard } from './inspector.guard.js';
 import { LiveStreams } from './live-streams.js';
 import { headers, pageFile, pageHtml } from './page-files.js';
 import { RecentScopes } from './recent-scopes.js';
+import { TaskLookups } from './task-lookups.js';
 
 /** Scopes in one answer at most: it is made in one go. */
 const MAX_RECORDS = 1_000;
@@ -19,6 +20,7 @@ export function inspectorController(path: string): Type<unknown> {
     constructor(
       @Inject(RecentScopes) private readonly scopes: RecentScopes,
       @Inject(LiveStreams) private readonly streams: LiveStreams,
+      @Inject(TaskLookups) private readonly lookups: TaskLookups,
     ) {}
 
     @Get()
@@ -45,6 +47,12 @@ export function inspectorController(path: string): Type<unknown> {
         'application/json',
         JSON.stringify(this.streams.message(this.scopes.since(0).slice(0, MAX_RECORDS))),
       );
+    }
+
+    /** Sends the state that a named task has at the backend now. */
+    @Get('tasks/:id')
+    async task(@Res() response: Reply, @Param('id') id: string): Promise<void> {
+      send(response, 'application/json', JSON.stringify(await this.lookups.find(id)));
     }
 
     /** Sends the records and their changes as an event stream. `since` is the cursor of an earlier one. */

@@ -18,6 +18,8 @@ import { LiveStreams } from './live-streams.js';
 import { pageRoutes } from './page-files.js';
 import { RecentScopes } from './recent-scopes.js';
 import { Recorder } from './recorder.js';
+import { TaskLookups } from './task-lookups.js';
+import { traceIdsOf } from './trace-ids.js';
 
 /**
  * Serves a page that shows the latest requests, messages and units of work: their handler, their response, their tasks
@@ -45,13 +47,15 @@ import { Recorder } from './recorder.js';
     },
     {
       provide: Recorder,
-      inject: [RecentScopes, Gauges, INSPECTOR_PATH],
-      useFactory: (scopes: RecentScopes, gauges: Gauges, path: string) => {
+      inject: [RecentScopes, Gauges, INSPECTOR_PATH, RequestScopes],
+      useFactory: (scopes: RecentScopes, gauges: Gauges, path: string, { engine }: RequestScopes) => {
         const routes = pageRoutes.map((route) => (route ? `/${path}/${route}` : `/${path}`));
-        return new Recorder(scopes, gauges, (pattern) => routes.some((route) => pattern.endsWith(route)));
+        const isOwn = (pattern: string) => routes.some((route) => pattern.endsWith(route));
+        return new Recorder(scopes, gauges, isOwn, traceIdsOf(engine.options.tracing));
       },
     },
     LiveStreams,
+    TaskLookups,
   ],
 })
 export class BackgroundTasksInspectorModule extends ConfigurableModuleClass implements OnModuleInit {

@@ -4,6 +4,7 @@ import { errorRecord } from './error-record.js';
 import type { Gauges } from './gauges.js';
 import type { RecentScopes } from './recent-scopes.js';
 import type { ScopeRecord, TaskRecord } from './records.js';
+import type { TraceIdOf } from './trace-ids.js';
 
 /** Most that is kept of one scope: the rest is only counted. */
 const MAX_PER_SCOPE = 200;
@@ -21,11 +22,13 @@ export class Recorder implements TaskObserver {
     private readonly gauges: Gauges,
     /** Whether a route is one of the page itself. */
     private readonly isOwn: (route: string) => boolean,
+    private readonly traceIdOf: TraceIdOf,
   ) {}
 
   scopeOpened({ scope }: TaskEvents['scopeOpened']): void {
     const { id, kind, parent, route } = scope;
     if (route !== undefined && this.isOwn(route)) return;
+    const traceId = this.traceIdOf();
     const record: ScopeRecord = {
       id,
       kind,
@@ -33,6 +36,7 @@ export class Recorder implements TaskObserver {
       description: '',
       begunAt: rounded(scope.begunAt),
       ...(parent && { parent }),
+      ...(traceId !== undefined && { traceId }),
       tasks: [],
       resources: [],
       handOvers: [],
@@ -70,7 +74,10 @@ export class Recorder implements TaskObserver {
     this.gauges.taskAccepted(task.id, at);
     if (!scope) return;
     this.#change(scope, (record) => {
-      if (hasRoom(record, record.tasks)) record.tasks.push(taskRecord(task, rounded(at)));
+      if (!hasRoom(record, record.tasks)) return;
+      const added = taskRecord(task, rounded(at));
+      this.#complete(added, task);
+      record.tasks.push(added);
     });
   }
 
@@ -174,18 +181,30 @@ export class Recorder implements TaskObserver {
     this.scopes.changed(record);
   }
 
-  #changeTask(scope: ObservedScope | undefined, { id }: ObservedTask, change: (record: TaskRecord) => void): void {
+  #changeTask(scope: ObservedScope | undefined, task: ObservedTask, change: (record: TaskRecord) => void): void {
+    const { id } = task;
     if (scope) {
       this.#change(scope, ({ tasks }) => {
-        const record = tasks.findLast((task) => task.id === id);
-        if (record) change(record);
+        const record = tasks.findLast((each) => each.id === id);
+        if (!record) return;
+        this.#complete(record, task);
+        change(record);
       });
       return;
     }
     const job = this.#jobs.get(id);
     if (!job) return;
+    this.#complete(job.task, task);
     change(job.task);
     if (job.scope) this.scopes.changed(job.scope);
+  }
+
+  /** Adds what may become known only while the task runs. */
+  #complete(record: TaskRecord, task: ObservedTask): void {
+    if (task.usesThread) record.usesThread = true;
+    if (record.traceId !== undefined) return;
+    const traceId = this.traceIdOf(task);
+    if (traceId !== undefined) record.traceId = traceId;
   }
 
   #addJob(task: ObservedTask): void {

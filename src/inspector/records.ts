@@ -1,3 +1,4 @@
+import type { CarriedTask } from '../contracts/task-backend.js';
 import type { ScopeKind, TaskEndReason } from '../contracts/task-events.js';
 import type { TaskState } from '../contracts/task-report.js';
 
@@ -13,6 +14,8 @@ export interface ScopeRecord {
   route?: string;
   readonly begunAt: number;
   readonly parent?: { readonly scopeId?: string; readonly taskId?: string };
+  /** The trace that it is in, where there is one. */
+  readonly traceId?: string;
   handlerEndedAt?: number;
   handlerError?: ErrorRecord;
   response?: { readonly at: number; readonly statusCode?: number; readonly aborted: boolean };
@@ -34,6 +37,10 @@ export interface TaskRecord {
   readonly isNamed: boolean;
   readonly addedBy?: string;
   readonly place?: string;
+  /** The trace that it is in, once that is known. */
+  traceId?: string;
+  /** Whether it has called a function that runs in a thread. */
+  usesThread?: boolean;
   /** Absent for a job, which was accepted elsewhere. */
   readonly acceptedAt?: number;
   state: TaskState | 'retrying';
@@ -122,3 +129,14 @@ export interface LiveMessage {
   /** Cursor to ask with after a lost connection: everything up to it was sent. Absent while more is to come. */
   readonly cursor?: number;
 }
+
+/** How the backend has a named task now. `gone`: it has none of that id. `untold`: it tells of none at all. */
+export type TaskLookup =
+  | (Pick<CarriedTask, 'state' | 'attempts'> & {
+      readonly kind: 'found';
+      /** The address of its job in a dashboard. */
+      readonly board?: string;
+    })
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'untold' }
+  | { readonly kind: 'unknown'; readonly reason: string };

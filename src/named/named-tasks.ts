@@ -41,6 +41,7 @@ export class NamedTasks {
     this.#runner = new HandlerRunner(scopes, this.#registry);
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
     scopes.engine.backendHealth = () => this.health();
+    scopes.engine.findTask = (id) => this.backend.findTask?.(id);
     scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
     scopes.engine.insert = (tasks, transaction) => this.#insert(tasks as readonly NamedTask[], transaction);
     scopes.engine.checkHandOver = (tasks) => {

@@ -29,6 +29,12 @@ export function observedTask(task: QueuedTask): ObservedTask {
   return (task.observed ??= describe(task));
 }
 
+/** Notes that a thread runs a part of the task. Observers see that from the next event of the task on. */
+export function noteThread(task: QueuedTask): void {
+  const observed: { usesThread?: boolean } = observedTask(task);
+  observed.usesThread = true;
+}
+
 function describe(task: QueuedTask, addedBy?: string): ObservedTask {
   const { id, name, isNamed, functionName, stackTrace } = task;
   const place = firstFrame(stackTrace);

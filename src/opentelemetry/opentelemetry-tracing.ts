@@ -77,6 +77,13 @@ class OpenTelemetryTracing implements TaskTracing {
     if (span) setError(span, error);
   }
 
+  traceId(task?: ObservedTask): string | undefined {
+    const parent = task ? this.#added.get(task)?.parent : context.active();
+    const span = (task && this.#spans.get(task)) ?? (parent && trace.getSpan(parent));
+    const ids = span?.spanContext();
+    return ids && trace.isSpanContextValid(ids) ? ids.traceId : undefined;
+  }
+
   taskAccepted({ at, task }: TaskEvents['taskAccepted']): void {
     this.#added.set(task, { at, parent: context.active() });
   }
@@ -96,7 +103,8 @@ class OpenTelemetryTracing implements TaskTracing {
     // The process that runs it makes its span.
     if (state === 'enqueued') return;
     const added = this.#added.get(task);
-    const span = this.#spans.get(task) ?? startSpan(task, added?.parent ?? context.active(), added?.at);
+    let span = this.#spans.get(task);
+    if (!span) this.#spans.set(task, (span = startSpan(task, added?.parent ?? context.active(), added?.at)));
     span.setAttributes({
       'background_task.state': state,
       'background_task.attempts': attempts,

@@ -1,5 +1,8 @@
+import type { BatchContext, TaskContext } from '../contracts/task-context.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { safely } from '../errors/safely.js';
+import { TaskAttempt } from '../execution/task-attempt.js';
+import { noteThread } from '../observation/observed-task.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { CHECK_ARGUMENTS } from '../tasks/task-call.js';
 import { sharedThreads } from './shared-threads.js';
@@ -43,8 +46,11 @@ export function threadTask(module: URL, name: string): (...args: unknown[]) => P
     throw new InvalidOptionError('module', module, fix);
   }
   if (typeof name !== 'string' || name === '') throw new UnknownThreadExportError(name, href);
-  const task = async (...args: unknown[]): Promise<unknown> =>
-    sharedThreads.run(href, name, args, asyncContext.getStore()?.task?.signal);
+  const task = async (...args: unknown[]): Promise<unknown> => {
+    const caller = asyncContext.getStore()?.task;
+    noteCaller(caller);
+    return sharedThreads.run(href, name, args, caller?.signal);
+  };
   const check = (args: readonly unknown[]): void => {
     serializeArguments(name, args, sharedThreads.options.maxArgumentBytes, false);
   };
@@ -52,6 +58,12 @@ export function threadTask(module: URL, name: string): (...args: unknown[]) => P
     name: { value: name, configurable: true },
     [CHECK_ARGUMENTS]: { value: check },
   });
+}
+
+/** Notes it of the task that calls, or of all tasks of the batch that does. */
+function noteCaller(task: TaskContext | undefined): void {
+  const attempts = task && 'batch' in task ? (task as BatchContext).batch : [task];
+  for (const attempt of attempts) if (attempt instanceof TaskAttempt) noteThread(attempt.queued);
 }
 
 /** The names of the functions that a module exports. */

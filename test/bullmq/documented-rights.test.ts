@@ -90,7 +90,7 @@ const NOTHING_WRONG = Array.from({ length: 2 }, () => ({ status: 'up', reasons: 
 
 type Access = Parameters<typeof startDurable>[0]['server'];
 
-/** Enqueues tasks of every kind and runs them, in a queue that has none. Tells what both processes say of it. */
+/** Enqueues tasks of every kind, looks one up and runs them, in a queue that has none. Tells what both processes say of it. */
 async function doAll(server: Access, asWeb: Access, asWorker: Access) {
   const { queue } = (await startDurable({ server, queueName })).backend;
   const web = await startDurable({ server: asWeb, queueName });
@@ -110,7 +110,9 @@ async function doAll(server: Access, asWeb: Access, asWorker: Access) {
     { deduplication: { id: 'c', ttl: 60_000, replace: true }, delay: 500 },
     { deduplication: { id: 'd', keepLastIfActive: true } },
   ];
-  await web.backend.accept([enqueued('send')]);
+  const first = enqueued('send');
+  await web.backend.accept([first]);
+  await web.backend.findTask(first.envelope.id);
   await web.backend.accept(Array.from({ length: 3 }, () => enqueued('send')));
   for (const idempotencyKey of ['x', 'x']) await web.backend.accept([enqueued('send', { idempotencyKey })]);
   for (const one of [...settings, ...settings]) await web.backend.accept([enqueued('send', { settings: one })]);

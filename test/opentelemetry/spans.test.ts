@@ -1,4 +1,4 @@
-import { Controller, Get, Headers, type MiddlewareConsumer, Module, Param, Post, Query } from '@nestjs/common';
+import { Controller, Get, Headers, Param, Post, Query } from '@nestjs/common';
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { ClsModule, ClsService } from 'nestjs-cls';
 import { inspect } from 'node:util';
@@ -19,7 +19,7 @@ import { deferred } from '../support/deferred.js';
 import { hostileErrors } from '../support/hostile-errors.js';
 import { type AppSettings, platforms, type Platform, startApp } from '../support/platforms.js';
 import { startContext } from '../support/start-context.js';
-import { idsOf, inSpan, Traces } from '../support/traces.js';
+import { idsOf, inSpan, Instrumentation, Traces } from '../support/traces.js';
 
 const SECRET = 'canary-7d2e';
 const options = () => ({ tracing: openTelemetryTracing() });
@@ -367,17 +367,6 @@ async function startScopes(more: { readonly shutdownTimeoutMs?: number } = {}) {
 /** Starts an application whose requests have a span each, as instrumentation of the server makes. */
 async function start(platform: Platform, settings: AppSettings) {
   const traces = new Traces();
-  @Module({})
-  class Instrumentation {
-    configure(consumer: MiddlewareConsumer) {
-      const traceEach = (
-        _request: unknown,
-        response: { on(event: string, listener: () => void): void },
-        next: () => void,
-      ) => traceRequest(response, next);
-      consumer.apply(traceEach).forRoutes('{*path}');
-    }
-  }
   const imports = [Instrumentation, ...(settings.imports ?? [])];
   const { app, url } = await startApp(platform, { ...settings, imports, options: options() });
   const get = async (path: string, init?: RequestInit) => {
@@ -385,11 +374,4 @@ async function start(platform: Platform, settings: AppSettings) {
     await settled(app, { throwOnFailure: false });
   };
   return { get, traces };
-}
-
-function traceRequest(response: { on(event: string, listener: () => void): void }, next: () => void): void {
-  trace.getTracer('test').startActiveSpan('request', (span) => {
-    response.on('finish', () => span.end());
-    next();
-  });
 }

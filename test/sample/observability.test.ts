@@ -40,10 +40,10 @@ describe('The observability sample', () => {
     });
   });
 
-  it('counts the same tasks at /metrics that its page shows', async () => {
+  it('counts the same tasks at /metrics that its page shows, which have the id of the printed trace', async () => {
     const sample = await startObservability();
     await sample.order();
-    await sample.trace('POST /orders');
+    const { id } = await sample.trace('POST /orders');
 
     const metrics = await scrape(`${sample.url}/metrics`);
     const response = await fetch(`${sample.url}/background-tasks/records`);
@@ -55,6 +55,7 @@ describe('The observability sample', () => {
       'Mailer.sendTracking succeeded',
       'pack-parcel succeeded',
     ]);
+    expect(new Set([...records, ...tasks].map(({ traceId }) => traceId))).toEqual(new Set([id]));
     const settled = tasks.map(({ name }) => `background_tasks_settled_total{task="${name}",state="succeeded"}`);
     expect(settled.map((series) => metrics.get(series))).toEqual([1, 1, 1]);
     expect(metrics.get('background_tasks_retries_total{task="Mailer.sendReceipt"}')).toBe(1);

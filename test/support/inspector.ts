@@ -4,7 +4,7 @@ import type { LiveMessage, ScopeRecord } from '../../src/inspector/records.js';
 import { type AppSettings, type Platform, type RunningApp, startApp } from './platforms.js';
 
 /** The routes of the page and of its files, after its path. */
-export const inspectorRoutes = ['', '/page.js', '/page.css', '/records', '/live'] as const;
+export const inspectorRoutes = ['', '/page.js', '/page.css', '/records', '/live', '/tasks/42'] as const;
 
 interface InspectedSettings extends AppSettings {
   /** @default for whoever asks from this machine */

@@ -1,3 +1,4 @@
+import { type MiddlewareConsumer, Module } from '@nestjs/common';
 import { context, propagation, type Span, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
@@ -70,4 +71,24 @@ export function inSpan<T>(name: string, work: (span: Span) => T): T {
 export function idsOf(span: ReadableSpan) {
   const { traceId, spanId } = span.spanContext();
   return { traceId, spanId, parent: span.parentSpanContext?.spanId };
+}
+
+/** Makes a span of each request, as the instrumentation of a server does. */
+@Module({})
+export class Instrumentation {
+  configure(consumer: MiddlewareConsumer): void {
+    const traceEach = (
+      _request: unknown,
+      response: { on(event: string, listener: () => void): void },
+      next: () => void,
+    ) => traceRequest(response, next);
+    consumer.apply(traceEach).forRoutes('{*path}');
+  }
+}
+
+function traceRequest(response: { on(event: string, listener: () => void): void }, next: () => void): void {
+  trace.getTracer('test').startActiveSpan('request', (span) => {
+    response.on('finish', () => span.end());
+    next();
+  });
 }

@@ -29,8 +29,9 @@ export interface HeldKey {
 /** Makes the job of a task. */
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope } = task;
-  const jobId = jobIdOf(task);
   const { queueName } = options;
+  const jobId =
+    task.idempotencyKey === undefined ? jobIdOf(envelope.id) : jobIdOfKey(envelope.name, task.idempotencyKey);
   return {
     queue: task.batch ? queueOfBatches(queueName, envelope.name) : queueName,
     name: envelope.name,
@@ -75,8 +76,12 @@ function momentOf(retention: BullMqRetention | undefined): number | undefined {
   return age === undefined ? undefined : Date.now() - age * 1_000;
 }
 
+/** Returns the id of the job of a task that has no key. The tasks of a schedule have the ids that BullMQ gave them. */
+export function jobIdOf(taskId: string): string {
+  return taskId.startsWith('repeat:') ? taskId : `t${taskId}`;
+}
+
 /** Hashes the key, because BullMQ refuses colons and numbers, and with the name, because two tasks may share a key. */
-function jobIdOf({ envelope, idempotencyKey }: EnqueuedTask): string {
-  if (idempotencyKey === undefined) return `t${envelope.id}`;
-  return `k${createHash('sha256').update(`${envelope.name}\0${idempotencyKey}`).digest('hex')}`;
+function jobIdOfKey(name: string, key: string): string {
+  return `k${createHash('sha256').update(`${name}\0${key}`).digest('hex')}`;
 }
