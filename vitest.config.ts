@@ -7,7 +7,7 @@ const slow = [
   'test/microservices/{nats,redis}.test.ts',
   'test/scope/unit-of-work-processor.test.ts',
   'test/opentelemetry/processes.test.ts',
-  'test/named/{backends,durable-providers,fallback,large-batches,outages}.test.ts',
+  'test/named/{backends,cancelling,durable-providers,fallback,large-batches,outages,reports}.test.ts',
   // Processes and threads that are killed, frozen and overloaded, and real deadlines.
   'test/faults/**',
   'test/worker-threads/**',
@@ -32,6 +32,7 @@ export default defineConfig({
   test: {
     setupFiles: ['test/support/setup.ts'],
     sequence: { shuffle: true },
+    reporters: ['default', './test/support/lost-tests-reporter.ts'],
     // Most tests wait for a server or a process, so one more than Vitest would choose on two cores.
     maxWorkers: 2,
     testTimeout: 15_000,

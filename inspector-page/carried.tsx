@@ -60,4 +60,6 @@ const TONES: Readonly<Record<Extract<TaskLookup, { kind: 'found' }>['state'], To
   running: 'busy',
   succeeded: 'good',
   failed: 'bad',
+  cancelled: 'quiet',
+  discarded: 'quiet',
 };

@@ -28,6 +28,7 @@ import { BackgroundTasksInterceptor } from './http/background-tasks.interceptor.
 import { exchangeOf } from './http/find-exchange.js';
 import { HttpExchanges, onException, onFilter } from './http/http-exchanges.js';
 import { NamedTasks } from './named/named-tasks.js';
+import { TaskReports } from './named/task-reports.js';
 import { onDurableContext } from './nest/durable-controllers.js';
 import { listenToExceptions } from './nest/exceptions.js';
 import { listenToHandlers } from './nest/handler-chain.js';
@@ -72,6 +73,7 @@ import { REGISTRATION } from './tasks/registration.js';
     Drain,
     BackgroundTasksHost,
     BackgroundTasksRef,
+    TaskReports,
     TaskScopes,
     UnitsOfWork,
     HttpExchanges,
@@ -83,8 +85,10 @@ import { REGISTRATION } from './tasks/registration.js';
     CalledUnits,
     Drain,
     HttpExchanges,
+    NamedTasks,
     RequestScopes,
     TaskObservers,
+    TaskReports,
     TaskScopes,
     UnitsOfWork,
   ],

@@ -5,6 +5,7 @@ export type {
 } from './background-tasks.module-definition.js';
 export { BackgroundTasksModule } from './background-tasks.module.js';
 export type { BatchOptions, BatchTrigger } from './contracts/batch-options.js';
+export type { CancelAnswer, NamedTaskError, NamedTaskReport, NamedTaskState } from './contracts/named-task-report.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
 export type { RetryOptions } from './contracts/retry-options.js';
 export type { BackendHealth, BackendSettings } from './contracts/task-backend.js';
@@ -81,6 +82,7 @@ export {
   TaskHandler,
   type TaskHandlerClass,
 } from './named/task-handler.decorator.js';
+export { TaskReports } from './named/task-reports.js';
 export type { EnqueueOptions } from './options/enqueue-options.js';
 export type { BackgroundTasksModuleOptions } from './options/module-options.js';
 export type { TaskOptions } from './options/task-options.js';

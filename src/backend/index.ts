@@ -1,10 +1,10 @@
 export { TaskBackend } from '../contracts/task-backend.js';
 export type {
   BackendListener,
-  CarriedTask,
   EnqueuedTask,
   NamedTaskAttempt,
   NamedTaskResult,
   NamedTaskRunner,
 } from '../contracts/task-backend.js';
+export type { CancelAnswer, NamedTaskError, NamedTaskReport, NamedTaskState } from '../contracts/named-task-report.js';
 export { InProcessBackend } from '../named/in-process.backend.js';

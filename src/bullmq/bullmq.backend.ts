@@ -3,11 +3,11 @@ import {
   type BackendHealth,
   type BackendListener,
   type BackendSettings,
-  type CarriedTask,
   type EnqueuedTask,
   type NamedTaskRunner,
   TaskBackend,
 } from '../contracts/task-backend.js';
+import type { CancelAnswer, NamedTaskReport } from '../contracts/named-task-report.js';
 import type { Transaction } from '../contracts/transaction.js';
 import { BackendUnavailableError } from '../errors/named-task-errors.js';
 import { checkAll } from '../options/checks.js';
@@ -16,9 +16,10 @@ import { BullMqHealth } from './bullmq-health.js';
 import { checkBullMqSettings } from './options/bullmq-task-settings.js';
 import type { ResolvedWorkerOptions } from './options/resolve-bullmq-options.js';
 import { checkBatchSize } from './server/batch-size.js';
+import { cancelJob } from './server/cancel-job.js';
 import { failureReason } from './server/failure-reason.js';
-import { findJob } from './server/find-job.js';
-import { jobIdOf, type NewJob, newJob } from './server/new-job.js';
+import { findJob, reportOf } from './server/find-job.js';
+import { newJob } from './server/new-job.js';
 import { QueueServer, type TaskQueue } from './server/queue-server.js';
 import { queueOfBatches } from './server/task-queues.js';
 import type { TaskWorker, WorkedQueue } from './worker/task-worker.js';
@@ -46,8 +47,6 @@ export abstract class BullMqBackend {
 export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
   readonly #workers = new Map<string, TaskWorker>();
   #addWorkers: (() => void) | undefined;
-  /** The ids of jobs that a key gave them, by those of their tasks: the latest. */
-  readonly #keyed = new Map<string, string>();
   #runner: NamedTaskRunner | undefined;
   #isPaused = false;
 
@@ -89,7 +88,7 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     this.checkBatch(batch);
     const what = describeBatch(batch);
     this.server.assertAvailable(what);
-    const jobs = batch.map((task) => this.#newJob(task));
+    const jobs = batch.map((task) => newJob(task, this.server.options));
     try {
       await this.server.add(jobs);
     } catch (error) {
@@ -106,20 +105,43 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     await server.insert(
       what,
       transaction,
-      batch.map((task) => this.#newJob(task)),
+      batch.map((task) => newJob(task, server.options)),
     );
   }
 
-  override async findTask(id: string): Promise<CarriedTask | undefined> {
+  override findTask(id: string): Promise<NamedTaskReport | undefined> {
+    return this.#answered(id, 'looked up', async () => {
+      const found = await findJob(this.#queues(), id);
+      return found && reportOf(found, id);
+    });
+  }
+
+  override watchTasks(changed: (id?: string) => void): () => void {
+    const ends = this.#queues().map(({ name }) => this.server.queues.watch(name, changed));
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  override cancelTask(id: string): Promise<CancelAnswer> {
+    return this.#answered(id, 'cancelled', async () => {
+      const found = await findJob(this.#queues(), id);
+      return found ? cancelJob(this.server, found) : 'unknown';
+    });
+  }
+
+  /** Asks the server about a task. `action` names in errors what could not be done. */
+  async #answered<T>(id: string, action: string, ask: () => Promise<T>): Promise<T> {
     const { kind, unavailableBecause } = this.server;
     try {
       if (unavailableBecause !== undefined) throw new Error(unavailableBecause);
-      return await this.server.answered(findJob(this.#queues(), this.#keyed.get(id) ?? jobIdOf(id)));
+      return await this.server.answered(ask());
     } catch (error) {
+      const fix = 'Try again later.';
       throw new BackendUnavailableError(`Task ${id}`, `${kind}: ${failureReason(error)}`, {
         cause: error,
-        action: 'looked up',
-        fix: 'Try again later.',
+        action,
+        fix,
       });
     }
   }
@@ -129,15 +151,6 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     const { queues, options } = this.server;
     const ofBatches = [...(this.#runner?.batches.keys() ?? [])].map((name) => queueOfBatches(options.queueName, name));
     return [this.queue, ...ofBatches.map((name) => queues.get(name))];
-  }
-
-  #newJob(task: EnqueuedTask): NewJob {
-    const job = newJob(task, this.server.options);
-    if (task.idempotencyKey !== undefined) {
-      this.#keyed.set(task.envelope.id, job.opts.jobId);
-      if (this.#keyed.size > MAX_KEYED) this.#keyed.delete(this.#keyed.keys().next().value!);
-    }
-    return job;
   }
 
   get #runsHere(): boolean {
@@ -212,6 +225,3 @@ function describeBatch(batch: readonly EnqueuedTask[]): string {
   const names = [...new Set(batch.map(({ envelope }) => `"${envelope.name}"`))].slice(0, 5).join(', ');
   return batch.length === 1 ? `Task ${names}` : `${batch.length} tasks (${names})`;
 }
-
-/** Tasks with a key that this process can find by their own id. */
-const MAX_KEYED = 1_000;

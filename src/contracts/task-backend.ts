@@ -1,6 +1,7 @@
 import type { BatchOptions } from './batch-options.js';
+import type { CancelAnswer, NamedTaskReport } from './named-task-report.js';
 import type { ResolvedRetry } from './retry-options.js';
-import type { TaskEnvelope } from './task-envelope.js';
+import type { JsonValue, TaskEnvelope } from './task-envelope.js';
 import type { TaskReport } from './task-report.js';
 import type { Transaction } from './transaction.js';
 
@@ -62,7 +63,22 @@ export abstract class TaskBackend {
    *
    * @throws BACKEND_UNAVAILABLE
    */
-  findTask?(id: string): Promise<CarriedTask | undefined>;
+  findTask?(id: string): Promise<NamedTaskReport | undefined>;
+
+  /**
+   * Tells the listener of the tasks whose reports may have changed, in whichever process that happens, until the returned
+   * function is called: by the id of the task or of its job, or without an id if any of them may have. It may miss some:
+   * reports that are watched are also read again from time to time, as are those of a backend without it.
+   */
+  watchTasks?(changed: (id?: string) => void): () => void;
+
+  /**
+   * Cancels a task that any process has enqueued, as {@link CancelAnswer} says. Takes a few seconds at most. A backend
+   * without it knows no task.
+   *
+   * @throws BACKEND_UNAVAILABLE
+   */
+  cancelTask?(id: string): Promise<CancelAnswer>;
 
   /** Called once the application is built: from now on `runner` can run what was accepted, here or elsewhere. */
   start(_runner: NamedTaskRunner): Promise<void> | void {}
@@ -91,19 +107,6 @@ export interface BackendHealth {
   readonly status: 'up' | 'degraded' | 'down';
   /** The faults and how to mend them; empty when there are none. */
   readonly reasons: readonly string[];
-}
-
-/** A named task as its backend has it. */
-export interface CarriedTask {
-  /**
-   * `waiting` for a worker, `delayed` before its first attempt or between two, `running`, or at an end: `succeeded`,
-   * `failed`.
-   */
-  readonly state: 'waiting' | 'delayed' | 'running' | 'succeeded' | 'failed';
-  /** Number of attempts that have begun. */
-  readonly attempts: number;
-  /** The job that it is, as a dashboard of the backend calls it. */
-  readonly job?: { readonly queue: string; readonly id: string };
 }
 
 /** A named task as a backend is given it. */
@@ -137,6 +140,9 @@ export interface NamedTaskRunner {
    * @throws UNKNOWN_TASK, for a name that is not known
    */
   run(envelope: TaskEnvelope, attempt: NamedTaskAttempt): Promise<NamedTaskResult>;
+
+  /** Aborts the signals of a task that runs here. Unless it succeeds all the same, it ends as `cancelled`. */
+  cancel(id: string): void;
 }
 
 /** One attempt at a named task, as the backend sees it. */
@@ -152,6 +158,8 @@ export interface NamedTaskAttempt {
 /** The end of an attempt. */
 export interface NamedTaskResult {
   readonly report: TaskReport;
+  /** The value that the handler returned, as JSON shows it. */
+  readonly result?: JsonValue | undefined;
   /** Whether our own shutdown ended it. Then the task has not failed, and another process has to run it. */
   readonly interruptedByShutdown: boolean;
 }

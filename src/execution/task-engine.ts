@@ -1,4 +1,4 @@
-import type { BackendHealth, CarriedTask } from '../contracts/task-backend.js';
+import type { BackendHealth } from '../contracts/task-backend.js';
 import type { Transaction } from '../contracts/transaction.js';
 import type { ResolvedModuleOptions } from '../options/module-options.js';
 import { Observation, type ObservedEvents } from '../observation/observation.js';
@@ -26,8 +26,6 @@ export class TaskEngine {
   handOver: HandOver = () => undefined;
   /** Set by NamedTasks: asks the backend for its health. */
   backendHealth: () => Promise<BackendHealth> = async () => ({ status: 'up', reasons: [] });
-  /** Set by NamedTasks: asks the backend for a task. Returns `undefined` if it tells of none. */
-  findTask: (id: string) => Promise<CarriedTask | undefined> | undefined = () => undefined;
   /** Set by NamedTasks: inserts them in a transaction. Rejects with what the backend threw. */
   insert: (tasks: readonly QueuedTask[], transaction: Transaction) => Promise<void> = () => Promise.resolve();
   /** Set by NamedTasks: throws if the backend would never take these together. */

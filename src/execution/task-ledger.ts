@@ -53,6 +53,7 @@ export class TaskLedger {
       this.onNextAccepted = undefined;
       onNextAccepted(task.name);
     }
+    task.accepted();
     const { taskAccepted } = this.events;
     if (taskAccepted.isHeard) taskAccepted.tell(aboutAddedTask(task, owner));
   }
@@ -113,6 +114,9 @@ export interface TaskEnd {
   readonly reason?: TaskEndReason;
   readonly error?: unknown;
 }
+
+/** The end of what somebody has cancelled. */
+export const CANCELLED: TaskEnd = { state: 'cancelled', reason: 'cancelled' };
 
 /** The end of what the shutdown deadline has met. */
 export const ABANDONED: TaskEnd = { state: 'abandoned', reason: 'deadline' };

@@ -13,7 +13,9 @@ import type { TaskQueue } from './task-queue.js';
 export class TaskLog {
   readonly #logger = new Logger('BackgroundTasks');
   readonly #brokenObservers = new WeakSet<TaskObserver>();
+  readonly #lackingResults = new Set<string>();
   #isTraceBroken = false;
+  #hasSaidReports = false;
 
   failure(task: QueuedTask, isRetried: boolean, scope: Described): void {
     const how = task.state === 'timed-out' ? 'timed out' : 'failed';
@@ -97,6 +99,20 @@ export class TaskLog {
 
   pauseFailed(error: unknown): void {
     this.#write('error', `The backend failed to pause, and may start more jobs during the drain: ${errorText(error)}`);
+  }
+
+  /** Says once for each name why a report lacks what the handler returned. */
+  resultNotKept(name: string, problem: string): void {
+    if (this.#lackingResults.has(name)) return;
+    this.#lackingResults.add(name);
+    this.#write('warn', `The report of task "${name}" lacks what the handler returned: ${problem}.`);
+  }
+
+  /** Says once that reports are asked for, and that nothing keeps them. */
+  reportsNotKept(): void {
+    if (this.#hasSaidReports) return;
+    this.#hasSaidReports = true;
+    this.#write('warn', 'TaskReports is used, and knows no task: nothing keeps reports. Set keepReports in forRoot().');
   }
 
   brokenObserver(observer: TaskObserver, error: unknown): void {

@@ -6,7 +6,7 @@ import { discardFollowUps, discardUnfit, outcomeFor } from './run-condition.js';
 import type { PermitWaiter } from './semaphore.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { QueueLimits, TaskEngine } from './task-engine.js';
-import { ABANDONED, type QueueOwner, SKIPPED, type TaskEnd } from './task-ledger.js';
+import { ABANDONED, CANCELLED, type QueueOwner, SKIPPED, type TaskEnd } from './task-ledger.js';
 import { TaskRun } from './task-run.js';
 import { WaitingTasks } from './waiting-tasks.js';
 
@@ -108,7 +108,7 @@ export class TaskQueue implements PermitWaiter {
   /** Ends a task if it waits. Returns whether it did. */
   cancel(task: QueuedTask): boolean {
     if (task.state !== 'waiting' || task.stage === 'handed-over') return false;
-    this.endWaiting([task], { state: 'cancelled', reason: 'cancelled' });
+    this.endWaiting([task], CANCELLED);
     return true;
   }
 
@@ -182,6 +182,7 @@ export class TaskQueue implements PermitWaiter {
     this.engine.ledger.start(task, this.#now ?? performance.now());
     this.#now = undefined;
     const run = new TaskRun(task, this);
+    task.run = run;
     this.#runs = [...this.#runs, run];
     run.start();
   }

@@ -5,7 +5,7 @@ import { backoffMs } from './backoff.js';
 import { discardFollowUps } from './run-condition.js';
 import { TaskAttempt } from './task-attempt.js';
 import type { TaskEngine } from './task-engine.js';
-import { ABANDONED, type TaskEnd } from './task-ledger.js';
+import { ABANDONED, CANCELLED, type TaskEnd } from './task-ledger.js';
 import type { TaskQueue } from './task-queue.js';
 import { promiseOfResult } from './task-result.js';
 import { traced } from './traced.js';
@@ -16,6 +16,7 @@ export class TaskRun {
   #timer: NodeJS.Timeout | undefined;
   #abortReason: Error | undefined;
   #isFinished = false;
+  #isCancelled = false;
   #lastError: unknown;
 
   constructor(
@@ -51,7 +52,15 @@ export class TaskRun {
   abort(reason: Error): void {
     this.#abortReason = reason;
     this.#attempt?.abort(reason);
-    if (this.#attempt?.isOver && !this.#isFinished) this.#finish({ state: 'failed', error: this.#lastError });
+    if (this.#attempt?.isOver && !this.#isFinished) {
+      this.#finish(this.#isCancelled ? CANCELLED : { state: 'failed', error: this.#lastError });
+    }
+  }
+
+  /** Aborts the signal, and makes no other attempt. Unless the task succeeds all the same, it ends as `cancelled`. */
+  cancel(): void {
+    this.#isCancelled = true;
+    this.abort(new DOMException('The task was cancelled.', 'AbortError'));
   }
 
   /** Ends it at once and ignores what the function still does. */
@@ -72,7 +81,8 @@ export class TaskRun {
     attempt.isOver = true;
     const retry = this.task.options.retry ?? this.queue.engine.options.retry;
     if (state === 'succeeded' || !retry || this.task.attempts >= retry.attempts || this.#abortReason) {
-      this.#finish(state === 'succeeded' ? SUCCEEDED : { state, error });
+      if (state === 'succeeded') this.#finish(SUCCEEDED);
+      else this.#finish(this.#isCancelled ? CANCELLED : { state, error });
       return;
     }
     this.#lastError = error;

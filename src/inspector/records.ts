@@ -1,4 +1,4 @@
-import type { CarriedTask } from '../contracts/task-backend.js';
+import type { NamedTaskReport } from '../contracts/named-task-report.js';
 import type { ScopeKind, TaskEndReason } from '../contracts/task-events.js';
 import type { TaskState } from '../contracts/task-report.js';
 
@@ -132,7 +132,7 @@ export interface LiveMessage {
 
 /** How the backend has a named task now. `gone`: it has none of that id. `untold`: it tells of none at all. */
 export type TaskLookup =
-  | (Pick<CarriedTask, 'state' | 'attempts'> & {
+  | (Pick<NamedTaskReport, 'state' | 'attempts'> & {
       readonly kind: 'found';
       /** The address of its job in a dashboard. */
       readonly board?: string;

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { CarriedTask } from '../contracts/task-backend.js';
+import type { NamedTaskReport } from '../contracts/named-task-report.js';
 import { withTimeLimit } from '../execution/time-limit.js';
-import { RequestScopes } from '../scope/request-scopes.js';
+import { NamedTasks } from '../named/named-tasks.js';
 import { errorRecord } from './error-record.js';
 import { InspectorSettings } from './inspector-options.js';
 import type { TaskLookup } from './records.js';
@@ -16,7 +16,7 @@ export class TaskLookups {
   #open = 0;
 
   constructor(
-    @Inject(RequestScopes) private readonly scopes: RequestScopes,
+    @Inject(NamedTasks) private readonly named: NamedTasks,
     @Inject(InspectorSettings) private readonly settings: InspectorSettings,
   ) {}
 
@@ -25,7 +25,7 @@ export class TaskLookups {
     if (this.#open >= MAX_LOOKUPS) return { kind: 'unknown', reason: 'Too many tasks are looked up at this moment.' };
     this.#open++;
     try {
-      const asked = this.scopes.engine.findTask(id);
+      const asked = this.named.backend.findTask?.(id);
       if (!asked) return { kind: 'untold' };
       const found = await withTimeLimit(
         asked,
@@ -40,7 +40,7 @@ export class TaskLookups {
     }
   }
 
-  #shown({ state, attempts, job }: CarriedTask) {
+  #shown({ state, attempts, job }: NamedTaskReport) {
     const { bullBoard } = this.settings;
     const address = [bullBoard, 'queue', ...(job ? [job.queue, job.id].map(encodeURIComponent) : [])].join('/');
     return { state, attempts, ...(job && bullBoard !== undefined && { board: address }) };

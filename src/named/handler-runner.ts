@@ -23,12 +23,15 @@ import { BatchLines } from './batch-lines.js';
 import type { Batch } from './batch.js';
 import { NamedTask } from './named-task.js';
 import { checkPayload } from './payload.js';
+import { reportedValue } from './reported-value.js';
 import type { BatchHandlerClass, TaskHandlerClass } from './task-handler.decorator.js';
 import type { RegisteredTask, TaskRegistry } from './task-registry.js';
 
 /** Runs the handlers of named tasks, each time as a unit of work of its own. */
 export class HandlerRunner implements NamedTaskRunner {
   readonly #lines: BatchLines;
+  /** The tasks that a backend has this process run, by their ids. */
+  readonly #jobs = new Map<string, NamedTask>();
   /** Calls back in no request, task or trace: a batch belongs to none. */
   readonly #outside = AsyncLocalStorage.snapshot();
 
@@ -69,8 +72,15 @@ export class HandlerRunner implements NamedTaskRunner {
     const job = trace ? traced(engine, (tracing, work) => tracing.extract(trace, work), begin) : begin();
     if (definition.batch) this.lineOf(envelope).takeOver(job);
     else jobs.drain({ succeeded: true, aborted: false }, () => this.scopes.closed());
+    this.#jobs.set(job.id, job);
     const report = await job.settled;
-    return { report, interruptedByShutdown: report.state !== 'succeeded' && engine.isAborting };
+    this.#jobs.delete(job.id);
+    const isCut = report.state !== 'succeeded' && report.state !== 'cancelled';
+    return { report, result: job.result, interruptedByShutdown: isCut && engine.isAborting };
+  }
+
+  cancel(id: string): void {
+    this.#jobs.get(id)?.run?.cancel();
   }
 
   /** The line in which a task waits for its batch. */
@@ -98,8 +108,20 @@ export class HandlerRunner implements NamedTaskRunner {
     };
     return this.#runUnit(task, attempt, origin, async (build) => {
       const payload = checkPayload(task.definition, envelope.payload);
-      await promiseOfResult(((await build()) as TaskHandlerClass<unknown>).run(payload), attempt);
+      const handler = (await build()) as TaskHandlerClass<unknown>;
+      const returned = handler.run(payload);
+      const pending = promiseOfResult(returned, attempt);
+      this.#keepResult(attempt.queued as NamedTask, pending ? await pending : returned);
     });
+  }
+
+  /** Keeps what a handler returned, for the report. One that cannot be kept fails nothing. */
+  #keepResult(task: NamedTask, returned: unknown): void {
+    if (returned === undefined || !task.keepsResult) return;
+    const { log, options } = this.scopes.engine;
+    const result = reportedValue(returned, options.maxPayloadBytes);
+    if (result.problem === undefined) task.result = result.value;
+    else log.resultNotKept(task.name, result.problem);
   }
 
   /** Runs the handler of a batch, and ends the attempts. Never rejects. */
@@ -169,7 +191,13 @@ export class HandlerRunner implements NamedTaskRunner {
       batch: definition.batch,
     };
     const job = new NamedTask(() => this.runHandler(envelope), options, origin, parts);
-    return Object.assign(job, { stage: 'ready' as const, attempts: number - 1, progressed, willRetry });
+    return Object.assign(job, {
+      stage: 'ready' as const,
+      keepsResult: true,
+      attempts: number - 1,
+      progressed,
+      willRetry,
+    });
   }
 }
 

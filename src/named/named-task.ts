@@ -5,6 +5,7 @@ import type { JsonValue, TaskEnvelope } from '../contracts/task-envelope.js';
 import type { TaskQueue } from '../execution/task-queue.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
+import type { KeptReports } from './kept-reports.js';
 
 /** A named task in the queue of the request that enqueued it, or of the jobs of this process. */
 export class NamedTask extends QueuedTask implements EnqueuedTask {
@@ -12,6 +13,10 @@ export class NamedTask extends QueuedTask implements EnqueuedTask {
   readonly envelope: TaskEnvelope;
   readonly settings: BackendSettings;
   readonly batch: BatchOptions | undefined;
+  /** The value that its handler returned, if somebody keeps it. */
+  result: JsonValue | undefined;
+  keepsResult: boolean;
+  readonly #kept: KeptReports | undefined;
   readonly #queue: TaskQueue;
 
   constructor(
@@ -27,6 +32,8 @@ export class NamedTask extends QueuedTask implements EnqueuedTask {
     this.idempotencyKey = named.idempotencyKey;
     this.settings = named.settings;
     this.batch = named.batch;
+    this.#kept = named.kept;
+    this.keepsResult = named.kept !== undefined;
   }
 
   override get id(): string {
@@ -45,6 +52,10 @@ export class NamedTask extends QueuedTask implements EnqueuedTask {
     return this.options.retry;
   }
 
+  override accepted(): void {
+    this.#kept?.add(this);
+  }
+
   runHere(): void {
     this.#queue.runHere(this);
   }
@@ -56,4 +67,6 @@ interface NamedTaskParts {
   readonly idempotencyKey: string | undefined;
   readonly settings: BackendSettings;
   readonly batch: BatchOptions | undefined;
+  /** Keeps its report; absent if that is the backend's. */
+  readonly kept?: KeptReports | undefined;
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { randomUUID } from 'node:crypto';
 import { type BackendHealth, TaskBackend } from '../contracts/task-backend.js';
+import type { CancelAnswer, NamedTaskReport } from '../contracts/named-task-report.js';
 import type { TaskEnvelopeContext } from '../contracts/task-envelope.js';
 import type { Transaction } from '../contracts/transaction.js';
 import { nameOf } from '../errors/describe-value.js';
@@ -21,10 +21,13 @@ import { type EnqueueCall, RequestScopes } from '../scope/request-scopes.js';
 import { BackendWatch } from './backend-watch.js';
 import { HandlerRunner } from './handler-runner.js';
 import { InProcessBackend } from './in-process.backend.js';
+import { KeptReports } from './kept-reports.js';
 import { NamedTask } from './named-task.js';
 import { copyPayload, payloadToSend } from './payload.js';
 import { TaskRegistry } from './task-registry.js';
+import { newTaskId } from './task-id.js';
 import { activeTrace } from './task-trace.js';
+import { WatchedTasks } from './watched-tasks.js';
 
 /** The named tasks of the application: makes them, hands them over, and runs them for the backend. */
 @Injectable()
@@ -33,6 +36,12 @@ export class NamedTasks {
   readonly #runner: HandlerRunner;
   #backend: TaskBackend | undefined;
   #hasStarted = false;
+  /** The reports of tasks that run here; `undefined` unless the application wants them. */
+  readonly #kept: KeptReports | undefined;
+  readonly watched = new WatchedTasks({
+    find: (id) => this.findReport(id),
+    watch: (changed) => this.#watchReports(changed),
+  });
 
   constructor(
     private readonly scopes: RequestScopes,
@@ -41,12 +50,16 @@ export class NamedTasks {
     this.#runner = new HandlerRunner(scopes, this.#registry);
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
     scopes.engine.backendHealth = () => this.health();
-    scopes.engine.findTask = (id) => this.backend.findTask?.(id);
     scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
     scopes.engine.insert = (tasks, transaction) => this.#insert(tasks as readonly NamedTask[], transaction);
     scopes.engine.checkHandOver = (tasks) => {
       if (tasks.length > 0) this.backend.checkBatch(tasks as readonly NamedTask[]);
     };
+    const { keepReports, maxPayloadBytes } = scopes.engine.options;
+    if (keepReports > 0) {
+      this.#kept = new KeptReports(keepReports, maxPayloadBytes);
+      scopes.engine.observation.add(this.#kept);
+    }
     // In the constructor, because other modules may enqueue in onModuleInit().
     this.#registry.explore(modules);
   }
@@ -84,6 +97,7 @@ export class NamedTasks {
    * it must not end the drain.
    */
   async pause(): Promise<void> {
+    this.watched.close();
     this.#runner.flush();
     try {
       await this.backend.pause();
@@ -101,6 +115,26 @@ export class NamedTasks {
     }
   }
 
+  /** @throws BACKEND_UNAVAILABLE */
+  async findReport(id: string): Promise<NamedTaskReport | undefined> {
+    const { backend } = this;
+    if (!this.#kept && !backend.findTask) this.scopes.engine.log.reportsNotKept();
+    return this.#kept?.get(id) ?? backend.findTask?.(id);
+  }
+
+  /** @throws BACKEND_UNAVAILABLE */
+  async cancel(id: string): Promise<CancelAnswer> {
+    const answer = this.#kept?.cancel(id) ?? 'unknown';
+    return answer === 'unknown' ? ((await this.backend.cancelTask?.(id)) ?? answer) : answer;
+  }
+
+  #watchReports(changed: (id?: string) => void): () => void {
+    const ends = [this.#kept?.watch(changed), this.backend.watchTasks?.(changed)];
+    return () => {
+      for (const end of ends) end?.();
+    };
+  }
+
   /** @throws UNKNOWN_TASK, INVALID_OPTION, INVALID_PAYLOAD, BACKEND_UNAVAILABLE */
   #create(call: EnqueueCall, scope: RequestScope): NamedTask {
     const { definition, options, idempotencyKey, settings, stackTrace } = call;
@@ -112,7 +146,7 @@ export class NamedTasks {
     // In a transaction, the database of the caller tells whether it is there.
     if (!call.isWithin) this.backend.assertReady();
     const { engine } = this.scopes;
-    const id = randomUUID();
+    const id = newTaskId(name, idempotencyKey);
     const ownContext = this.#context(call, scope.origin);
     const make = () => {
       const trace = activeTrace(engine);
@@ -123,6 +157,7 @@ export class NamedTasks {
         idempotencyKey,
         settings: mergeSettings(definition.settings, settings),
         batch: definition.batch,
+        kept: this.#kept,
       };
       // Each attempt gets a copy of its own, because a handler may change its payload.
       const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });

@@ -33,8 +33,8 @@ export function handledBy(metatype: unknown): TaskDefinition | undefined {
 /** A class that runs the tasks of one definition. */
 export interface TaskHandlerClass<Payload> {
   /**
-   * Runs one task. Its result is awaited and dropped. An error fails the attempt. The payload is a copy of
-   * its own.
+   * Runs one task. Its result is awaited, and is the `result` of the task's report. An error fails the attempt. The
+   * payload is a copy of its own.
    */
   run(payload: Payload): unknown;
 }

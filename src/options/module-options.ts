@@ -90,6 +90,11 @@ export interface BackgroundTasksModuleOptions {
    * in this process.
    */
   readonly backend?: TaskBackend;
+  /**
+   * Number of ended named tasks of this process whose reports `TaskReports` keeps, the latest. @default 0: it knows only
+   * those that a backend tells of, such as BullMQ. Each keeps its result, of `maxPayloadBytes` at most.
+   */
+  readonly keepReports?: number;
   /** Objects that are told what happens to every task. @default none. */
   readonly observers?: readonly TaskObserver[];
 }
@@ -157,6 +162,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     captureContext: captureContextRule,
     tracing: tracingRule,
     backend: backendRule,
+    keepReports: wholeNumber(0),
     observers: observersRule,
   });
   return Object.freeze({
@@ -175,6 +181,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     captureContext: undefined,
     tracing: undefined,
     backend: undefined,
+    keepReports: 0,
     observers: Object.freeze([]),
     ...given,
   });

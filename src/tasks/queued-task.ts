@@ -36,6 +36,8 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   next: (() => NextQueue) | undefined;
   /** Set once it has left the queue of its scope, which may have closed since. */
   leftScope: LeftScope | undefined;
+  /** Its run, while it has one. */
+  run: { cancel(): void } | undefined;
   /** For an attempt of a backend: whether another one follows when it ends with that error. */
   willRetry: ((error: unknown) => boolean) | undefined;
   readonly name: string;
@@ -112,6 +114,9 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     return Reflect.apply(fn, target, args);
   }
 
+  /** Called once a queue has it. */
+  accepted(): void {}
+
   /** Called by `currentTask().progress()`. */
   progressed(_value: unknown): void {}
 
@@ -122,6 +127,7 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     this.#call = undefined;
     this.#origin = undefined;
     this.follows = undefined;
+    this.run = undefined;
     if (this.startedAt >= 0) this.durationMs = now - this.startedAt;
     this.#settlement?.resolve(this.report());
   }

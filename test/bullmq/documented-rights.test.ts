@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BullMqHealth, BullMqSchedules, type BullMqTaskSettings } from '../../src/bullmq/index.js';
 import { putAsideUntil } from '../../src/bullmq/worker/put-aside.js';
 import { TO_ADD, TO_ADD_SOME, TO_WORK } from '../../src/bullmq/server/redis-rights.js';
@@ -39,6 +39,20 @@ describe('B32 · on Redis the rights that the page names', () => {
 
     const denied = (await admin.call('ACL', 'LOG')) as unknown[][];
     // ioredis tells its name and version, and does without.
+    const commands = denied.map((entry) => String(entry[entry.indexOf('object') + 1]));
+    expect(commands.filter((command) => !command.startsWith('client'))).toEqual([]);
+  });
+
+  it('are enough to watch and to cancel', async () => {
+    const admin = redisAdmin(server().url);
+    for (const [, command] of page.matchAll(/^ACL SETUSER (.*)$/gm)) {
+      await admin.call('ACL', 'SETUSER', ...command!.split(' '));
+    }
+    await admin.call('ACL', 'LOG', 'RESET');
+
+    await watchAndCancel({ options: { connection: server().url.replace('//', '//worker:secret@') } });
+
+    const denied = (await admin.call('ACL', 'LOG')) as unknown[][];
     const commands = denied.map((entry) => String(entry[entry.indexOf('object') + 1]));
     expect(commands.filter((command) => !command.startsWith('client'))).toEqual([]);
   });
@@ -82,8 +96,39 @@ describe('B32 · on PostgreSQL the rights that the page names', () => {
     const as = { options: { postgres: url, migrate: false } as never };
 
     expect(await doAll(server(), as, as)).toEqual(NOTHING_WRONG);
+    await watchAndCancel(as);
   });
 });
+
+/** Watches a task until it is cancelled. */
+async function watchAndCancel(as: Access): Promise<void> {
+  const { backend } = await ready(as);
+  const task = enqueued('send', { settings: { delay: 60_000 } });
+  await backend.accept([task]);
+  const changed = new Set<string | undefined>();
+  onTestFinished(backend.watchTasks((id) => changed.add(id)));
+  await until(
+    'it listens',
+    async () => {
+      await backend.accept([enqueued('send', { settings: { delay: 60_000 } })]);
+      return changed.size > 1;
+    },
+    100,
+  );
+
+  expect(await backend.cancelTask(task.envelope.id)).toBe('removed');
+
+  await until('the end is told', () => changed.has(`t${task.envelope.id}`));
+  expect(await backend.findTask(task.envelope.id)).toMatchObject({ state: 'cancelled' });
+  // The tests share the queue of the page.
+  await backend.queue.drain(true);
+}
+
+async function ready(as: Access): Promise<DurableApp> {
+  const durable = await startDurable({ server: as, queueName });
+  await untilReady(durable);
+  return durable;
+}
 
 /** What a web process and a worker say. */
 const NOTHING_WRONG = Array.from({ length: 2 }, () => ({ status: 'up', reasons: [], errors: [], warnings: [] }));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
 import { defineTask } from '../../src/index.js';
+import { newTaskId } from '../../src/named/task-id.js';
 import { deferred } from '../support/deferred.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
@@ -37,7 +38,7 @@ describe.each(servers)('a task that is looked up on $kind', ({ kind, prepare }) 
     const ended = await states();
 
     const job = (id: string) => ({ queue: queueName, id: `t${id}` });
-    expect(waiting).toEqual([
+    expect(waiting).toMatchObject([
       { state: 'delayed', attempts: 0, job: job(later.envelope.id) },
       { state: 'waiting', attempts: 0, job: job(first.envelope.id) },
       { state: 'waiting', attempts: 0, job: job(second.envelope.id) },
@@ -58,16 +59,32 @@ describe.each(servers)('a task that is looked up on $kind', ({ kind, prepare }) 
     expect(await backend.findTask(task.envelope.id)).toMatchObject({ state: 'waiting' });
   });
 
-  it('is found by its own id in the process that enqueued it with a key, and so is a second one of that key', async () => {
-    const { backend } = await ready();
-    const [one, two] = [enqueued('invoice', { idempotencyKey: '7' }), enqueued('invoice', { idempotencyKey: '7' })];
-    await backend.accept([one]);
-    await backend.accept([two]);
+  it('is found by its own id in another process if it has a key, and so is a second one of that key', async () => {
+    const queueName = `test-${randomUUID()}`;
+    const [web, other] = [
+      await startDurable({ server: server(), queueName }),
+      await startDurable({ server: server(), queueName }),
+    ];
+    await Promise.all([untilReady(web), untilReady(other)]);
+    const [one, two] = [withKey('invoice', '7'), withKey('invoice', '7')];
+    await web.backend.accept([one]);
+    await web.backend.accept([two]);
 
-    const found = [await backend.findTask(one.envelope.id), await backend.findTask(two.envelope.id)];
+    const found = [await other.backend.findTask(one.envelope.id), await other.backend.findTask(two.envelope.id)];
 
-    expect(found).toMatchObject([{ state: 'waiting' }, { state: 'waiting' }]);
+    expect(found).toMatchObject([
+      { id: one.envelope.id, state: 'waiting' },
+      { id: two.envelope.id, state: 'waiting' },
+    ]);
     expect(found[0]!.job).toEqual(found[1]!.job);
+  });
+
+  it('is not found by one who knows its key and not its id', async () => {
+    const { backend } = await ready();
+    await backend.accept([withKey('invoice', '7')]);
+
+    expect(await backend.findTask(newTaskId('invoice', '7'))).toBeUndefined();
+    expect(await backend.cancelTask(newTaskId('invoice', '7'))).toBe('unknown');
   });
 
   it('is found if it is one of a schedule', async () => {
@@ -90,7 +107,7 @@ describe.each(servers)('a task that is looked up on $kind', ({ kind, prepare }) 
     const another = await startDurable({ server: server(), queueName, runner });
     await untilReady(another);
 
-    expect(await another.backend.findTask(task.envelope.id)).toEqual({
+    expect(await another.backend.findTask(task.envelope.id)).toMatchObject({
       state: 'waiting',
       attempts: 0,
       job: { queue: `${queueName}.audit`, id: `t${task.envelope.id}` },
@@ -136,6 +153,12 @@ describe.each(servers)('a task that is looked up on $kind', ({ kind, prepare }) 
     return { ...durable, queue: durable.backend.queue };
   }
 });
+
+/** A task as `enqueue()` makes it, whose id tells of its key. */
+function withKey(name: string, idempotencyKey: string) {
+  const task = enqueued(name, { idempotencyKey });
+  return { ...task, envelope: { ...task.envelope, id: newTaskId(name, idempotencyKey) } };
+}
 
 /** Resolves once the task has failed for good. */
 function settled({ backend }: DurableApp, id: string): Promise<void> {

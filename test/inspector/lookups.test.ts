@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { CarriedTask } from '../../src/backend/index.js';
+import type { NamedTaskReport } from '../../src/backend/index.js';
 import type { InspectorModuleOptions } from '../../src/inspector/index.js';
 import { deferred } from '../support/deferred.js';
 import { startInspected } from '../support/inspector.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
+import { namedTaskReport } from '../support/named-task-report.js';
 import { platforms, type RunningApp } from '../support/platforms.js';
 
 const [express] = platforms;
@@ -117,11 +118,12 @@ describe('the look-up of a task', () => {
 
 class LookedUp extends MemoryBackend {
   readonly asked: string[] = [];
-  find: () => Promise<CarriedTask | undefined> = async () => undefined;
+  find: () => Promise<Partial<NamedTaskReport> | undefined> = async () => undefined;
 
-  override findTask(id: string): Promise<CarriedTask | undefined> {
+  override async findTask(id: string): Promise<NamedTaskReport | undefined> {
     this.asked.push(id);
-    return this.find();
+    const found = await this.find();
+    return found && namedTaskReport(found);
   }
 }
 

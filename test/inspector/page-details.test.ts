@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import type { CarriedTask } from '../../src/backend/index.js';
+import type { NamedTaskReport } from '../../src/backend/index.js';
 import { type BackgroundTasks, defineTask, type Handles, TaskHandler, Tasks } from '../../src/index.js';
 import type { ScopeRecord } from '../../src/inspector/records.js';
 import { openTelemetryTracing } from '../../src/opentelemetry/index.js';
@@ -10,6 +10,7 @@ import { shop } from '../support/inspected-app.js';
 import { recordsOf, startInspected } from '../support/inspector.js';
 import { rowNames, sharedBrowser } from '../support/inspector-page.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
+import { namedTaskReport } from '../support/named-task-report.js';
 import { platforms } from '../support/platforms.js';
 import { inThread } from '../support/threads.js';
 import { idsOf, Instrumentation, Traces } from '../support/traces.js';
@@ -185,15 +186,16 @@ describe('the details of a task at its backend, and the mark of a thread', () =>
 /** Answers look-ups as the test says. */
 class Answering extends MemoryBackend {
   readonly asked: string[] = [];
-  answer: (id: string) => Promise<CarriedTask | undefined> = async (id) => ({
+  answer: (id: string) => Promise<Partial<NamedTaskReport> | undefined> = async (id) => ({
     state: 'waiting',
     attempts: 0,
     job: { queue: 'mail', id: `t${id}` },
   });
 
-  override findTask(id: string): Promise<CarriedTask | undefined> {
+  override async findTask(id: string): Promise<NamedTaskReport | undefined> {
     this.asked.push(id);
-    return this.answer(id);
+    const found = await this.answer(id);
+    return found && namedTaskReport(found);
   }
 }
 

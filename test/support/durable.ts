@@ -69,6 +69,12 @@ export class RecordedRunner implements NamedTaskRunner {
     }
   }
 
+  readonly cancelled: string[] = [];
+
+  cancel(id: string): void {
+    this.cancelled.push(id);
+  }
+
   /** Resolves once so many runs have begun. */
   ran(count: number): Promise<void> {
     return this.#timeline.until('run', count);

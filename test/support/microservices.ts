@@ -57,7 +57,8 @@ export interface Client extends Pick<Running, 'send'> {
 /** A client of a microservice, which is closed with the test. */
 export function clientOf(options: MicroserviceOptions): Client {
   const proxy = ClientProxyFactory.create(options as never) as unknown as ClientProxy;
-  onTestFinished(() => void proxy.close());
+  // A command without its answer would reject when the test stops the broker.
+  onTestFinished(async () => void (await proxy.close()));
   return {
     proxy,
     send: (name, data) => lastValueFrom(proxy.send<unknown>(name, data).pipe(toArray())),

@@ -1,8 +1,8 @@
 import type { JobsOptions } from 'bullmq';
-import { createHash } from 'node:crypto';
 import type { ResolvedRetry } from '../../contracts/retry-options.js';
 import type { EnqueuedTask } from '../../contracts/task-backend.js';
 import type { TaskEnvelope } from '../../contracts/task-envelope.js';
+import { keyHash, keyHashIn } from '../../named/task-id.js';
 import type { BullMqRetention, BullMqTaskSettings } from '../options/bullmq-task-settings.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { retryToBullMq } from '../worker/retry-backoff.js';
@@ -15,6 +15,8 @@ export interface NewJob {
   readonly name: string;
   readonly data: TaskEnvelope;
   readonly opts: JobsOptions & { readonly jobId: string };
+  /** A line of the job's log that names its task, for a task with a key: the job may be that of an earlier one. */
+  readonly alias?: string;
   /** Its idempotency key, if it has one that comes free by itself. */
   readonly key?: HeldKey | undefined;
 }
@@ -30,14 +32,17 @@ export interface HeldKey {
 export function newJob(task: EnqueuedTask, options: ResolvedBullMqOptions): NewJob {
   const { envelope } = task;
   const { queueName } = options;
-  const jobId =
-    task.idempotencyKey === undefined ? jobIdOf(envelope.id) : jobIdOfKey(envelope.name, task.idempotencyKey);
+  const { idempotencyKey } = task;
+  const jobId = idempotencyKey === undefined ? jobIdOf(envelope.id) : jobIdOfKey(envelope.name, idempotencyKey);
   return {
     queue: task.batch ? queueOfBatches(queueName, envelope.name) : queueName,
     name: envelope.name,
     data: envelope,
     opts: { ...jobOptions(task.retry, task.settings.bullmq, options), jobId },
-    ...(task.idempotencyKey !== undefined && { key: heldKey(jobId, { ...options, ...task.settings.bullmq }) }),
+    ...(idempotencyKey !== undefined && {
+      key: heldKey(jobId, { ...options, ...task.settings.bullmq }),
+      alias: aliasRow(envelope.id),
+    }),
   };
 }
 
@@ -76,12 +81,22 @@ function momentOf(retention: BullMqRetention | undefined): number | undefined {
   return age === undefined ? undefined : Date.now() - age * 1_000;
 }
 
-/** Returns the id of the job of a task that has no key. The tasks of a schedule have the ids that BullMQ gave them. */
+/**
+ * Returns the id of the job of a task. The id of one with a key ends with what its job is called. The tasks of a schedule
+ * have the ids that BullMQ gave them.
+ */
 export function jobIdOf(taskId: string): string {
-  return taskId.startsWith('repeat:') ? taskId : `t${taskId}`;
+  if (taskId.startsWith('repeat:')) return taskId;
+  const hash = keyHashIn(taskId);
+  return hash === undefined ? `t${taskId}` : `k${hash}`;
 }
 
-/** Hashes the key, because BullMQ refuses colons and numbers, and with the name, because two tasks may share a key. */
+/** BullMQ refuses colons and numbers, so that a job cannot be called as its key. */
 function jobIdOfKey(name: string, key: string): string {
-  return `k${createHash('sha256').update(`${name}\0${key}`).digest('hex')}`;
+  return `k${keyHash(name, key)}`;
+}
+
+/** The line of a job's log that tells that it is that of a task, too. */
+export function aliasRow(taskId: string): string {
+  return `Enqueued as ${taskId}.`;
 }

@@ -5,7 +5,6 @@ import type { NewJob } from './new-job.js';
 import { insertJobs } from './postgres-transaction.js';
 import { failureReason } from './failure-reason.js';
 import type { TaskQueue } from './queue-server.js';
-import { TaskQueues } from './task-queues.js';
 
 /**
  * Adds a task as BullMQ does, and takes it back: nobody sees it. Resolves with what else the role may not do. Rejects
@@ -20,7 +19,7 @@ export async function addAndTakeBack(
   freeKeys: () => Promise<unknown>,
 ): Promise<readonly string[]> {
   const queue = new Queue(queueName, { connection: poolOf(client), skipMetasUpdate: true }, createPostgresBackend);
-  const queues = new TaskQueues(() => queue as unknown as TaskQueue);
+  const queues = { get: () => queue as unknown as TaskQueue };
   queue.on('error', () => undefined);
   /** Does what only some tasks need. Resolves with a sentence if it is refused. */
   const refusal = async (what: string, work: () => Promise<unknown>) => {

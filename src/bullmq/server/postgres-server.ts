@@ -4,6 +4,7 @@ import {
   LATEST_SCHEMA_VERSION,
   type PgPool,
   Queue,
+  QueueEvents,
   runMigrations,
   SchemaMigrationRequiredError,
 } from 'bullmq';
@@ -19,6 +20,7 @@ import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
 import { poolForBullMq } from './pool-for-bullmq.js';
 import { addAndTakeBack, isAnswer } from './postgres-rights.js';
+import { CLAIM, FREE_KEYS, MARKED, TAKE } from './postgres-statements.js';
 import { insertJobs, whatIsMissing } from './postgres-transaction.js';
 import { queryOf } from './transaction-query.js';
 import type { HeldKey, NewJob } from './new-job.js';
@@ -32,6 +34,7 @@ export class PostgresServer extends QueueServer {
   readonly #pools: pg.Pool[] = [];
   readonly #pool: pg.Pool;
   #workerPool: PgPool | undefined;
+  #eventsPool: pg.Pool | undefined;
   #lastExclusive: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -69,6 +72,23 @@ export class PostgresServer extends QueueServer {
     const parameters = [queueName, moments, token, now, now + lockDurationMs];
     const { rows } = await this.#workerPool!.query<{ id: string }>(CLAIM, parameters);
     return rows[0]?.id;
+  }
+
+  async take(queueName: string, jobId: string, token: string, lockDurationMs: number): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(TAKE, [queueName, jobId, token, Date.now() + lockDurationMs]);
+    return rowCount === 1;
+  }
+
+  async cancelled(queueName: string, jobIds: readonly string[]): Promise<readonly string[]> {
+    const { rows } = await this.#pool.query<{ id: string }>(MARKED, [queueName, jobIds]);
+    return rows.map(({ id }) => id);
+  }
+
+  protected createEvents(queueName: string): QueueEvents {
+    this.#eventsPool ??= this.#openPool({});
+    const connection = poolForBullMq(this.#eventsPool, () => this.#isUp(), true);
+    const events = new QueueEvents(queueName, { connection, autorun: false }, createPostgresBackend);
+    return events as unknown as QueueEvents;
   }
 
   /** One after another in this process: each needs a connection for the lock and another one for the work. */
@@ -202,36 +222,6 @@ function inSchema(connectionString: string): pg.ClientConfig {
   url.searchParams.set('options', `${given} ${options}`);
   return { connectionString: url.href };
 }
-
-/**
- * Makes the job active that was added first, of those that are delayed until one of the moments, as BullMQ does with
- * the first of the queue. A limit on the tasks that begin has counted it when the other worker took it.
- */
-const CLAIM = `
-  WITH claimed AS (
-    UPDATE job SET state = 'active', lock_token = $3, processed_at_ms = $4, locked_until_ms = $5,
-      attempts_started = attempts_started + 1, process_at_ms = NULL, delay_ms = 0
-    WHERE queue = $1 AND id = (
-      SELECT id FROM job WHERE queue = $1 AND state = 'delayed' AND process_at_ms = ANY ($2::bigint[])
-        AND NOT EXISTS (SELECT FROM meta WHERE queue = $1 AND field = 'paused' AND value = '1')
-      ORDER BY added_at_ms, abs(seq) LIMIT 1 FOR UPDATE SKIP LOCKED
-    )
-    RETURNING id
-  )
-  SELECT id, publish_event($1, 'active', jsonb_build_object('jobId', id, 'prev', 'delayed')) FROM claimed`;
-
-/**
- * Removes jobs that ended before a moment, as BullMQ does with those that are too old. Locks them in the same order in
- * all processes, because two batches may have the same keys.
- */
-const FREE_KEYS = `
-  WITH aged AS (
-    SELECT job.id FROM job JOIN unnest($2::text[], $3::bigint[], $4::bigint[]) AS held (id, succeeded, failed)
-      ON job.queue = $1 AND job.id = held.id
-      AND (state = 'completed' AND finished_at_ms <= succeeded OR state = 'failed' AND finished_at_ms <= held.failed)
-    ORDER BY job.id FOR UPDATE OF job
-  )
-  DELETE FROM job USING aged WHERE job.queue = $1 AND job.id = aged.id`;
 
 /** The code of PostgreSQL for what a transaction refuses that only reads. */
 const READ_ONLY = '25006';

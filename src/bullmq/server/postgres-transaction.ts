@@ -8,10 +8,16 @@ import type { TransactionQuery } from './transaction-query.js';
 // calls them too, so that health and a log line tell at start-up if another version has others.
 
 /** Inserts jobs in a transaction of the caller's own, in their order. Changes nothing else of its connection. */
-export async function insertJobs(query: TransactionQuery, queues: TaskQueues, jobs: readonly NewJob[]): Promise<void> {
+export async function insertJobs(
+  query: TransactionQuery,
+  queues: Pick<TaskQueues, 'get'>,
+  jobs: readonly NewJob[],
+): Promise<void> {
   const keys = jobs.flatMap(({ key, queue }) => (key ? { ...key, queue } : []));
   if (keys.length > 0) await query(FREE_KEYS, JSON.stringify(keys));
   await query(ADD_JOBS, JSON.stringify(jobs.map((job) => rowOf(queues.get(job.queue), job))));
+  const aliases = jobs.flatMap(({ queue, opts, alias }) => (alias ? [{ queue, id: opts.jobId, alias }] : []));
+  if (aliases.length > 0) await query(ADD_ALIASES, JSON.stringify(aliases));
 }
 
 /** Explains the error of a database that lacks what BullMQ needs; `undefined` for any other error. */
@@ -53,6 +59,17 @@ const ADD_JOBS = `
     coalesce((job->>'delay')::bigint, 0), (job->>'timestamp')::bigint, coalesce((job->>'attempts')::integer, 1),
     NULL, NULL, NULL, job->>'deduplicationId', NULL, coalesce((job->>'lifo')::boolean, false))
   FROM pg_catalog.jsonb_array_elements($1::jsonb) AS jobs (job)`;
+
+/**
+ * Notes the ids of tasks in the logs of their jobs. Each has a place of its own, because transactions that add to the same
+ * log would have to wait for each other, or fail.
+ */
+const ADD_ALIASES = `
+  INSERT INTO bullmq.job_log (queue, job_id, idx, row)
+    SELECT job.queue, job.id, ('x' || substr(md5(task->>'alias'), 1, 15))::bit(60)::bigint, task->>'alias'
+    FROM bullmq.job JOIN pg_catalog.jsonb_array_elements($1::jsonb) AS aliases (task)
+      ON job.queue = task->>'queue' AND job.id = task->>'id'
+  ON CONFLICT DO NOTHING`;
 
 /** Removes jobs that ended before a moment, as BullMQ does with those that are too old. Locks them in one order. */
 const FREE_KEYS = `

@@ -5,22 +5,26 @@ import { BackendUnavailableError, TransactionsUnsupportedError } from '../../err
 import { endsWithin, withTimeLimit } from '../../execution/time-limit.js';
 import { BullMqLog } from '../bullmq-log.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
-import type { BullMqWorker } from '../worker/bullmq-worker.js';
+import { addJobs } from './add-jobs.js';
 import { failureReason } from './failure-reason.js';
 import type { LinkState } from './link-state.js';
-import { type HeldKey, type NewJob, roundTrips } from './new-job.js';
+import { type NewJob, roundTrips } from './new-job.js';
 import { Outages } from './outages.js';
+import { ServerCommands } from './server-commands.js';
 import { TaskQueues } from './task-queues.js';
 
 /** The server that holds the queue, and our link to it. Redis and PostgreSQL each have a subclass. */
-export abstract class QueueServer {
+export abstract class QueueServer extends ServerCommands {
   readonly kind: 'Redis' | 'PostgreSQL';
   readonly log: BullMqLog;
   readonly outages: Outages;
   /** A new object at each change: the result of a check or a command that began before it is ignored. */
   #state: LinkState = { name: 'starting', reason: 'it has not answered yet' };
   #started: () => void = () => undefined;
-  readonly queues = new TaskQueues((name) => this.createQueue(name));
+  readonly queues = new TaskQueues(
+    (name) => this.createQueue(name),
+    (name) => this.createEvents(name),
+  );
   /** The moment of the last confirmation of jobs. */
   #confirmedAt = -Infinity;
   /** The reason why the last jobs were refused, although the server takes tasks. */
@@ -29,48 +33,11 @@ export abstract class QueueServer {
   readonly workerFaults = new Map<string, string>();
 
   constructor(readonly options: ResolvedBullMqOptions) {
+    super();
     this.kind = options.server.kind;
     this.log = new BullMqLog(this.kind, options.fallback === 'in-process');
     this.outages = new Outages(this.log, this.#state);
   }
-
-  /** Creates a worker with connections of its own, which wait for the server as long as it takes. */
-  abstract createWorker(queueName: string, process: JobProcessor, options: JobWorkerOptions): BullMqWorker;
-
-  /**
-   * Makes the job of a queue active that was added first, of those that were put aside until one of the moments. Resolves
-   * with its id, if there was one. In the queue another worker that does not know it might take it.
-   */
-  abstract claim(
-    queueName: string,
-    moments: readonly number[],
-    token: string,
-    lockDurationMs: number,
-  ): Promise<string | undefined>;
-
-  /** Removes those of the jobs of a queue that have ended and no longer hold their key. */
-  protected abstract freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void>;
-
-  /** The most jobs that go in one round trip. Other commands go between two of them. */
-  protected abstract readonly jobsPerRoundTrip: number;
-
-  /** Creates a queue of BullMQ; its commands fail at once without a connection. */
-  protected abstract createQueue(name: string): TaskQueue;
-
-  /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
-  protected abstract connect(): void;
-
-  /**
-   * Does what adding a task does, and leaves nothing behind. Resolves with what the server refuses besides: rights that
-   * only some tasks need, or a worker. Rejects with the reason why it takes no tasks. Each step has a time limit.
-   */
-  protected abstract tryToAdd(): Promise<readonly string[]>;
-
-  /** Finds reasons why the server may lose accepted tasks. */
-  protected abstract findWeaknesses(): Promise<readonly string[]>;
-
-  /** Closes all connections, whatever they are doing. Never rejects, and takes half a second at most. */
-  protected abstract disconnect(): Promise<void>;
 
   /** The queue of the tasks that run one by one. */
   get queue(): TaskQueue {
@@ -220,14 +187,12 @@ export abstract class QueueServer {
     this.#enter({ name: 'down', reason });
   }
 
-  /** Adds jobs of one queue. A single job does without a pipeline, which takes ioredis longer than the job itself. */
+  /** Adds jobs of one queue. */
   async #send(jobs: readonly NewJob[]): Promise<void> {
-    const [job] = jobs as readonly [NewJob, ...NewJob[]];
+    const { queue } = jobs[0]!;
     const keys = jobs.flatMap(({ key }) => key ?? []);
-    if (keys.length > 0) await this.freeKeys(job.queue, keys);
-    const queue = this.queues.get(job.queue);
-    if (jobs.length === 1) await queue.add(job.name, job.data, job.opts);
-    else await queue.addBulk(jobs.map(({ name, data, opts }) => ({ name, data, opts })));
+    if (keys.length > 0) await this.freeKeys(queue, keys);
+    await addJobs(this.queues.get(queue), jobs);
   }
 
   #enter(state: LinkState): void {

@@ -21,6 +21,7 @@ export const TO_ADD_SOME: readonly string[] = [
   'LPOS k v',
   'LRANGE k 0 0',
   'LREM k 0 v',
+  'LTRIM k 0 0',
   'PERSIST k',
   'PTTL k',
   'RPUSH k v',
@@ -39,7 +40,6 @@ export const TO_ADD_SOME: readonly string[] = [
 /** Those that only a worker needs. It also waits with BZPOPMIN, which scripts cannot try. */
 export const TO_WORK: readonly string[] = [
   'HDEL k f',
-  'LTRIM k 0 0',
   'PEXPIRE k 1000',
   'RPOPLPUSH k k',
   'SISMEMBER k v',

@@ -19,6 +19,30 @@ export const FREE_KEYS = `
   end`;
 
 /**
+ * Makes a job active that waits or is delayed.
+ *
+ * KEYS: the lists of waiting and of paused jobs, the sets of prioritized and of delayed ones, the list of active ones, the
+ * beginning of the keys of jobs. ARGV: its id, the token and the milliseconds of the lock. Returns whether it was one.
+ */
+export const TAKE = `
+  local id = ARGV[1]
+  local found = redis.call('LREM', KEYS[1], 1, id) + redis.call('LREM', KEYS[2], 1, id) +
+    redis.call('ZREM', KEYS[3], id) + redis.call('ZREM', KEYS[4], id)
+  if found == 0 then return 0 end
+  redis.call('LPUSH', KEYS[5], id)
+  redis.call('SET', KEYS[6] .. id .. ':lock', ARGV[2], 'PX', ARGV[3])
+  return 1`;
+
+/** Returns those of the jobs whose data end with a mark. KEYS: the keys of jobs. ARGV: the mark. */
+export const MARKED = `
+  local marked = {}
+  for i, key in ipairs(KEYS) do
+    local data = redis.call('HGET', key, 'data')
+    if data and string.sub(data, -#ARGV[1]) == ARGV[1] then marked[#marked + 1] = i end
+  end
+  return marked`;
+
+/**
  * Makes the job active that was added first, of those that are delayed until one of the moments, as BullMQ does with
  * the first of the queue. A limit on the tasks that begin has counted it when the other worker took it.
  *

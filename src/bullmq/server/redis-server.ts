@@ -1,15 +1,16 @@
-import { Queue } from 'bullmq';
+import { Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
 import type { RedisAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
 import { readAddress } from '../options/server-address.js';
 import { BullMqWorker } from '../worker/bullmq-worker.js';
 import { failureReason } from './failure-reason.js';
+import { MARK } from './job-end.js';
 import type { HeldKey } from './new-job.js';
 import { type JobProcessor, type JobWorkerOptions, QueueServer, type TaskQueue } from './queue-server.js';
 import { failFast, isTooOld, LOWEST_VERSION, newClient, versionIn, waitForServer } from './redis-client.js';
 import { refusedOf, TO_ADD, TO_ADD_SOME, TO_WORK, TRY_COMMANDS } from './redis-rights.js';
-import { CLAIM, FREE_KEYS } from './redis-scripts.js';
+import { CLAIM, FREE_KEYS, MARKED, TAKE } from './redis-scripts.js';
 
 export class RedisServer extends QueueServer {
   /** All requests share a connection, and BullMQ adds job by job: 200 take 30 ms, in which nobody else is served. */
@@ -17,6 +18,7 @@ export class RedisServer extends QueueServer {
   readonly #client: Redis;
   #workerClient: Redis | undefined;
   readonly #workers: BullMqWorker[] = [];
+  readonly #eventClients = new Set<Redis>();
 
   constructor(
     options: ResolvedBullMqOptions,
@@ -48,6 +50,25 @@ export class RedisServer extends QueueServer {
       ...moments,
     );
     return (id as string | null) ?? undefined;
+  }
+
+  async take(queueName: string, jobId: string, token: string, lockDurationMs: number): Promise<boolean> {
+    const keys = ['wait', 'paused', 'prioritized', 'delayed', 'active', ''].map((name) => this.#key(name, queueName));
+    return (await this.#client.eval(TAKE, keys.length, ...keys, jobId, token, lockDurationMs)) === 1;
+  }
+
+  async cancelled(queueName: string, jobIds: readonly string[]): Promise<readonly string[]> {
+    const keys = jobIds.map((id) => this.#key(id, queueName));
+    const found = (await this.#client.eval(MARKED, keys.length, ...keys, MARK)) as readonly number[];
+    return found.map((position) => jobIds[position - 1]!);
+  }
+
+  protected createEvents(queueName: string): QueueEvents {
+    const { connection, prefix } = this.address;
+    const client = newClient(connection, waitForServer);
+    this.#eventClients.add(client);
+    client.once('end', () => this.#eventClients.delete(client));
+    return new QueueEvents(queueName, { connection: client, prefix, autorun: false, skipVersionCheck: true });
   }
 
   protected async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
@@ -120,6 +141,7 @@ export class RedisServer extends QueueServer {
   protected disconnect(): Promise<void> {
     this.#client.disconnect();
     this.#workerClient?.disconnect();
+    for (const client of this.#eventClients) client.disconnect();
     // A worker's blocking client belongs to BullMQ, and is still open if the worker's close() did not end.
     for (const worker of this.#workers) {
       void worker

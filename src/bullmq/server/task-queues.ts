@@ -1,10 +1,17 @@
+import type { QueueEvents } from 'bullmq';
 import type { TaskQueue } from './queue-server.js';
+import { type JobListener, QueueWatch } from './queue-watch.js';
 
 /** The queues of BullMQ that this process uses, each made when it is first needed. */
 export class TaskQueues {
   readonly #queues = new Map<string, TaskQueue>();
 
-  constructor(private readonly create: (name: string) => TaskQueue) {}
+  readonly #watches = new Map<string, QueueWatch>();
+
+  constructor(
+    private readonly create: (name: string) => TaskQueue,
+    private readonly createEvents: (name: string) => QueueEvents,
+  ) {}
 
   get(name: string): TaskQueue {
     const known = this.#queues.get(name);
@@ -16,8 +23,16 @@ export class TaskQueues {
     return queue;
   }
 
+  /** Tells the listener of the jobs of a queue that change, until the returned function is called. */
+  watch(name: string, listener: JobListener): () => void {
+    const watch = this.#watches.get(name) ?? new QueueWatch(() => this.createEvents(name));
+    this.#watches.set(name, watch);
+    return watch.add(listener);
+  }
+
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
+    const all = [...this.#queues.values(), ...this.#watches.values()];
+    await Promise.allSettled(all.map((each) => each.close()));
   }
 }
 

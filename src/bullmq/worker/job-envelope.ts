@@ -10,13 +10,16 @@ export function readEnvelope(data: unknown): JobContent {
   if (!Number.isSafeInteger(v) || (v as number) < VERSION) return malformed('"v" is no version');
   if (!isTaskName(name)) return malformed('"name" is no name of a task');
   if ((v as number) > VERSION) return { kind: 'newer', name, version: v as number };
-  const problem = problemOf(data);
-  return problem === undefined ? { kind: 'task', envelope: data as unknown as TaskEnvelope } : malformed(problem);
+  const { cancelled, ...envelope } = data;
+  if (cancelled === true) return { kind: 'cancelled' };
+  const problem = problemOf(envelope);
+  return problem === undefined ? { kind: 'task', envelope: envelope as unknown as TaskEnvelope } : malformed(problem);
 }
 
-/** The content of a job: a task, a task of a later version, or something else. */
+/** The content of a job: a task, one that was cancelled, a task of a later version, or something else. */
 type JobContent =
   | { readonly kind: 'task'; readonly envelope: TaskEnvelope }
+  | { readonly kind: 'cancelled' }
   | { readonly kind: 'newer'; readonly name: string; readonly version: number }
   | { readonly kind: 'malformed'; readonly problem: string };
 

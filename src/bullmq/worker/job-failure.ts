@@ -1,6 +1,7 @@
 import { RATE_LIMIT_ERROR, UnrecoverableError } from 'bullmq';
 import { isInstance } from '../../errors/safely.js';
 import { errorText } from '../../execution/error-text.js';
+import { stackWithCode } from '../server/job-end.js';
 
 /**
  * Turns whatever a task threw into an error that BullMQ can store. BullMQ gives some names, and one message, a meaning
@@ -24,7 +25,8 @@ function textsOf(thrown: unknown): { name: string; message: string; stack: strin
     if (thrown instanceof Error) {
       // The members of a hostile error may be anything.
       const { name, message, stack } = thrown as { readonly [K in keyof Error]: unknown };
-      return { name: String(name), message: storable(String(message)), stack: storable(String(stack)) };
+      const text = stackWithCode(String(stack), thrown);
+      return { name: String(name), message: storable(String(message)), stack: storable(text) };
     }
   } catch {}
   const text = storable(errorText(thrown));

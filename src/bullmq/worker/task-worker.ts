@@ -8,6 +8,8 @@ import type { ResolvedWorkerOptions } from '../options/resolve-bullmq-options.js
 import type { JobWorkerOptions, QueueServer, TaskJob } from '../server/queue-server.js';
 import { failureReason } from '../server/failure-reason.js';
 import { type BullMqWorker, isLockLost, LockLostError } from './bullmq-worker.js';
+import { cancellation } from '../server/job-end.js';
+import { CancelledJobs } from './cancelled-jobs.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope, VERSION } from './job-envelope.js';
 import { isRetriable, jobFailure } from './job-failure.js';
@@ -21,6 +23,7 @@ export class TaskWorker {
   readonly #running = new Map<TaskJob, TaskEnvelope>();
   /** The tasks whose lost lock has not been reported. */
   readonly #unreported = new WeakMap<TaskJob, TaskEnvelope>();
+  readonly #cancelled: CancelledJobs;
   readonly #eventLoop: EventLoopWatch;
   #isPaused = false;
 
@@ -46,6 +49,10 @@ export class TaskWorker {
     this.#worker.on('lockRenewalFailed', (ids) => {
       for (const job of this.#running.keys()) if (ids.includes(job.id!)) this.#lockLost(job);
     });
+    this.#cancelled = new CancelledJobs(
+      (ids) => server.cancelled(queue.name, ids),
+      (id) => runner.cancel(id),
+    );
     this.#eventLoop = new EventLoopWatch(options.lockDurationMs, (forMs) => {
       if (this.#running.size > 0) log.eventLoopBlocked(forMs, options.lockDurationMs, [...this.#running.values()]);
     });
@@ -64,6 +71,7 @@ export class TaskWorker {
    */
   async close(): Promise<void> {
     this.#eventLoop.stop();
+    this.#cancelled.stop();
     const ids = [...this.#running.keys()].map((job) => job.id!);
     if (ids.length > 0) this.server.log.cutOff(ids);
     const isForced = ids.length > 0 || this.server.unavailableBecause !== undefined;
@@ -95,7 +103,7 @@ export class TaskWorker {
     };
   }
 
-  async #process(job: TaskJob, token: string): Promise<void> {
+  async #process(job: TaskJob, token: string): Promise<unknown> {
     // The drain began while the job was fetched.
     if (this.#isPaused) return this.#leaveToOthers(job, token);
     const content = readEnvelope(job.data);
@@ -103,6 +111,7 @@ export class TaskWorker {
       this.server.log.malformedJob(job.id, content.problem);
       throw new UnrecoverableError(`This job is no task: ${content.problem}.`);
     }
+    if (content.kind === 'cancelled') throw cancellation();
     if (content.kind === 'newer') return this.#putAside(job, token, content, 'it is of a later version');
     const { name, v: version } = content.envelope;
     if (!this.runner.names.has(name)) {
@@ -112,25 +121,28 @@ export class TaskWorker {
     const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
     this.#running.set(job, task);
     this.#unreported.set(job, task);
+    this.#cancelled.begin(job.id!, task.id);
     // Neither a value that is no JSON nor a lost connection fails the task.
     const progress = new ProgressWriter((value) => job.updateProgress(value as object).catch(this.#logError));
     try {
-      await this.#run(job, token, task, progress);
+      return await this.#run(job, token, task, progress);
     } finally {
       this.#eventLoop.check();
       // From here on closing waits for what is stored.
       this.#running.delete(job);
+      this.#cancelled.end(job.id!);
       if (progress.stored) await endsWithin(progress.stored, STORE_PROGRESS_MS);
     }
   }
 
-  async #run(job: TaskJob, token: string, task: TaskEnvelope, progress: ProgressWriter): Promise<void> {
-    const { report, interruptedByShutdown } = await this.runner.run(task, {
+  async #run(job: TaskJob, token: string, task: TaskEnvelope, progress: ProgressWriter): Promise<unknown> {
+    const { report, result, interruptedByShutdown } = await this.runner.run(task, {
       number: job.attemptsMade + 1,
       progressed: (value) => progress.put(value),
       willRetry: (error) => job.attemptsMade + 1 < (job.opts.attempts ?? 1) && isRetriable(error),
     });
-    if (report.state === 'succeeded') return;
+    if (report.state === 'succeeded') return result;
+    if (report.state === 'cancelled') throw cancellation();
     if (interruptedByShutdown) {
       this.server.log.leftToOthers(task);
       return this.#leaveToOthers(job, token);
