@@ -1,6 +1,7 @@
-import { Controller, type INestApplication, Injectable } from '@nestjs/common';
+import { Controller, type INestApplication, Injectable, type Type } from '@nestjs/common';
 import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import {
+  Ctx,
   EventPattern,
   MessagePattern,
   type MicroserviceOptions,
@@ -10,6 +11,7 @@ import {
 } from '@nestjs/microservices';
 import { once } from 'node:events';
 import { createConnection, type Server, type Socket } from 'node:net';
+import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import {
   BackgroundTasks,
@@ -240,6 +242,36 @@ describe('B11 an event over TCP', () => {
     expect(timeline.events).toEqual(['db opened', 'second', 'task', 'db committed', 'db released']);
   });
 
+  it.each([
+    { what: 'with tasks', parameter: Tasks() },
+    { what: 'that uses nothing of this package', parameter: Ctx() },
+  ])('ends with each handler $what, although Nest reads no answer after another has failed', async ({ parameter }) => {
+    const gate = deferred();
+    class Handlers {
+      fail() {
+        throw new RpcException('broken');
+      }
+
+      async answer(_context: unknown) {
+        timeline.note('called');
+        await gate.promise;
+        return of('never read');
+      }
+    }
+    decorateEvent(Handlers, 'fail');
+    parameter(Handlers.prototype, 'answer', 0);
+    decorateEvent(Handlers, 'answer');
+    Controller()(Handlers);
+    const running = await startOverTcp([Handlers], {});
+
+    running.emit('happened', 'x');
+    await timeline.until('called');
+    gate.resolve();
+    await running.app.close();
+
+    expectNothingLeft(running);
+  });
+
   it('is not aborted when its sender, who waits for no answer, leaves before it is handled', async () => {
     const gate = deferred();
     @Controller()
@@ -303,6 +335,10 @@ describe.each(platforms)('B11 a hybrid application on $name', (platform) => {
     expect(timeline).toEqual(['task of x']);
   });
 });
+
+function decorateEvent({ prototype }: Type, method: string): void {
+  EventPattern('happened')(prototype as object, method, Object.getOwnPropertyDescriptor(prototype, method)!);
+}
 
 async function startOverTcp(handlers: NonNullable<TransportSettings['controllers']>, settings: TransportSettings) {
   const port = await freePort();
