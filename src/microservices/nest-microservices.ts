@@ -11,7 +11,7 @@ import { isInstance, isPromise, isStream } from '../errors/safely.js';
 import { BackgroundTasksInterceptor } from '../http/background-tasks.interceptor.js';
 import { isPlain } from '../nest/handlers.js';
 import type { PreparesHandlers } from '../nest/interceptors.js';
-import { connectionOf } from './nest-servers.js';
+import { connectionOf, isCancelled } from './nest-servers.js';
 
 export const microserviceHandlers: object = RpcContextCreator.prototype;
 
@@ -33,6 +33,12 @@ export class ReceivedMessage {
   /** The connection that it came over, if that was TCP. */
   get connection(): Socket | undefined {
     return connectionOf(this.args[1]);
+  }
+
+  /** Whether its sender no longer waits for an answer, where that can be known. */
+  get hasPeerLeft(): boolean {
+    if (this.handler.isEvent) return false;
+    return this.connection?.destroyed === true || isCancelled(this.args);
   }
 }
 

@@ -269,6 +269,7 @@ describe('B11 an event over TCP', () => {
     gate.resolve();
     await running.app.close();
 
+    expect(timeline.events).toEqual(['called']);
     expectNothingLeft(running);
   });
 
