@@ -631,6 +631,85 @@ describe('B11 @UnitOfWork() with @nestjs/cqrs', () => {
   });
 });
 
+describe('B11 @UnitOfWork() with @nestjs/cqrs, where handlers throw', () => {
+  class Pay {}
+  class Paid {}
+  class Book {}
+
+  @CommandHandler(Pay)
+  class PayHandler {
+    constructor(
+      private readonly ref: BackgroundTasksRef,
+      private readonly events: EventBus,
+    ) {}
+
+    @UnitOfWork()
+    async execute(): Promise<void> {
+      addBoth(this.ref, 'command');
+      this.events.publish(new Paid());
+      throw new Error('no payment');
+    }
+  }
+
+  @EventsHandler(Paid)
+  class PaidHandler {
+    constructor(private readonly ref: BackgroundTasksRef) {}
+
+    @UnitOfWork()
+    handle(): void {
+      addBoth(this.ref, 'event');
+      throw new Error('no event');
+    }
+  }
+
+  @CommandHandler(Book)
+  class BookHandler {
+    constructor(private readonly ref: BackgroundTasksRef) {}
+
+    @UnitOfWork()
+    async execute(): Promise<void> {
+      addBoth(this.ref, 'command of a saga');
+      throw new Error('no booking');
+    }
+  }
+
+  @Injectable()
+  class Sagas {
+    @Saga()
+    paid = (events: Observable<IEvent>): Observable<ICommand> =>
+      events.pipe(
+        ofType(Paid),
+        map(() => new Book()),
+      );
+  }
+
+  it('runs the failure tasks of each, and leaves no unit behind', async () => {
+    const { app, host } = await startContext({
+      imports: [CqrsModule.forRoot()],
+      providers: [PayHandler, PaidHandler, BookHandler, Sagas],
+    });
+    await app.init();
+
+    // The saga and the event handler go on after an error.
+    for (let round = 0; round < 2; round++) {
+      await expect(app.get(CommandBus).execute(new Pay())).rejects.toThrow('no payment');
+      await timeline.until('failure of command of a saga', round + 1);
+      await host.onIdle();
+    }
+
+    expect(timeline.events.toSorted()).toEqual(
+      ['command', 'command of a saga', 'event'].flatMap((what) => Array<string>(2).fill(`failure of ${what}`)),
+    );
+    expect(host.stats()).toMatchObject({ accepted: 12, succeeded: 6, discarded: 6 });
+    expect(app.get(CalledUnits).size).toBe(0);
+  });
+
+  function addBoth({ current }: BackgroundTasksRef, what: string): void {
+    current.addTask(note, `success of ${what}`);
+    current.with({ runOn: 'failure' }).addTask(note, `failure of ${what}`);
+  }
+});
+
 describe('the async context of requests', () => {
   it('is not needed where nothing looks for it', async () => {
     const { app } = await startContext();
