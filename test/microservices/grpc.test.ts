@@ -56,7 +56,7 @@ interface Json {
 }
 
 /** Methods of a service, as its client has them. */
-type Service = Readonly<Record<string, (data: unknown) => Observable<Json>>>;
+type Service = Readonly<Record<string, (data: unknown, options?: object) => Observable<Json>>>;
 
 /** The side of the server of a call. */
 interface Call extends EventEmitter {
@@ -155,7 +155,10 @@ describe('B11 a call over gRPC', () => {
     expectNothingLeft(running);
   });
 
-  it('is aborted if its client cancels it before a unary reply', async () => {
+  it.each([
+    { what: 'its client cancels it before a unary reply', options: {}, leave: cancel },
+    { what: 'its deadline passes before a unary reply', options: { deadline: 200 }, leave: noticed },
+  ])('is aborted if $what', async ({ options: { deadline }, leave }) => {
     const gate = deferred();
     class Handlers {
       async unary(_data: Json, tasks: BackgroundTasks) {
@@ -169,10 +172,11 @@ describe('B11 a call over gRPC', () => {
     decorate(Handlers, GrpcMethod('Calls', 'unary'), Tasks());
     UseInterceptors(recordingCalls)(Handlers);
     const running = await startGrpc(Handlers, {}, 'Calls');
-    const subscription = running.service.unary!({ json: 'x' }).subscribe();
+    const options = deadline === undefined ? {} : { deadline: Date.now() + deadline };
+    const subscription = running.service.unary!({ json: 'x' }, options).subscribe({ error: () => undefined });
     await timeline.until('began');
 
-    await cancel(subscription);
+    await leave(subscription);
     gate.resolve();
     await timeline.until('aborted: true');
     await settled(running.app);
@@ -250,6 +254,24 @@ describe('B11 a call over gRPC', () => {
     expect(timeline.events).toEqual(['aborted: false']);
   });
 
+  it('is one unit if both sides stream', async () => {
+    class Handlers {
+      chat(data: Observable<Json>, tasks: BackgroundTasks) {
+        tasks.addTask(() => timeline.note(`aborted: ${currentTask().outcome.aborted}`));
+        return data.pipe(finalize(() => timeline.note('last')));
+      }
+    }
+    decorate(Handlers, GrpcStreamMethod('Calls', 'chat'), Tasks());
+    const running = await startGrpc(Handlers, {}, 'Calls');
+
+    const replies = lastValueFrom(running.service.chat!(from([{ json: 'x' }, { json: 'y' }])).pipe(toArray()));
+
+    expect(await replies).toEqual([{ json: 'x' }, { json: 'y' }]);
+    await settled(running.app);
+    expect(timeline.events).toEqual(['last', 'aborted: false']);
+    expectNothingLeft(running);
+  });
+
   it('is one unit if its handler reads the call itself, until that has returned', async () => {
     class Handlers {
       async collect(call: AsyncIterable<Json>, tasks: BackgroundTasks, reply: (error: unknown, data: Json) => void) {
@@ -312,9 +334,15 @@ function decorate(handlers: Type, method: MethodDecorator, ...parameters: readon
 
 /** Cancels the last call, and waits until the server has noticed. */
 async function cancel(subscription: Unsubscribable): Promise<void> {
-  const cancelled = once(calls.at(-1)!, 'cancelled');
+  const cancelled = noticed();
   subscription.unsubscribe();
   await cancelled;
+}
+
+/** Resolves once the server has noticed that the last call is over. */
+async function noticed(): Promise<void> {
+  const call = calls.at(-1)!;
+  if (!call.cancelled) await once(call, 'cancelled');
 }
 
 async function startGrpc(
