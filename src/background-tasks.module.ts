@@ -9,7 +9,7 @@ import {
   type OnModuleInit,
   Scope,
 } from '@nestjs/common';
-import { HttpAdapterHost, LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
 import {
   type BackgroundTasksModuleAsyncOptions,
@@ -121,7 +121,6 @@ export class BackgroundTasksModule
     @Inject(HttpExchanges) private readonly exchanges: HttpExchanges,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
-    @Inject(LazyModuleLoader) private readonly lazyModules: LazyModuleLoader,
   ) {
     super();
     assertSupportedNest();
@@ -162,7 +161,7 @@ export class BackgroundTasksModule
     };
     // Others may have loaded modules in the same hook.
     read();
-    afterLazyLoading(this.lazyModules, read);
+    afterLazyLoading(this.modules, read);
   }
 
   /** Runs after all others have been initialised, so that handlers find them ready. */
@@ -176,7 +175,7 @@ export class BackgroundTasksModule
   }
 
   #readGraph(): void {
-    this.scopes.plan.scan();
+    this.scopes.readModules();
     // Not injected: whoever injects it has every request found in its async context. And not got: the first get() of an
     // application hides the modules that are loaded later.
     const { instance } = this.#self.providers.get(UnitsOfWork)!;

@@ -9,6 +9,9 @@ import { MARKED, UnitsOfWork } from '../scope/units-of-work.js';
  * Within a request, a message, a task or another unit of work, the call is a part of that: its tasks are added there, and
  * a request waits for it.
  *
+ * A returned Observable keeps the unit open while somebody reads it. A unit without a subscription ends with the turn of the
+ * event loop; a subscription that comes later is a call of its own.
+ *
  * An instance that Nest did not construct, as in a unit test or from `useFactory`, has its method called and no unit.
  *
  * @throws NOT_REGISTERED at start-up, without `BackgroundTasksModule`; SHUTTING_DOWN, from tasks and resources

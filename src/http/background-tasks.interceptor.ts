@@ -8,7 +8,7 @@ import { exchangeOf } from './find-exchange.js';
 /**
  * Makes `BackgroundTasksRef.current` work in the routes, resolvers and handlers of messages that it is bound to. Only an
  * application that gets the reference without injecting it, as with `moduleRef.get()`, needs this: where anything injects
- * it, it works in all of them.
+ * it, or `LazyModuleLoader`, it works in all of them.
  */
 @Injectable()
 export class BackgroundTasksInterceptor implements NestInterceptor {

@@ -35,11 +35,11 @@ export class MessageServers {
   /** Takes no more messages. Resolves once those of each connection have been answered, and it is closed. */
   async finish(): Promise<void> {
     this.isFinishing = true;
-    for (const server of this.#servers) stopTaking(server);
+    const stopped = [...this.#servers].map(stopTaking);
     const connections = [...this.#servers].flatMap(connectionsOf);
     const closed = connections.map((connection) => whenClosed(connection));
     for (const connection of connections) if (!this.#unanswered.has(connection)) end(connection);
-    await Promise.all(closed);
+    await Promise.all([...stopped, ...closed]);
   }
 }
 

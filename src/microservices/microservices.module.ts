@@ -48,7 +48,7 @@ export class MicroservicesBackgroundTasksModule {
         const ended = answersTo && servers.keepOpen(answersTo);
         // Nothing in a plain one can ask for anything of ours, if nobody uses the reference.
         if (isPlain && !scopes.usesRefInMessages) return units.callPlain(handler, ended);
-        const hasPeerLeft = () => answersTo?.destroyed === true;
+        const hasPeerLeft = () => message.hasPeerLeft;
         const unit = new Message(scopes, 'rpc', describe(message.handler), message.request, moduleRef, hasPeerLeft);
         unit.ended = ended;
         attachScopeSource(message.request, unit);
@@ -78,6 +78,9 @@ function refusal(connection: Socket): Observable<never> {
 }
 
 function describe({ isEvent, pattern }: RegisteredHandler): string {
+  const { service, rpc } = Object(pattern) as { readonly service?: unknown; readonly rpc?: unknown };
+  // Of gRPC, which has no events.
+  if (typeof service === 'string' && typeof rpc === 'string') return `call "${service}/${rpc}"`;
   const name = typeof pattern === 'string' ? `"${pattern}"` : inspect(pattern, { breakLength: Infinity });
   return `${isEvent ? 'event' : 'message'} ${name}`;
 }

@@ -8,8 +8,10 @@ import { ListenersController } from '@nestjs/microservices/listeners-controller.
 import type { Socket } from 'node:net';
 import { from, mergeMap, Observable, of } from 'rxjs';
 import { isInstance, isPromise, isStream } from '../errors/safely.js';
-import { hasCustomParameters } from '../nest/handlers.js';
-import { connectionOf } from './nest-servers.js';
+import { BackgroundTasksInterceptor } from '../http/background-tasks.interceptor.js';
+import { isPlain } from '../nest/handlers.js';
+import type { PreparesHandlers } from '../nest/interceptors.js';
+import { connectionOf, isCancelled } from './nest-servers.js';
 
 export const microserviceHandlers: object = RpcContextCreator.prototype;
 
@@ -32,6 +34,12 @@ export class ReceivedMessage {
   get connection(): Socket | undefined {
     return connectionOf(this.args[1]);
   }
+
+  /** Whether its sender no longer waits for an answer, where that can be known. */
+  get hasPeerLeft(): boolean {
+    if (this.handler.isEvent) return false;
+    return this.connection?.destroyed === true || isCancelled(this.args);
+  }
 }
 
 /** A handler, as it is registered with a server. */
@@ -40,7 +48,7 @@ export interface RegisteredHandler {
   readonly isEvent: boolean;
   /** Whether the handler takes the value of `REQUEST` as its first argument, because its controller needs one. */
   readonly takesRequest: boolean;
-  /** Whether its controller is built once, and no parameter in it has a custom decorator such as `@Tasks()`. */
+  /** Whether nothing in its controller asks for anything of ours. */
   readonly isPlain: boolean;
 }
 
@@ -84,9 +92,10 @@ type Handle = (this: RpcExceptionsHandler, error: unknown, ...rest: HandleRest) 
 
 const listeners = new WeakMap<ModulesContainer, MessageListener>();
 
-/** Member of Nest's own classes that leads to the application. */
-interface Container {
-  getModules(): ModulesContainer;
+/** Members of Nest's own classes. The first leads to the application. */
+interface Internals {
+  readonly container: { getModules(): ModulesContainer };
+  readonly contextCreator: PreparesHandlers;
 }
 
 const PATCHED = Symbol('nestjs-background-tasks:microservices');
@@ -103,16 +112,21 @@ function patchHandlers(): void {
   if (isPatched(prototype)) return;
   const { registerPatternHandlers } = prototype;
   prototype.registerPatternHandlers = function registerAndListen(wrapper, server: Server, moduleKey) {
-    const { container } = this as unknown as { readonly container: Container };
+    const { container, contextCreator } = this as unknown as Internals;
     const listener = listeners.get(container.getModules());
     if (!listener) return registerPatternHandlers.call(this, wrapper, server, moduleKey);
     listener.serving(server);
     const takesRequest = !wrapper.isDependencyTreeStatic();
-    const isPlain = !takesRequest && !hasCustomParameters(wrapper.instance);
+    const asksForNothing = isPlain(wrapper, contextCreator, BackgroundTasksInterceptor);
     const own = Object.getOwnPropertyDescriptor(server, 'addHandler');
     const { addHandler } = server;
     server.addHandler = (pattern, handler, isEvent, extras) => {
-      const registered = { pattern: pattern as unknown, isEvent: isEvent === true, takesRequest, isPlain };
+      const registered = {
+        pattern: pattern as unknown,
+        isEvent: isEvent === true,
+        takesRequest,
+        isPlain: asksForNothing,
+      };
       const listened = listening(handler as Registered, registered, listener);
       addHandler.call(server, pattern, listened as never, isEvent, extras);
     };
@@ -155,7 +169,7 @@ function patchClose(): void {
   if (isPatched(prototype)) return;
   const { close } = prototype;
   prototype.close = async function closeAfterListener(): Promise<void> {
-    const { container } = this as unknown as { readonly container: Container };
+    const { container } = this as unknown as Internals;
     await listeners.get(container.getModules())?.closing();
     await close.call(this);
   };

@@ -1,6 +1,9 @@
+import type { Type } from '@nestjs/common';
 import { type Controller, ROUTE_ARGS_METADATA, RouteParamtypes, SSE_METADATA } from '@nestjs/common/internal';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { ContextUtils, type InstanceWrapper, type Module } from '@nestjs/core/internal';
+import { isInstance } from '../errors/safely.js';
+import { interceptorsAround, type PreparesHandlers } from './interceptors.js';
 
 /** A route handler as its controller declares it. */
 export interface DeclaredHandler {
@@ -60,8 +63,16 @@ export function isSentByNest(routeHandler: object): boolean {
   return !Reflect.getMetadata(SENDS_ITSELF, routeHandler) && !Reflect.getMetadata(SSE_METADATA, routeHandler);
 }
 
-/** Whether a method of a class has a parameter that a custom decorator gives its value, as `@Tasks()` does. */
-export function hasCustomParameters(instance: object): boolean {
+/**
+ * Whether the handlers of a class ask for nothing: it is built once, no parameter has a custom decorator such as
+ * `@Tasks()`, and no interceptor of this type is called around them.
+ */
+export function isPlain(wrapper: InstanceWrapper, creator: PreparesHandlers, interceptor: Type): boolean {
+  if (!wrapper.isDependencyTreeStatic() || hasCustomParameters(wrapper.instance as object)) return false;
+  return !interceptorsAround(wrapper, creator).some((each) => isInstance(each, interceptor));
+}
+
+function hasCustomParameters(instance: object): boolean {
   return new MetadataScanner()
     .getAllMethodNames(Object.getPrototypeOf(instance) as object)
     .map((method) => reflect.reflectCallbackMetadata<unknown>(instance, method, ROUTE_ARGS_METADATA))

@@ -1,4 +1,4 @@
-import type { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
+import { LazyModuleLoader, type ModulesContainer } from '@nestjs/core';
 import type { Module } from '@nestjs/core/internal';
 
 export type { Module };
@@ -11,8 +11,13 @@ export function closeFirst(module: Module): void {
   module.distance = -1;
 }
 
-/** Calls back each time after modules have been loaded lazily. */
-export function afterLazyLoading(loader: LazyModuleLoader, loaded: () => void): void {
+/**
+ * Calls back each time after modules have been loaded lazily. Called once everything has been built. The loader is not
+ * injected: whoever injects it may load modules.
+ */
+export function afterLazyLoading(modules: ModulesContainer, loaded: () => void): void {
+  const [found] = [...modules.values()].flatMap(({ providers }) => providers.get(LazyModuleLoader) ?? []);
+  const loader = found!.instance as LazyModuleLoader;
   const load = loader.load.bind(loader);
   loader.load = async (...args) => {
     const moduleRef = await load(...args);

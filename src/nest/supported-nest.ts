@@ -4,6 +4,7 @@ import { ContextUtils, Injector, InstanceWrapper, Module, REQUEST_CONTEXT_ID } f
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
+import { InterceptorsContextCreator } from '@nestjs/core/interceptors/interceptors-context-creator.js';
 import { createRequire } from 'node:module';
 import { UnsupportedNestError } from '../errors/set-up-errors.js';
 
@@ -36,6 +37,10 @@ export function assertSupportedNest(): void {
     ...missingMethods(RouterExecutionContext.prototype, 'RouterExecutionContext', ['exchangeKeysForValues']),
     ...missingMethods(ContextUtils.prototype, 'ContextUtils', ['reflectCallbackMetadata', 'reflectPassthrough']),
     ...missingMethods(InterceptorsConsumer.prototype, 'InterceptorsConsumer', ['intercept']),
+    ...missingMethods(InterceptorsContextCreator.prototype, 'InterceptorsContextCreator', [
+      'create',
+      'getGlobalMetadata',
+    ]),
     ...missingMethods(LazyModuleLoader.prototype, 'LazyModuleLoader', ['load']),
     ...missingMethods(Module.prototype, 'Module', ['getProviderByKey']),
     ...['providers', 'controllers', 'injectables', 'imports', 'exports', 'distance']

@@ -46,6 +46,11 @@ export class CalledUnit extends Unit implements ListMember {
     this.#hasLeft ??= this.hasPeerLeft();
   }
 
+  /** Whether it had its answer, so that it is about to end. */
+  get isAnswered(): boolean {
+    return this.#hasLeft !== undefined;
+  }
+
   get contextId(): ContextId {
     return (this.#contextId ??= createContext(this.request, this.openScope('A provider'), this.moduleRef));
   }

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { finalize } from 'rxjs';
 import { isPromise, isStream } from '../errors/safely.js';
 import { type ListMember, UnorderedList } from '../execution/unordered-list.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { asyncContext } from '../tasks/async-context.js';
 import { providedByModule } from '../tasks/registration.js';
 import type { CalledUnit } from './called-unit.js';
+import { whileRead } from './while-read.js';
 
 /** Runs what is no HTTP request, and knows what is running. */
 @Injectable()
@@ -52,9 +52,9 @@ export class CalledUnits {
       end();
       throw error;
     }
-    if (!isPromise(result)) return isStream(result) ? result.pipe(finalize(end)) : endWith(result, end);
+    if (!isPromise(result)) return isStream(result) ? whileRead(result, end) : endWith(result, end);
     return result.then(
-      (value) => (isStream(value) ? value.pipe(finalize(end)) : endWith(value, end)),
+      (value) => (isStream(value) ? whileRead(value, end) : endWith(value, end)),
       (error: unknown) => {
         end();
         throw error;
@@ -92,7 +92,7 @@ export class CalledUnits {
   }
 
   #returned(unit: CalledUnit, result: unknown): unknown {
-    if (isStream(result)) return result.pipe(finalize(() => this.#answered(unit)));
+    if (isStream(result)) return whileRead(result, () => this.#answered(unit));
     this.#answered(unit);
     return result;
   }

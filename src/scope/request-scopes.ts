@@ -1,15 +1,17 @@
 import { Injectable, type Type } from '@nestjs/common';
-import { type ContextId, ModulesContainer } from '@nestjs/core';
+import { type ContextId, LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import type { CompiledResource, ResourceRequest } from '../disposal/compiled-resource.js';
 import { DisposalPlan, type Rank } from '../disposal/disposal-plan.js';
 import type { HandlerResources } from '../disposal/handler-resources.js';
 import { OutsideScopeError, ShuttingDownError } from '../errors/errors.js';
 import { UnknownTaskError } from '../errors/named-task-errors.js';
+import { isInstance } from '../errors/safely.js';
 import { type QueueLimits, TaskEngine } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import { UnorderedList } from '../execution/unordered-list.js';
-import { hasDependents, requestLookup, wrappersOf } from '../nest/injector.js';
+import { hasDependents, requestLookup } from '../nest/injector.js';
 import type { InstanceRecord } from '../nest/instances.js';
+import { globalInterceptors } from '../nest/interceptors.js';
 import type { CheckedEnqueueOptions } from '../options/enqueue-options.js';
 import type { CheckedTaskOptions } from '../options/task-options.js';
 import { BackgroundTasksRef } from '../tasks/background-tasks-ref.js';
@@ -46,9 +48,9 @@ export class RequestScopes {
   #usesRef: boolean | undefined;
   #usesRefInMessages: boolean | undefined;
   /** The interceptor with which code uses a reference that nothing injects. Set by the module. */
-  refInterceptor: Type | undefined;
-  /** Whoever injects one of these looks for the request in the async context. */
-  readonly needAsyncContext: Type[] = [BackgroundTasksRef];
+  refInterceptor!: Type;
+  /** Whoever injects one of these looks for the request in the async context, or may load code that does. */
+  readonly needAsyncContext: Type[] = [BackgroundTasksRef, LazyModuleLoader];
 
   constructor(
     readonly engine: TaskEngine,
@@ -87,20 +89,31 @@ export class RequestScopes {
   }
 
   /**
-   * Whether anything injects BackgroundTasksRef, or marks a method as a unit of work, so that requests must be found
-   * without the injector. Known once everything is built.
+   * Whether anything injects BackgroundTasksRef, marks a method as a unit of work, or may load a module that does, so
+   * that requests must be found without the injector. Known once everything is built.
    */
   get usesRef(): boolean {
     return (this.#usesRef ??= this.needAsyncContext.some((token) => hasDependents(this.modules, token)));
   }
 
   /**
-   * Whether messages must be found without the injector: anything injects the reference, or the interceptor is bound with
-   * which code uses one that nothing injects. Known once everything is built.
+   * Whether all messages must be found without the injector: requests must, or the application has the interceptor with
+   * which code uses a reference that nothing injects. Known once everything is built.
    */
   get usesRefInMessages(): boolean {
     return (this.#usesRefInMessages ??=
-      this.usesRef || [...wrappersOf(this.modules)].some(({ metatype }) => metatype === this.refInterceptor));
+      this.usesRef || globalInterceptors(this.modules).some((each) => isInstance(each, this.refInterceptor)));
+  }
+
+  /**
+   * Reads what the modules of the application declare. Called again after modules were loaded lazily.
+   *
+   * @throws RESOURCE_RELEASE_ORDER, RESOURCE_CIRCLE, DURABLE_DEPENDENCY
+   */
+  readModules(): void {
+    this.#usesRef = undefined;
+    this.#usesRefInMessages = undefined;
+    this.plan.scan();
   }
 
   /** Whether a context of the injector belongs to a request or unit of ours. */

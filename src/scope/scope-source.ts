@@ -45,13 +45,18 @@ export function scopeSourceOf(request: unknown, args?: readonly unknown[], begin
   }
 }
 
-/** Finds the source by the arguments of a handler. An HTTP request is the first; elsewhere it may be any of them. */
+/**
+ * Finds the source by the arguments of a handler. An HTTP request is the first. In GraphQL that is the parent of a field,
+ * which may be any request, and the context comes later. Elsewhere it may be any of them.
+ */
 export function scopeSourceOfCall(
   args: readonly unknown[],
   type: string | undefined,
   begins: boolean,
 ): ScopeSource | undefined {
-  return scopeSourceOf(type === 'http' ? args[0] : args.find(isMarked), args, begins);
+  const first = type === 'graphql' ? 1 : 0;
+  const marked = type === 'http' ? args[0] : args.find((arg, index) => index >= first && isMarked(arg));
+  return scopeSourceOf(marked, args, begins);
 }
 
 /** Marks a request, or a context of the injector. */

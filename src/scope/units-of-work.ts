@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type ContextId, ModuleRef, ModulesContainer } from '@nestjs/core';
-import { isInstance, isPromise, safely, whenSettled } from '../errors/safely.js';
+import { defer, type Observable } from 'rxjs';
+import { isInstance, isPromise, isStream, safely, whenSettled } from '../errors/safely.js';
 import { isConstructed, isPerRequest, wrappersOf } from '../nest/injector.js';
 import { type InstanceRecord, onInstanceBegun } from '../nest/instances.js';
 import { asyncContext } from '../tasks/async-context.js';
@@ -28,7 +29,10 @@ export class UnitsOfWork {
   /** Joins the request, message or task that makes the call; outside of any, the call is a unit of its own. */
   run(instance: object, description: string, method: () => unknown): unknown {
     const built = this.#unitOf(instance);
-    if (built) return this.#begin(built, method);
+    return built ? this.#begin(built, method) : this.#join(description, method);
+  }
+
+  #join(description: string, method: () => unknown): unknown {
     const current = asyncContext.getStore();
     if (!current || (isInstance(current, Unit) && current.isOver))
       return this.#begin(this.#create(description), method);
@@ -87,8 +91,20 @@ export class UnitsOfWork {
     return this.units.call(unit, () => {
       const result = method();
       // Where there is nothing to wait for, a synchronous method stays one.
-      return isPromise(result) ? unit.answer(result) : unit.answerNow(result);
+      return isPromise(result) ? this.#answerLater(unit, result) : this.#answer(unit, result);
     });
+  }
+
+  async #answerLater(unit: CalledUnit, result: Promise<unknown>): Promise<unknown> {
+    return this.#answer(unit, await result);
+  }
+
+  /** The unit of an Observable may be over when somebody subscribes. That is a call of its own, then. */
+  #answer(unit: CalledUnit, result: unknown): unknown {
+    const answer = unit.answerNow(result);
+    if (!isStream(result)) return answer;
+    const later = () => this.#join(unit.description, () => result);
+    return defer(() => (unit.isAnswered ? later() : answer) as Observable<unknown>);
   }
 }
 

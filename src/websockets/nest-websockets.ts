@@ -4,7 +4,9 @@ import { WsContextCreator } from '@nestjs/websockets/context/ws-context-creator.
 import { WsExceptionsHandler } from '@nestjs/websockets/exceptions/ws-exceptions-handler.js';
 import { WebSocketsController } from '@nestjs/websockets/web-sockets-controller.js';
 import { isPromise } from '../errors/safely.js';
-import { hasCustomParameters } from '../nest/handlers.js';
+import { BackgroundTasksInterceptor } from '../http/background-tasks.interceptor.js';
+import { isPlain } from '../nest/handlers.js';
+import type { PreparesHandlers } from '../nest/interceptors.js';
 
 export const gatewayHandlers: object = WsContextCreator.prototype;
 
@@ -12,7 +14,7 @@ export const gatewayHandlers: object = WsContextCreator.prototype;
 export interface GatewayCall {
   readonly description: string;
   readonly client: object;
-  /** Whether the gateway is built once, and no parameter in it has a custom decorator such as `@Tasks()`. */
+  /** Whether nothing in the gateway asks for anything of ours. */
   readonly isPlain: boolean;
   /** Whether the client's connection has been closed. */
   readonly hasPeerLeft: () => boolean;
@@ -36,16 +38,24 @@ export function listenToGateways(modules: ModulesContainer, listener: GatewayLis
   if (isPatched(prototype)) return;
   const { subscribeEvents } = prototype;
   prototype.subscribeEvents = function subscribeAndListen(wrapper, messages, server, connected, disconnected) {
-    const { container } = this as unknown as { readonly container: Container };
+    const { container, contextCreator } = this as unknown as Internals;
     const known = listeners.get(container.getModules());
     if (!known) return subscribeEvents.call(this, wrapper, messages, server, connected, disconnected);
-    const isPlain = wrapper.isDependencyTreeStatic() && !hasCustomParameters(wrapper.instance);
+    const asksForNothing = isPlain(wrapper, contextCreator, BackgroundTasksInterceptor);
     const listened = messages.map((message) => ({
       ...message,
-      callback: listening(known, { description: `message "${String(message.message)}"`, isPlain }, message.callback),
+      callback: listening(
+        known,
+        { description: `message "${String(message.message)}"`, isPlain: asksForNothing },
+        message.callback,
+      ),
     }));
-    const coming = listening(known, { description: 'a connection', isPlain }, connected as Handler | undefined);
-    const left = { description: 'a disconnection', isPlain };
+    const coming = listening(
+      known,
+      { description: 'a connection', isPlain: asksForNothing },
+      connected as Handler | undefined,
+    );
+    const left = { description: 'a disconnection', isPlain: asksForNothing };
     // Its client has left, and waits for nothing.
     const going = listening(known, left, disconnected as Handler | undefined, () => false);
     return subscribeEvents.call(this, wrapper, listened as never, server, coming as never, going as never);
@@ -79,9 +89,10 @@ export function listenToWsExceptions(listener: WsExceptionListener): void {
   };
 }
 
-/** Member of Nest's own class that leads to the application. */
-interface Container {
-  getModules(): ModulesContainer;
+/** Members of Nest's own class. The first leads to the application. */
+interface Internals {
+  readonly container: { getModules(): ModulesContainer };
+  readonly contextCreator: PreparesHandlers;
 }
 
 type Handler = (this: unknown, ...args: unknown[]) => unknown;

@@ -110,6 +110,29 @@ describe.each(servers)('B11 GraphQL with $name', (server) => {
     expect(running.logs.warnings.join('\n')).toContain('Discarded "never": mutation Fail of POST /graphql failed.');
   });
 
+  it('adds the tasks of a field to its operation, also where its parent is the HTTP request', async () => {
+    @Resolver('User')
+    class Users {
+      @Query('user')
+      user(@Context() context: { readonly req?: object; readonly reply?: { readonly request: object } }) {
+        return context.req ?? context.reply!.request;
+      }
+
+      @ResolveField('name')
+      name(@Tasks() tasks: BackgroundTasks) {
+        tasks.addTask(timeline.note, 'task of the field');
+        return 'name';
+      }
+    }
+    const running = await startGraphQL(server, typeDefs, { providers: [Users, Mutations, database()] });
+
+    const { body } = await postBatch(running, '{ user(id: 1) { name } }', 'mutation Fail { fail(name: "b") }');
+    await settled(running.app);
+
+    expect(body[0]).toEqual({ data: { user: { name: 'name' } } });
+    expect(timeline.events).toContain('task of the field');
+  });
+
   it('counts a null that has reached the root as a failure', async () => {
     @Resolver('User')
     class Users {

@@ -1,3 +1,4 @@
+import { Controller, Get, Req } from '@nestjs/common';
 import { Args, Mutation, Parent, Query, ResolveField, Resolver, Subscription } from '@nestjs/graphql';
 import { createClient, type Client } from 'graphql-ws';
 import { EventEmitter, on } from 'node:events';
@@ -5,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { BackgroundTasks, BackgroundTasksRef, Resource, Tasks } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
+import { fetchText } from '../support/fetch-text.js';
 import { type Result, servers, startGraphQL } from '../support/graphql.js';
 import { recordedResource } from '../support/recorded-resource.js';
 import { useTimeline } from '../support/timeline.js';
@@ -80,6 +82,53 @@ describe.each(servers)('B11 GraphQL over a WebSocket, with $name', (server) => {
       'db released',
     ]);
     expectNothingLeft(running);
+  });
+
+  it('is a unit of work, also where the parent of a field is an HTTP request that is over', async () => {
+    const prices = new EventEmitter();
+    const requests: { readonly raw?: object }[] = [];
+    @Controller()
+    class Routes {
+      @Get()
+      get(@Req() request: { readonly raw?: object }) {
+        requests.push(request);
+      }
+    }
+    @Resolver('Price')
+    class Prices {
+      @Query('ok')
+      ok() {
+        return true;
+      }
+
+      @Subscription('prices')
+      prices(@Tasks() tasks: BackgroundTasks) {
+        tasks.addTask(timeline.note, 'subscribed');
+        return payloads(prices);
+      }
+
+      @ResolveField('text')
+      text(@Tasks() tasks: BackgroundTasks) {
+        tasks.addTask(timeline.note, 'task of the field');
+        return 'text';
+      }
+    }
+    const running = await startGraphQL(
+      server,
+      typeDefs,
+      { providers: [Prices], controllers: [Routes] },
+      options[server.name as keyof typeof options],
+    );
+    await fetchText(running.url);
+    const received = subscribe(clientOf(running.url), 'subscription { prices { text } }', 1);
+    await timeline.until('subscribed');
+
+    const [request] = requests;
+    prices.emit('price', { prices: request!.raw ?? request });
+
+    expect(await received).toEqual([{ data: { prices: { text: 'text' } } }]);
+    await settled(running.app);
+    expect(timeline.events).toEqual(['subscribed', 'task of the field']);
   });
 
   it('runs the tasks of a mutation, and throws its error into its resources', async () => {

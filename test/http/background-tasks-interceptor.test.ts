@@ -1,5 +1,5 @@
 import { Controller, Get, Injectable, UseInterceptors } from '@nestjs/common';
-import { ExternalContextCreator, ModuleRef } from '@nestjs/core';
+import { ExternalContextCreator, LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import { BackgroundTasksInterceptor, BackgroundTasksRef } from '../../src/index.js';
 import { settled } from '../../src/testing/index.js';
@@ -33,6 +33,37 @@ describe.each(platforms)('B17 BackgroundTasksInterceptor on $name', (platform) =
 
     expect(statuses).toEqual([200, 500]);
     expect(ran).toEqual(['task']);
+  });
+
+  it('is not needed to reach a module that is loaded lazily, where a class injects LazyModuleLoader', async () => {
+    const ran: string[] = [];
+    @Injectable()
+    class Mailer {
+      constructor(private readonly ref: BackgroundTasksRef) {}
+
+      send() {
+        this.ref.current.addTask(() => ran.push('task'));
+        return 'added';
+      }
+    }
+    class LazyModule {}
+    @Controller()
+    class Routes {
+      constructor(private readonly loader: LazyModuleLoader) {}
+
+      @Get()
+      async get() {
+        const loaded = await this.loader.load(() => ({ module: LazyModule, providers: [Mailer] }));
+        return loaded.get(Mailer).send();
+      }
+    }
+    const { app, url } = await startApp(platform, { controllers: [Routes] });
+
+    const statuses = [await fetchText(url), await fetchText(url)].map(({ status }) => status);
+    await settled(app);
+
+    expect(statuses).toEqual([200, 200]);
+    expect(ran).toEqual(['task', 'task']);
   });
 
   it('leaves a message alone, which has no request, where it is bound to all handlers', async () => {

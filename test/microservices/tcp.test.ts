@@ -1,6 +1,7 @@
-import { Controller, UseInterceptors } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { Controller, type INestApplication, Injectable, type Type } from '@nestjs/common';
+import { LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import {
+  Ctx,
   EventPattern,
   MessagePattern,
   type MicroserviceOptions,
@@ -10,6 +11,7 @@ import {
 } from '@nestjs/microservices';
 import { once } from 'node:events';
 import { createConnection, type Server, type Socket } from 'node:net';
+import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import {
   BackgroundTasks,
@@ -18,6 +20,8 @@ import {
   currentTask,
   Tasks,
   Resource,
+  TaskObservers,
+  UnitOfWork,
 } from '../../src/index.js';
 import { MicroservicesBackgroundTasksModule } from '../../src/microservices/index.js';
 import { settled } from '../../src/testing/index.js';
@@ -25,6 +29,7 @@ import { deferred } from '../support/deferred.js';
 import { freePort } from '../support/free-port.js';
 import { clientOf, microservice, packetOf, startMicroservice } from '../support/microservices.js';
 import { platforms, startApp } from '../support/platforms.js';
+import { RecordedEvents } from '../support/recorded-events.js';
 import { recordedResource } from '../support/recorded-resource.js';
 import { useTimeline } from '../support/timeline.js';
 import {
@@ -44,26 +49,120 @@ const tcp: Way = {
 
 describeTransport(tcp);
 
-it('B11 a message over TCP behind BackgroundTasksInterceptor can use a reference that nothing injects', async () => {
-  const timeline: string[] = [];
+describe('B11 a message over TCP that loads a module lazily', () => {
+  const timeline = useTimeline();
+
+  @Injectable()
+  class Work {
+    constructor(private readonly ref: BackgroundTasksRef) {}
+
+    @UnitOfWork()
+    run(data: string): void {
+      this.ref.current.addTask(timeline.note, `task of ${data}`);
+    }
+  }
+  class LazyModule {}
+  const load = async (loader: LazyModuleLoader, data: string) => {
+    const loaded = await loader.load(() => ({ module: LazyModule, providers: [Work] }));
+    loaded.get(Work).run(data);
+    return data;
+  };
+
+  it('is joined by the @UnitOfWork() methods of that module, from the first message on', async () => {
+    @Controller()
+    class Handlers {
+      constructor(private readonly loader: LazyModuleLoader) {}
+
+      @MessagePattern('handle')
+      handle(@Payload() data: string) {
+        return load(this.loader, data);
+      }
+    }
+    const running = await startOverTcp([Handlers], {});
+    const events = new RecordedEvents();
+    running.app.get(TaskObservers).add(events.observer);
+
+    expect([await running.send('handle', 'x'), await running.send('handle', 'y')]).toEqual([['x'], ['y']]);
+    await settled(running.app);
+
+    expect(timeline.events).toEqual(['task of x', 'task of y']);
+    expect(events.of('scopeOpened').map(({ scope }) => scope.kind)).toEqual(['rpc', 'rpc']);
+  });
+
+  it('is joined by them from the second message on, if nothing injects the loader', async () => {
+    @Controller()
+    class Handlers {
+      constructor(private readonly moduleRef: ModuleRef) {}
+
+      @MessagePattern('handle')
+      handle(@Payload() data: string) {
+        return load(this.moduleRef.get(LazyModuleLoader, { strict: false }), data);
+      }
+    }
+    const running = await startOverTcp([Handlers], {});
+    const events = new RecordedEvents();
+    running.app.get(TaskObservers).add(events.observer);
+
+    expect([await running.send('handle', 'x'), await running.send('handle', 'y')]).toEqual([['x'], ['y']]);
+    await settled(running.app);
+
+    expect(timeline.events).toEqual(['task of x', 'task of y']);
+    expect(events.of('scopeOpened').map(({ scope }) => scope.kind)).toEqual(['unit', 'rpc']);
+  });
+});
+
+describe('B11 a message over TCP behind BackgroundTasksInterceptor', () => {
+  const timeline = useTimeline();
+
   @Controller()
-  @UseInterceptors(BackgroundTasksInterceptor)
   class Handlers {
     constructor(private readonly moduleRef: ModuleRef) {}
 
     @MessagePattern('handle')
     handle(@Payload() data: string) {
       const { current } = this.moduleRef.get(BackgroundTasksRef, { strict: false });
-      current.addTask(() => timeline.push(`task of ${data}`));
+      current.addTask(timeline.note, `task of ${data}`);
       return data;
     }
   }
-  const running = await startOverTcp([Handlers], {});
+  const interceptor = new BackgroundTasksInterceptor();
+  type Connect = (app: INestApplication, options: MicroserviceOptions) => void;
+  const ways: readonly { readonly what: string; readonly connect: Connect }[] = [
+    {
+      what: 'to an application that its microservice inherits from',
+      connect: (app, options) =>
+        void app.useGlobalInterceptors(interceptor).connectMicroservice(options, { inheritAppConfig: true }),
+    },
+    {
+      what: 'to an application after its microservice has been connected',
+      connect: (app, options) => {
+        app.connectMicroservice(options);
+        app.useGlobalInterceptors(interceptor);
+      },
+    },
+    {
+      what: 'to the microservice',
+      connect: (app, options) =>
+        void app.connectMicroservice(options, { deferInitialization: true }).useGlobalInterceptors(interceptor),
+    },
+  ];
 
-  expect(await running.send('handle', 'x')).toEqual(['x']);
-  await settled(running.app);
+  it.each(ways)('has tasks where an instance is bound $what', async ({ connect }) => {
+    const port = await freePort();
+    const { app } = await startApp(platforms[0]!, {
+      imports: [MicroservicesBackgroundTasksModule],
+      controllers: [Handlers],
+      configure: async (hybrid) => {
+        connect(hybrid, overTcp(port));
+        await hybrid.startAllMicroservices();
+      },
+    });
 
-  expect(timeline).toEqual(['task of x']);
+    expect(await clientOf(overTcp(port)).send('handle', 'x')).toEqual(['x']);
+    await settled(app);
+
+    expect(timeline.events).toEqual(['task of x']);
+  });
 });
 
 describe('B11 an event over TCP', () => {
@@ -143,6 +242,37 @@ describe('B11 an event over TCP', () => {
     expect(timeline.events).toEqual(['db opened', 'second', 'task', 'db committed', 'db released']);
   });
 
+  it.each([
+    { what: 'with tasks', parameter: Tasks() },
+    { what: 'that uses nothing of this package', parameter: Ctx() },
+  ])('ends with each handler $what, although Nest reads no answer after another has failed', async ({ parameter }) => {
+    const gate = deferred();
+    class Handlers {
+      fail() {
+        throw new RpcException('broken');
+      }
+
+      async answer(_context: unknown) {
+        timeline.note('called');
+        await gate.promise;
+        return of('never read');
+      }
+    }
+    decorateEvent(Handlers, 'fail');
+    parameter(Handlers.prototype, 'answer', 0);
+    decorateEvent(Handlers, 'answer');
+    Controller()(Handlers);
+    const running = await startOverTcp([Handlers], {});
+
+    running.emit('happened', 'x');
+    await timeline.until('called');
+    gate.resolve();
+    await running.app.close();
+
+    expect(timeline.events).toEqual(['called']);
+    expectNothingLeft(running);
+  });
+
   it('is not aborted when its sender, who waits for no answer, leaves before it is handled', async () => {
     const gate = deferred();
     @Controller()
@@ -206,6 +336,10 @@ describe.each(platforms)('B11 a hybrid application on $name', (platform) => {
     expect(timeline).toEqual(['task of x']);
   });
 });
+
+function decorateEvent({ prototype }: Type, method: string): void {
+  EventPattern('happened')(prototype as object, method, Object.getOwnPropertyDescriptor(prototype, method)!);
+}
 
 async function startOverTcp(handlers: NonNullable<TransportSettings['controllers']>, settings: TransportSettings) {
   const port = await freePort();

@@ -1,6 +1,7 @@
 import { LazyModuleLoader, ModuleRef, NestApplicationContext } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
+import { InterceptorsContextCreator } from '@nestjs/core/interceptors/interceptors-context-creator.js';
 import { Injector, InstanceWrapper, Module } from '@nestjs/core/internal';
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { RouterExplorer } from '@nestjs/core/router/router-explorer.js';
@@ -45,6 +46,11 @@ describe('a Nest that is made otherwise', () => {
     },
     { owner: RouterExplorer, member: 'getContextId', named: 'RouterExplorer.getContextId()' },
     { owner: InterceptorsConsumer, member: 'intercept', named: 'InterceptorsConsumer.intercept()' },
+    {
+      owner: InterceptorsContextCreator,
+      member: 'getGlobalMetadata',
+      named: 'InterceptorsContextCreator.getGlobalMetadata()',
+    },
     { owner: ExceptionsHandler, member: 'setCustomFilters', named: 'ExceptionsHandler.setCustomFilters()' },
   ])('stops the start-up where there is no $named, and names it', async ({ owner, member, named }) => {
     const { prototype } = owner as { prototype: object };

@@ -16,7 +16,8 @@ import {
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { Cron, Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
-import { map, Observable, of } from 'rxjs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { defer, lastValueFrom, map, Observable, of, Subject } from 'rxjs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   BackgroundTasks,
@@ -26,6 +27,7 @@ import {
   provideResource,
   UnitOfWork,
 } from '../../src/index.js';
+import { CalledUnits } from '../../src/scope/called-units.js';
 import { RequestScopes } from '../../src/scope/request-scopes.js';
 import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
@@ -74,6 +76,20 @@ class Work {
   stream(): Observable<number> {
     this.ref.current.addTask(note, 'task');
     return of(1, 2);
+  }
+
+  @UnitOfWork()
+  async streamLater(): Promise<Observable<number>> {
+    return this.stream();
+  }
+
+  /** A stream whose tasks are added when somebody subscribes. */
+  @UnitOfWork()
+  cold(values: Observable<number>): Observable<number> {
+    return defer(() => {
+      this.ref.current.addTask(note, 'task of a subscription');
+      return values;
+    });
   }
 
   @UnitOfWork()
@@ -134,6 +150,47 @@ describe('B11 @UnitOfWork() on a method that nothing of ours calls', () => {
 
     expect(values).toEqual([1, 2]);
     expect(timeline.events).toEqual(['task']);
+  });
+
+  it.each(['stream', 'streamLater'] as const)(
+    'runs its tasks after %s(), which returned an Observable that nobody subscribes to',
+    async (method) => {
+      const { work, app } = await start();
+
+      await work[method]();
+      await app.close();
+
+      expect(timeline.events).toEqual(['task']);
+    },
+  );
+
+  it('is another unit for a subscription that comes later', async () => {
+    const { app, work, idle } = await start();
+    const stream = work.cold(of(1, 2));
+    await app.get(CalledUnits).whenAnswered();
+
+    const values: number[] = [];
+    stream.subscribe((value) => void values.push(value));
+    await idle();
+
+    expect(values).toEqual([1, 2]);
+    expect(timeline.events).toEqual(['task of a subscription']);
+  });
+
+  it('runs its tasks when the last of several subscriptions has ended', async () => {
+    const { work, idle } = await start();
+    const values = new Subject<number>();
+    const stream = work.cold(values);
+    const first = stream.subscribe();
+    stream.subscribe({ complete: () => note('completed') });
+
+    first.unsubscribe();
+    await nextTurn();
+    await nextTurn();
+    values.complete();
+    await idle();
+
+    expect(timeline.events).toEqual(['completed', 'task of a subscription', 'task of a subscription']);
   });
 
   it('rejects with what the method threw, and runs the tasks for a failure', async () => {
@@ -354,6 +411,22 @@ describe.each(platforms)('B11 @UnitOfWork() called within a request on $name', (
   });
 });
 
+describe('B11 an Observable of @UnitOfWork() that was returned outside of any request', () => {
+  it('is read within the request or unit that subscribes to it later', async () => {
+    gate = deferred();
+    const { app, scopes } = await startContext({ providers: [Work] });
+    const stream = app.get(Work).cold(of(1));
+    await app.get(CalledUnits).whenAnswered();
+
+    await scopes.run(async () => {
+      await lastValueFrom(stream);
+      note('read');
+    });
+
+    expect(timeline.events).toEqual(['read', 'task of a subscription']);
+  });
+});
+
 describe('B11 @UnitOfWork() with @nestjs/schedule', () => {
   it('runs the tasks of @Cron(), @Interval() and @Timeout(), above or below it', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
@@ -556,6 +629,85 @@ describe('B11 @UnitOfWork() with @nestjs/cqrs', () => {
 
     expect(timeline.events).toHaveLength(4);
   });
+});
+
+describe('B11 @UnitOfWork() with @nestjs/cqrs, where handlers throw', () => {
+  class Pay {}
+  class Paid {}
+  class Book {}
+
+  @CommandHandler(Pay)
+  class PayHandler {
+    constructor(
+      private readonly ref: BackgroundTasksRef,
+      private readonly events: EventBus,
+    ) {}
+
+    @UnitOfWork()
+    async execute(): Promise<void> {
+      addBoth(this.ref, 'command');
+      this.events.publish(new Paid());
+      throw new Error('no payment');
+    }
+  }
+
+  @EventsHandler(Paid)
+  class PaidHandler {
+    constructor(private readonly ref: BackgroundTasksRef) {}
+
+    @UnitOfWork()
+    handle(): void {
+      addBoth(this.ref, 'event');
+      throw new Error('no event');
+    }
+  }
+
+  @CommandHandler(Book)
+  class BookHandler {
+    constructor(private readonly ref: BackgroundTasksRef) {}
+
+    @UnitOfWork()
+    async execute(): Promise<void> {
+      addBoth(this.ref, 'command of a saga');
+      throw new Error('no booking');
+    }
+  }
+
+  @Injectable()
+  class Sagas {
+    @Saga()
+    paid = (events: Observable<IEvent>): Observable<ICommand> =>
+      events.pipe(
+        ofType(Paid),
+        map(() => new Book()),
+      );
+  }
+
+  it('runs the failure tasks of each, and leaves no unit behind', async () => {
+    const { app, host } = await startContext({
+      imports: [CqrsModule.forRoot()],
+      providers: [PayHandler, PaidHandler, BookHandler, Sagas],
+    });
+    await app.init();
+
+    // The saga and the event handler go on after an error.
+    for (let round = 0; round < 2; round++) {
+      await expect(app.get(CommandBus).execute(new Pay())).rejects.toThrow('no payment');
+      await timeline.until('failure of command of a saga', round + 1);
+      await host.onIdle();
+    }
+
+    expect(timeline.events.toSorted()).toEqual(
+      ['command', 'command of a saga', 'event'].flatMap((what) => Array<string>(2).fill(`failure of ${what}`)),
+    );
+    expect(host.stats()).toMatchObject({ accepted: 12, succeeded: 6, discarded: 6 });
+    expect(app.get(CalledUnits).size).toBe(0);
+  });
+
+  function addBoth({ current }: BackgroundTasksRef, what: string): void {
+    current.addTask(note, `success of ${what}`);
+    current.with({ runOn: 'failure' }).addTask(note, `failure of ${what}`);
+  }
 });
 
 describe('the async context of requests', () => {

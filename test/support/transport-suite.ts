@@ -18,7 +18,7 @@ import {
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
+import { ModuleRef, REQUEST } from '@nestjs/core';
 import type { TestingModuleBuilder } from '@nestjs/testing';
 import { asyncScheduler, concat, defer, observeOn, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -26,6 +26,7 @@ import type { EnqueuedTask } from '../../src/backend/index.js';
 import {
   BackgroundTasks,
   BackgroundTasksHost,
+  BackgroundTasksInterceptor,
   BackgroundTasksRef,
   defineTask,
   type Handles,
@@ -106,6 +107,12 @@ const WHOLE_LIFE: readonly TaskEventName[] = [
   'scopeClosed',
 ];
 const context = new AsyncLocalStorage<string>();
+
+/** The ways to bind the interceptor. */
+const bound = [
+  { what: 'a class', interceptor: BackgroundTasksInterceptor },
+  { what: 'an instance', interceptor: new BackgroundTasksInterceptor() },
+];
 
 /** What holds for messages, however they arrive. */
 export function describeTransport(transport: Transport): void {
@@ -196,6 +203,29 @@ export function describeTransport(transport: Transport): void {
 
       expect(await running.send('handle', 'x')).toEqual([true]);
     });
+
+    it.each(bound)(
+      'leads to its tasks by a reference that nothing injects, behind BackgroundTasksInterceptor as $what',
+      async ({ interceptor }) => {
+        class Handlers {
+          moduleRef!: ModuleRef;
+          async handle(data: string) {
+            const { current } = this.moduleRef.get(BackgroundTasksRef, { strict: false });
+            current.addTask(timeline.note, `task of ${data}`);
+            return data;
+          }
+        }
+        Inject(ModuleRef)(Handlers.prototype, 'moduleRef');
+        UseInterceptors(interceptor)(Handlers);
+        const running = await start(Handlers);
+
+        expect(await running.send('handle', 'x')).toEqual(['x']);
+        await settled(running.app);
+
+        expect(timeline.events).toEqual(['task of x']);
+        expectNothingLeft(running);
+      },
+    );
 
     it('leads a handler behind an interceptor, and the interceptor, to its tasks and resources', async () => {
       @Injectable()
@@ -698,13 +728,15 @@ export function describeTransport(transport: Transport): void {
       },
     );
 
-    it('leaves no scope and no unit behind, 500 times', async () => {
-      let count = 0;
+    it('leaves no scope and no unit behind, 500 times, and accounts for each task', async () => {
       class Handlers {
         async handle(data: number, tasks: BackgroundTasks, _db: unknown) {
-          tasks.addTask(() => void count++);
+          tasks.addTask(() => {
+            if (data % 7 === 0) throw new Error('each seventh');
+          });
+          tasks.with({ runOn: 'always' }).addTask(() => undefined);
           if (data % 10 === 0) throw new Error('each tenth');
-          return data;
+          return data % 3 === 0 ? of(data).pipe(observeOn(asyncScheduler)) : data;
         }
       }
       const quiet = new Timeline();
@@ -715,9 +747,15 @@ export function describeTransport(transport: Transport): void {
         const batch = Array.from({ length: 100 }, (_, index) => running.send('handle', begin + index));
         await Promise.allSettled(batch);
       }
-      await settled(running.app);
+      await settled(running.app, { throwOnFailure: false });
 
-      expect(count).toBe(450);
+      // 50 of the first tasks are discarded. Of the others, every seventh fails: 72 less the 8 that were discarded.
+      expect(running.app.get(BackgroundTasksHost).stats()).toMatchObject({
+        accepted: 1_000,
+        discarded: 50,
+        failed: 64,
+        succeeded: 886,
+      });
       expect(quiet.events.filter((event) => event.endsWith('released')).length).toBe(500);
       expectNothingLeft(running);
     });
