@@ -1,7 +1,20 @@
-import type { JobState } from 'bullmq';
 import { InvalidOptionError } from '../errors/errors.js';
 import { isTaskName } from '../named/define-task.js';
 import { type Check, checkAll, nonEmptyString, oneOf, wholeNumber } from '../options/checks.js';
+import {
+  type BullMqFailedFilter,
+  type BullMqIdleFilter,
+  type BullMqListedTask,
+  type BullMqPage,
+  type BullMqTaskFilter,
+  type BullMqTaskState,
+  IDLE,
+  JOB_STATES,
+  rowOf,
+  STATE_OF,
+  STATES,
+  taskIdOf,
+} from './listed-task.js';
 import { askServer } from './server/ask-server.js';
 import { JobsInState, PART } from './server/jobs-in-state.js';
 import { jobIdOf } from './server/new-job.js';
@@ -23,7 +36,7 @@ export class BullMqTasks {
    * @throws BACKEND_UNAVAILABLE, INVALID_OPTION
    */
   async list(options: BullMqTaskFilter & BullMqPage = {}): Promise<BullMqListedTask[]> {
-    const { state, name, limit = 100, offset = 0 } = checkAll('', options, { ...filterRules, ...pageRules });
+    const { state, name, limit = 100, offset = 0 } = checkAll<BullMqTaskFilter & BullMqPage>('', options, listRules);
     const rows: BullMqListedTask[] = [];
     let skip = offset;
     for (const jobs of await this.#jobs(state ? [state] : STATES, name)) {
@@ -56,13 +69,9 @@ export class BullMqTasks {
    *
    * @throws BACKEND_UNAVAILABLE, INVALID_OPTION
    */
-  async retry(which: string | { readonly state?: 'failed'; readonly name?: string }): Promise<number> {
-    const retry = async (job: TaskJob) => {
-      await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
-      return true;
-    };
+  async retry(which: string | BullMqFailedFilter): Promise<number> {
     if (typeof which === 'string') return this.#one(which, ['failed'], retry);
-    const { name } = checkAll('', which, { ...filterRules, state: oneOf('failed') });
+    const { name } = checkAll<BullMqFailedFilter>('', which, { state: oneOf('failed'), name: nameRule });
     return this.#drain('failed', name, retry);
   }
 
@@ -72,9 +81,7 @@ export class BullMqTasks {
    *
    * @throws BACKEND_UNAVAILABLE, INVALID_OPTION
    */
-  async discard(
-    which: string | { readonly state: Exclude<BullMqTaskState, 'running'>; readonly name?: string },
-  ): Promise<number> {
+  async discard(which: string | BullMqIdleFilter): Promise<number> {
     const discard = async (job: TaskJob) => {
       const { id, queueName, repeatJobKey, finishedOn } = job;
       if (repeatJobKey === undefined || !finishedOn) return (await this.server.queues.get(queueName).remove(id!)) === 1;
@@ -84,8 +91,8 @@ export class BullMqTasks {
       return true;
     };
     if (typeof which === 'string') return this.#one(which, IDLE, discard);
-    const { state, name } = checkAll('', which, { ...filterRules, state: oneOf(...IDLE) }, ['state']);
-    return this.#drain(state!, name, discard);
+    const { state, name } = checkAll<BullMqIdleFilter>('', which, idleRules, ['state']);
+    return this.#drain(state, name, discard);
   }
 
   async #drain(state: BullMqTaskState, name: string | undefined, act: (job: TaskJob) => Promise<boolean>) {
@@ -129,61 +136,18 @@ export class BullMqTasks {
   }
 }
 
-/** A state of a task on the server. */
-export type BullMqTaskState = 'running' | 'waiting' | 'delayed' | 'failed' | 'succeeded';
-
-/** The tasks that are meant: those of a state, of a name, or both. */
-export interface BullMqTaskFilter {
-  readonly state?: BullMqTaskState;
-  /** The name of the task's definition. */
-  readonly name?: string;
-}
-
-/** The part of a list that is read. */
-export interface BullMqPage {
-  /** The most tasks to list. @default 100 */
-  readonly limit?: number;
-  /** The tasks to leave out at the beginning. @default 0 */
-  readonly offset?: number;
-}
-
-/** A task in a list. */
-export interface BullMqListedTask {
-  readonly id: string;
-  readonly name: string;
-  readonly state: BullMqTaskState;
-  /** Number of attempts that have begun. */
-  readonly attempts: number;
-  readonly enqueuedAt: Date;
-  /** The moment of its end, for good. */
-  readonly endedAt?: Date;
-  /** The message of the error of its last attempt. */
-  readonly error?: string;
-}
-
-const STATES: readonly BullMqTaskState[] = ['running', 'waiting', 'delayed', 'failed', 'succeeded'];
-const IDLE = ['waiting', 'delayed', 'failed', 'succeeded'] as const;
-
-/** The states of BullMQ. */
-const JOB_STATES: Readonly<Record<BullMqTaskState, readonly JobState[]>> = {
-  running: ['active'],
-  waiting: ['waiting', 'prioritized', 'waiting-children'],
-  delayed: ['delayed'],
-  failed: ['failed'],
-  succeeded: ['completed'],
-};
-
-const STATE_OF = Object.fromEntries(
-  STATES.flatMap((state) => JOB_STATES[state].map((jobState) => [jobState, state])),
-) as Record<JobState, BullMqTaskState>;
-
 const nameRule: Check<string> = (option, value) => {
   if (isTaskName(value)) return value;
   throw new InvalidOptionError(option, value, 'Give the name of a task.');
 };
 
-const filterRules = { state: oneOf(...STATES), name: nameRule };
-const pageRules = { limit: wholeNumber(1), offset: wholeNumber(0) };
+const idleRules = { state: oneOf(...IDLE), name: nameRule };
+const listRules = { state: oneOf(...STATES), name: nameRule, limit: wholeNumber(1), offset: wholeNumber(0) };
+
+async function retry(job: TaskJob): Promise<boolean> {
+  await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
+  return true;
+}
 
 async function* slice(jobs: JobsInState, first: number, count: number): AsyncGenerator<TaskJob> {
   for (let from = first, left = count; left > 0; from += PART, left -= PART) {
@@ -218,23 +182,4 @@ async function acted(act: (job: TaskJob) => Promise<boolean>, job: TaskJob): Pro
     if (left.includes((error as { readonly code?: unknown }).code)) return false;
     throw error;
   }
-}
-
-/** The id of a task: that of its envelope, or of its job if it is one of a schedule or no task of ours. */
-function taskIdOf({ id, data, repeatJobKey }: TaskJob): string {
-  const own = (data as { readonly id?: unknown } | null)?.id;
-  return repeatJobKey === undefined && typeof own === 'string' ? own : id!;
-}
-
-function rowOf(job: TaskJob, jobState: JobState): BullMqListedTask {
-  const state = STATE_OF[jobState];
-  return {
-    id: taskIdOf(job),
-    name: job.name,
-    state,
-    attempts: job.attemptsMade + (state === 'running' ? 1 : 0),
-    enqueuedAt: new Date(job.timestamp),
-    ...(job.finishedOn && { endedAt: new Date(job.finishedOn) }),
-    ...(job.failedReason && { error: job.failedReason }),
-  };
 }

@@ -15,7 +15,14 @@ export type {
 } from './options/bullmq-options.js';
 export { BullMqSchedules } from './bullmq-schedules.js';
 export { BullMqTasks } from './bullmq-tasks.js';
-export type { BullMqListedTask, BullMqTaskFilter, BullMqTaskState } from './bullmq-tasks.js';
+export type {
+  BullMqFailedFilter,
+  BullMqIdleFilter,
+  BullMqListedTask,
+  BullMqPage,
+  BullMqTaskFilter,
+  BullMqTaskState,
+} from './listed-task.js';
 export type { BullMqSchedule } from './schedules/find-schedules.js';
 export type { BullMqRepeat, BullMqScheduleSettings } from './schedules/new-schedule.js';
 export { Scheduled } from './schedules/scheduled.decorator.js';

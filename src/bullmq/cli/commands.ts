@@ -5,12 +5,11 @@ import type { QueueServer } from '../server/queue-server.js';
 import type { CommandName, Values } from './read-arguments.js';
 import { tableOf } from './table.js';
 
-/** The commands that need a connection. The service checks what they are given. @throws as `BullMqTasks` */
+/** The commands that need a connection. `BullMqTasks` checks what they are given, and throws. */
 export const commands: Readonly<Record<Exclude<CommandName, 'migrate'>, (given: Given) => Promise<Answer>>> = {
   async list({ tasks, values: { state, name, limit, offset } }) {
-    const rows = await tasks.list(
-      given({ state, name, limit: limit && Number(limit), offset: offset && Number(offset) }),
-    );
+    const page = { limit: limit && Number(limit), offset: offset && Number(offset) };
+    const rows = await tasks.list({ state, name, ...page } as never);
     const shown = rows.map(({ id, name: task, state: is, attempts, enqueuedAt, endedAt, error }) => ({
       id,
       name: task,
@@ -29,12 +28,12 @@ export const commands: Readonly<Record<Exclude<CommandName, 'migrate'>, (given: 
   },
 
   async retry({ tasks, id, values: { name } }) {
-    const retried = await tasks.retry(id ?? given({ name }));
+    const retried = await tasks.retry(id ?? ({ name } as never));
     return { text: `${retried} task(s) enqueued again.`, json: { retried }, isFailure: id !== undefined && !retried };
   },
 
   async discard({ tasks, id, values: { state, name } }) {
-    const discarded = await tasks.discard(id ?? (given({ state, name }) as never));
+    const discarded = await tasks.discard(id ?? ({ state, name } as never));
     return { text: `${discarded} task(s) removed.`, json: { discarded }, isFailure: id !== undefined && !discarded };
   },
 
@@ -69,9 +68,4 @@ interface Given {
   readonly tasks: BullMqTasks;
   readonly id: string | undefined;
   readonly values: Values;
-}
-
-/** Leaves out what was not given. */
-function given<T extends object>(options: T): never {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

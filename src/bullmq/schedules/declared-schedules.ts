@@ -49,7 +49,7 @@ export class DeclaredSchedules implements OnApplicationBootstrap, OnModuleDestro
         const fix = `${String(wrapper.name)} has a second schedule of this id: give each an id of its own.`;
         throw new InvalidOptionError(`${PATH}.id`, id, fix);
       }
-      found.set(id, await newSchedule(PATH, { id, definition, payload, repeat: repeat as object }, options));
+      found.set(id, await newSchedule(PATH, { id, definition, payload, repeat }, options));
     }
     return [...found.values()].filter(({ id }) => !this.#known.has(id));
   }
