@@ -7,10 +7,14 @@ import {
   BullMqBackgroundTasksModule,
   type BullMqOptions,
   BullMqSchedules,
+  BullMqTasks,
   Scheduled,
   type ScheduledOptions,
 } from '../../src/bullmq/index.js';
 import { BackgroundTasksError, defineTask, TaskHandler } from '../../src/index.js';
+import { failureOf } from '../support/advice.js';
+import { RecordedRunner, startDurable } from '../support/durable.js';
+import { hostileObjects } from '../support/hostile-values.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
 import type { TestServer } from '../support/test-server.js';
@@ -69,6 +73,17 @@ describe.each(servers)('B50 · schedules that handlers declare, on $kind', { tim
     expect(changed).toMatchObject([{ id: 'sweep', pattern: '0 4 * * *' }]);
     expect(gone).toEqual(changed);
     expect([await schedules.remove('sweep'), await schedules.list()]).toEqual([true, []]);
+  });
+
+  it('have one more task put aside each time while no worker has their handler', async () => {
+    const queueName = `test-${randomUUID()}`;
+    const { tasks } = await start(server(), handlerWith({ every: 100 }), { queueName });
+    await startDurable({ server: server(), queueName, runner: new RecordedRunner(), worker: {} });
+
+    await until('three wait', async () => (await tasks.list({ state: 'delayed', name: 'sweep' })).length > 3);
+
+    const [failed, succeeded] = [await tasks.list({ state: 'failed' }), await tasks.list({ state: 'succeeded' })];
+    expect([failed, succeeded]).toEqual([[], []]);
   });
 
   it('are set once the server is back that was away at boot', async () => {
@@ -164,6 +179,20 @@ describe('B50 · a schedule that makes no sense', () => {
   });
 });
 
+describe('B50 · a schedule that cannot be read', () => {
+  it.each(hostileObjects)('stops the start by code, and nothing of it is shown: $what', async ({ make }) => {
+    const refusals = [
+      await failureOf(() => startApp(away, handlerWith(make() as ScheduledOptions))),
+      // Some can be read where a payload is.
+      await failureOf(() => startApp(away, handlerWith({ every: 60_000, payload: make() }))),
+    ].filter((failure) => failure !== undefined);
+
+    expect(refusals.length).toBeGreaterThan(0);
+    expect(refusals.filter((error) => !(error instanceof BackgroundTasksError))).toEqual([]);
+    expect(refusals.map((error) => (error as Error).message).join()).not.toContain('canary');
+  });
+});
+
 type Started = Awaited<ReturnType<typeof startApp>>;
 
 function start(server: TestServer, handler: Type, options: Partial<BullMqOptions> = {}): Promise<Started> {
@@ -177,7 +206,7 @@ async function startApp(options: BullMqOptions, handler: Type) {
     providers: [handler],
   });
   const backend = app.get(BullMqBackend);
-  return { app, logs, backend, queue: backend.queue, schedules: app.get(BullMqSchedules) };
+  return { app, logs, backend, queue: backend.queue, schedules: app.get(BullMqSchedules), tasks: app.get(BullMqTasks) };
 }
 
 /** A handler with these schedules. */

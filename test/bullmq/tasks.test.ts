@@ -4,6 +4,7 @@ import { BullMqSchedules, BullMqTasks } from '../../src/bullmq/index.js';
 import { BackgroundTasksError, defineTask, TaskHandler } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
+import { hostileObjects } from '../support/hostile-values.js';
 import { servers, useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -211,5 +212,18 @@ describe('B49 · what is asked of tasks in vain', () => {
 
     await expect(asked).rejects.toThrow(BackgroundTasksError);
     await expect(asked).rejects.toThrow(says);
+  });
+});
+
+describe('B49 · a filter that cannot be read', () => {
+  it.each(hostileObjects)('is refused by code, and nothing of it is shown: $what', async ({ make }) => {
+    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+    const tasks = durable.app.get(BullMqTasks);
+
+    const asked = [tasks.list(make()), tasks.retry(make()), tasks.discard(make() as never)];
+    const refusals = await Promise.all(asked.map((one) => one.catch((error: unknown) => error)));
+
+    expect(refusals.filter((error) => !(error instanceof BackgroundTasksError))).toEqual([]);
+    expect(refusals.map((error) => (error as Error).message).join()).not.toContain('canary');
   });
 });
