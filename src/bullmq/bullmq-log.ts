@@ -73,6 +73,16 @@ export class BullMqLog {
     );
   }
 
+  /** Logs once for each schedule that it is not set yet. */
+  scheduleWaits(id: string, reason: string): void {
+    this.refused([`Schedule ${printableId(id)} is not set yet, and is tried again: ${reason}.`]);
+  }
+
+  /** Logs that the schedules of a module that was loaded lazily are wrong. */
+  scheduleRefused(error: unknown): void {
+    this.#write('error', `The schedules of a module are not set: ${failureReason(error)}.`);
+  }
+
   leftToOthers({ name, id }: TaskEnvelope): void {
     this.#write(
       'warn',

@@ -1,8 +1,10 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { NotRegisteredError } from '../errors/set-up-errors.js';
 import { explainMissing, isProvided } from '../nest/missing-providers.js';
 import { group, readOption } from '../options/checks.js';
 import { TaskBackend } from '../contracts/task-backend.js';
+import { TaskRegistry } from '../named/task-registry.js';
 import { needsModule } from '../tasks/registration.js';
 import { BullMqBackend, BullMqTaskBackend } from './bullmq.backend.js';
 import {
@@ -13,10 +15,13 @@ import {
 } from './bullmq.module-definition.js';
 import { BullMqHealth } from './bullmq-health.js';
 import { BullMqSchedules } from './bullmq-schedules.js';
+import { BullMqTasks } from './bullmq-tasks.js';
 import type { BullMqOptions } from './options/bullmq-options.js';
 import { resolveBullMqOptions } from './options/resolve-bullmq-options.js';
+import { DeclaredSchedules } from './schedules/declared-schedules.js';
 import { openServer } from './server/open-server.js';
 import { QueueServer } from './server/queue-server.js';
+import { queueOfBatches } from './server/task-queues.js';
 
 /**
  * Hands named tasks to BullMQ, on Redis or on PostgreSQL, and runs them in every process that has a worker. Import
@@ -35,8 +40,15 @@ import { QueueServer } from './server/queue-server.js';
     { provide: BullMqBackend, useExisting: BullMqTaskBackend },
     BullMqHealth,
     BullMqSchedules,
+    {
+      provide: BullMqTasks,
+      inject: [QueueServer, ModulesContainer],
+      useFactory: (server: QueueServer, modules: ModulesContainer) =>
+        new BullMqTasks(server, () => ownQueues(server, modules)),
+    },
+    DeclaredSchedules,
   ],
-  exports: [BullMqBackend, BullMqHealth, BullMqSchedules],
+  exports: [BullMqBackend, BullMqHealth, BullMqSchedules, BullMqTasks],
 })
 export class BullMqBackgroundTasksModule
   extends ConfigurableModuleClass
@@ -70,6 +82,13 @@ export class BullMqBackgroundTasksModule
   }
 }
 
+/** The queues of the definitions that this application has a handler for and that run in batches. */
+async function ownQueues({ options }: QueueServer, modules: ModulesContainer): Promise<string[]> {
+  const registry = new TaskRegistry();
+  registry.explore(modules);
+  return [...registry.batches.keys()].map((name) => queueOfBatches(options.queueName, name));
+}
+
 const NAME = BullMqBackgroundTasksModule.name;
 const REGISTRATION = `${NAME}.forRoot({ connection: 'redis://localhost:6379' })`;
 
@@ -78,7 +97,7 @@ explainMissing(
   () => new NotRegisteredError(`${NAME} is imported without forRoot()`, REGISTRATION),
 );
 
-for (const token of [BullMqBackend, BullMqHealth, BullMqSchedules]) {
+for (const token of [BullMqBackend, BullMqHealth, BullMqSchedules, BullMqTasks]) {
   explainMissing(token, ({ dependent, modules }) => {
     // It is registered, and not global: the error of Nest names the module that has to import it.
     if (isProvided(modules, token)) return undefined;

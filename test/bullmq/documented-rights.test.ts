@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BullMqHealth, BullMqSchedules, type BullMqTaskSettings } from '../../src/bullmq/index.js';
+import { BullMqHealth, BullMqSchedules, BullMqTasks, type BullMqTaskSettings } from '../../src/bullmq/index.js';
 import { putAsideUntil } from '../../src/bullmq/worker/put-aside.js';
 import { TO_ADD, TO_ADD_SOME, TO_WORK } from '../../src/bullmq/server/redis-rights.js';
-import { defineTask } from '../../src/index.js';
+import { defineTask, TaskHandler } from '../../src/index.js';
 import { root } from '../docs/snippets.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { preparePostgres } from '../support/postgres.js';
@@ -14,7 +14,14 @@ import { redisAdmin } from '../support/redis-user.js';
 import { useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
+const Send = defineTask({ name: 'send' });
+@TaskHandler(Send)
+class SendHandler {
+  run() {}
+}
+
 const page = readFileSync(join(root, 'docs/bullmq.md'), 'utf8');
+const operations = readFileSync(join(root, 'docs/operations.md'), 'utf8');
 
 /** The queue of the page. */
 const queueName = 'shop';
@@ -29,13 +36,13 @@ describe('B32 · on Redis the rights that the page names', () => {
 
   it('are enough, and none is refused', async () => {
     const admin = redisAdmin(server().url);
-    for (const [, command] of page.matchAll(/^ACL SETUSER (.*)$/gm)) {
+    for (const [, command] of `${page}\n${operations}`.matchAll(/^ACL SETUSER (.*)$/gm)) {
       await admin.call('ACL', 'SETUSER', ...command!.split(' '));
     }
     await admin.call('ACL', 'LOG', 'RESET');
     const as = (name: string) => ({ options: { connection: server().url.replace('//', `//${name}:secret@`) } });
 
-    expect(await doAll(server(), as('web'), as('worker'))).toEqual(NOTHING_WRONG);
+    expect(await doAll(server(), as('web'), as('worker'), as('operator'))).toEqual(NOTHING_WRONG);
 
     const denied = (await admin.call('ACL', 'LOG')) as unknown[][];
     // ioredis tells its name and version, and does without.
@@ -95,7 +102,7 @@ describe('B32 · on PostgreSQL the rights that the page names', () => {
     const { url } = await postgresRole(server().url, statements!);
     const as = { options: { postgres: url, migrate: false } as never };
 
-    expect(await doAll(server(), as, as)).toEqual(NOTHING_WRONG);
+    expect(await doAll(server(), as, as, as)).toEqual(NOTHING_WRONG);
     await watchAndCancel(as);
   });
 });
@@ -130,15 +137,15 @@ async function ready(as: Access): Promise<DurableApp> {
   return durable;
 }
 
-/** What a web process and a worker say. */
-const NOTHING_WRONG = Array.from({ length: 2 }, () => ({ status: 'up', reasons: [], errors: [], warnings: [] }));
+/** What a web process, a worker and an operator say. */
+const NOTHING_WRONG = Array.from({ length: 3 }, () => ({ status: 'up', reasons: [], errors: [], warnings: [] }));
 
 type Access = Parameters<typeof startDurable>[0]['server'];
 
 /** Enqueues tasks of every kind, looks one up and runs them, in a queue that has none. Tells what both processes say of it. */
-async function doAll(server: Access, asWeb: Access, asWorker: Access) {
+async function doAll(server: Access, asWeb: Access, asWorker: Access, asOperator: Access) {
   const { queue } = (await startDurable({ server, queueName })).backend;
-  const web = await startDurable({ server: asWeb, queueName });
+  const web = await startDurable({ server: asWeb, queueName, providers: [SendHandler] });
   await untilReady(web);
   const runner = new RecordedRunner().handle('send', async (_envelope, attempt) => {
     attempt.progressed(1);
@@ -163,7 +170,8 @@ async function doAll(server: Access, asWeb: Access, asWorker: Access) {
   for (const one of [...settings, ...settings]) await web.backend.accept([enqueued('send', { settings: one })]);
   await web.backend.accept([enqueued('unknown')]);
   const schedules = web.app.get(BullMqSchedules);
-  await schedules.set('often', defineTask({ name: 'send' }), {}, { every: 200 });
+  await schedules.set('often', Send, {}, { every: 200 });
+  await schedules.set('often', Send, {}, { every: 200 });
 
   const worker = { lockDurationMs: LOCK_MS, stalledIntervalMs: 1_500, limiter: { max: 1_000, durationMs: 1_000 } };
   const working = await startDurable({ server: asWorker, queueName, runner, worker });
@@ -175,8 +183,20 @@ async function doAll(server: Access, asWeb: Access, asWorker: Access) {
   await schedules.remove('often');
   await until('all has ended', async () => (await queue.getJobCountByTypes('wait', 'active', 'delayed')) === 0);
 
+  runner.handle('fail', () => Promise.reject(new Error('no')));
+  await web.backend.accept([enqueued('fail', { settings: { attempts: 1 } })]);
+  const operator = await startDurable({ server: asOperator, queueName });
+  await untilReady(operator);
+  const tasks = operator.app.get(BullMqTasks);
+  await until('a task has failed', async () => (await tasks.list({ state: 'failed' })).length === 1);
+  await tasks.retry({ name: 'fail' });
+  await until('it has failed again', async () => (await tasks.counts()).failed === 1);
+  await tasks.discard({ state: 'failed' });
+  await tasks.discard({ state: 'succeeded' });
+  await operator.app.get(BullMqSchedules).list();
+
   const seen = [];
-  for (const { app, logs } of [web, working]) {
+  for (const { app, logs } of [web, working, operator]) {
     const warnings = logs.warnings.filter((line) => !line.includes('goes back to the queue'));
     seen.push({ ...(await app.get(BullMqHealth).check()), errors: logs.errors, warnings });
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
-import { defineTask } from '../../src/index.js';
+import { defineTask, TaskHandler } from '../../src/index.js';
 import { newTaskId } from '../../src/named/task-id.js';
 import { deferred } from '../support/deferred.js';
 import { type DurableApp, enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
@@ -9,6 +9,10 @@ import { servers, useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 const Sweep = defineTask({ name: 'sweep' });
+@TaskHandler(Sweep)
+class SweepHandler {
+  run() {}
+}
 
 describe.each(servers)('a task that is looked up on $kind', ({ kind, prepare }) => {
   const server = useServer(prepare);
@@ -148,7 +152,7 @@ describe.each(servers)('a task that is looked up on $kind', ({ kind, prepare }) 
   });
 
   async function ready(options = {}) {
-    const durable = await startDurable({ server: server(), options });
+    const durable = await startDurable({ server: server(), options, providers: [SweepHandler] });
     await untilReady(durable);
     return { ...durable, queue: durable.backend.queue };
   }

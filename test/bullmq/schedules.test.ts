@@ -1,20 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
-import { BackendUnavailableError, BackgroundTasksError, defineTask, InvalidOptionError } from '../../src/index.js';
+import {
+  BackendUnavailableError,
+  BackgroundTasksError,
+  defineTask,
+  InvalidOptionError,
+  TaskHandler,
+} from '../../src/index.js';
 import { type DurableApp, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { hostileObjects } from '../support/hostile-values.js';
 import { servers, useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 const Report = defineTask<{ kind: string }>({ name: 'report' });
+@TaskHandler(Report)
+class ReportHandler {
+  run() {}
+}
+const providers = [ReportHandler];
 
 describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
   const server = useServer(prepare);
 
   it('run a task again and again, each time as one of its own, until they are removed', async () => {
     const runner = new RecordedRunner().handle('report');
-    const durable = await startDurable({ server: server(), runner, worker: {} });
+    const durable = await startDurable({ providers, server: server(), runner, worker: {} });
     const schedules = durable.app.get(BullMqSchedules);
     await untilReady(durable);
 
@@ -30,7 +41,9 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
 
   it('make one task when several processes set them at the same moment', async () => {
     const queueName = `test-${randomUUID()}`;
-    const processes = await Promise.all(Array.from({ length: 5 }, () => startDurable({ server: server(), queueName })));
+    const processes = await Promise.all(
+      Array.from({ length: 5 }, () => startDurable({ providers, server: server(), queueName })),
+    );
     await Promise.all(processes.map((durable) => untilReady(durable)));
     const ids = Array.from({ length: 12 }, (_, index) => `schedule-${index}`);
 
@@ -43,7 +56,7 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
   });
 
   it('are set once a task of theirs has ended that stands in the way', async () => {
-    const durable = await startDurable({ server: server() });
+    const durable = await startDurable({ providers, server: server() });
     const { queue } = durable.backend;
     const schedules = durable.app.get(BullMqSchedules);
     await untilReady(durable);
@@ -61,8 +74,63 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
     expect((await queue.getJobScheduler('hourly'))!.template!.data).toMatchObject({ payload: { kind: 'weekly' } });
   });
 
+  it('are left alone when they are set again, so that a task which is due is not dropped', async () => {
+    const durable = await startDurable({ providers, server: server() });
+    const { queue } = durable.backend;
+    const schedules = durable.app.get(BullMqSchedules);
+    await untilReady(durable);
+    const set = (hour: string) =>
+      schedules.set(
+        'nightly',
+        Report,
+        { kind: 'daily' },
+        { pattern: `0 ${hour} * * *`, tz: 'Europe/Berlin' },
+        settings,
+      );
+    const settings = { attempts: 7, backoff: { type: 'exponential', delay: 5 }, priority: 3 };
+    await set('3');
+    const [due] = await queue.getDelayed();
+    await due!.promote();
+
+    await set('3');
+    const again = await queue.getPrioritized();
+    await set('4');
+    const changed = [await queue.getPrioritized(), await queue.getDelayed()];
+
+    expect(again.map(({ id }) => id)).toEqual([due!.id]);
+    expect(changed.map((jobs) => jobs.length)).toEqual([0, 1]);
+  });
+
+  it('are listed', async () => {
+    const durable = await startDurable({ providers, server: server() });
+    const schedules = durable.app.get(BullMqSchedules);
+    await untilReady(durable);
+    const startDate = Date.now() + 60_000;
+    await schedules.set('often', Report, { kind: 'daily' }, { every: 1_000, startDate });
+    await schedules.set('nightly', Report, { kind: 'daily' }, { pattern: '0 3 * * *', tz: 'Europe/Berlin', startDate });
+
+    const nextAt = expect.any(Date) as Date;
+    expect(await schedules.list()).toEqual([
+      { id: 'often', name: 'report', every: 1_000, nextAt },
+      { id: 'nightly', name: 'report', pattern: '0 3 * * *', tz: 'Europe/Berlin', nextAt },
+    ]);
+  });
+
+  it('are refused for a definition that this process has no handler for', async () => {
+    const durable = await startDurable({ providers, server: server() });
+    const schedules = durable.app.get(BullMqSchedules);
+    await untilReady(durable);
+    const every = { every: 60_000 };
+
+    const [another, namesake] = [defineTask({ name: 'another' }), defineTask({ name: 'report' })];
+    await expect(schedules.set('a', another, {}, every)).rejects.toThrow('No handler for task "another".');
+    await expect(schedules.set('a', namesake, {}, every)).rejects.toThrow(
+      'the handler of that name is for another one',
+    );
+  });
+
   it.each(['', 5])('are refused with an id that is none: %j', async (scheduleId) => {
-    const durable = await startDurable({ server: server() });
+    const durable = await startDurable({ providers, server: server() });
     const schedules = durable.app.get(BullMqSchedules);
     await untilReady(durable);
 
@@ -73,7 +141,7 @@ describe.each(servers)('B34 · schedules on $kind', ({ prepare }) => {
   });
 
   it('are refused in a few seconds while it is frozen', { timeout: 20_000 }, async () => {
-    const durable = await startDurable({ server: server() });
+    const durable = await startDurable({ providers, server: server() });
     await untilReady(durable);
     server().freeze();
     const from = performance.now();
@@ -94,7 +162,7 @@ describe('B34 · schedules that make no sense', () => {
     [{ pattern: 'nonsense' }, 'as in a crontab'],
     [{ pattern: '0 3 * * *', tz: 'Atlantis' }, 'a known "tz"'],
   ])('are refused, and it is no outage: %o', async (repeat, says) => {
-    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+    const durable = await startDurable({ providers, server: { options: { connection: 'redis://127.0.0.1:1' } } });
 
     const set = durable.app.get(BullMqSchedules).set('nightly', Report, { kind: 'daily' }, repeat);
 
@@ -105,7 +173,7 @@ describe('B34 · schedules that make no sense', () => {
 
 describe('B34 · schedules of what cannot be read', () => {
   it.each(hostileObjects)('are refused by code, and show nothing of it: $what', async ({ make }) => {
-    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+    const durable = await startDurable({ providers, server: { options: { connection: 'redis://127.0.0.1:1' } } });
     const schedules = durable.app.get(BullMqSchedules);
     const every = { every: 60_000 };
 
@@ -126,12 +194,13 @@ describe('B34 · schedules of what cannot be read', () => {
 
 describe('B34 · schedules without a server', () => {
   it('are refused at once', async () => {
-    const durable = await startDurable({ server: { options: { connection: 'redis://127.0.0.1:1' } } });
+    const durable = await startDurable({ providers, server: { options: { connection: 'redis://127.0.0.1:1' } } });
     const schedules = durable.app.get(BullMqSchedules);
 
     await expect(schedules.set('nightly', Report, { kind: 'daily' }, { pattern: '0 3 * * *' })).rejects.toThrow(
       BackendUnavailableError,
     );
     await expect(schedules.remove('nightly')).rejects.toThrow(BackendUnavailableError);
+    await expect(schedules.list()).rejects.toThrow(/^Schedules could not be listed: Redis: /);
   });
 });

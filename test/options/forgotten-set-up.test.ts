@@ -2,7 +2,13 @@ import { Controller, Get, Inject, Injectable, Module, type Type, UseInterceptors
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BullMqBackend, BullMqBackgroundTasksModule, BullMqHealth, BullMqSchedules } from '../../src/bullmq/index.js';
+import {
+  BullMqBackend,
+  BullMqBackgroundTasksModule,
+  BullMqHealth,
+  BullMqSchedules,
+  BullMqTasks,
+} from '../../src/bullmq/index.js';
 import {
   BackgroundTasks,
   BackgroundTasksHost,
@@ -208,7 +214,7 @@ describe('a class of this package in the providers of a module', () => {
 });
 
 describe('without BullMqBackgroundTasksModule', () => {
-  it.each([{ token: BullMqBackend }, { token: BullMqHealth }, { token: BullMqSchedules }])(
+  it.each([{ token: BullMqBackend }, { token: BullMqHealth }, { token: BullMqSchedules }, { token: BullMqTasks }])(
     '$token.name names the line to write',
     async ({ token }) => {
       const starting = startContext({ imports: [BackgroundTasksModule.forRoot()], providers: [injects(token)] });

@@ -37,6 +37,7 @@ describe('the tarball', () => {
     const targets = [
       manifest.main,
       manifest.types,
+      ...Object.values(manifest.bin),
       ...Object.values(manifest.exports).flatMap((target) =>
         typeof target === 'string' ? [target] : [target.types, target.default],
       ),
@@ -170,6 +171,7 @@ function reachedFrom(entries: readonly string[], arrows: readonly Arrow[]): Set<
 interface Manifest {
   readonly main: string;
   readonly types: string;
+  readonly bin: Record<string, string>;
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
   readonly peerDependencies: Record<string, string>;
   readonly peerDependenciesMeta: Record<string, { readonly optional: boolean }>;

@@ -1,4 +1,4 @@
-import { type INestApplicationContext, Module } from '@nestjs/common';
+import { type INestApplicationContext, Module, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
@@ -94,7 +94,8 @@ interface DurableOptions {
   readonly worker?: BullMqWorkerOptions | false;
   readonly options?: Partial<BullMqOptions>;
   readonly runner?: NamedTaskRunner;
-  readonly imports?: NonNullable<Parameters<typeof Module>[0]['imports']>;
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  readonly providers?: NonNullable<ModuleMetadata['providers']>;
 }
 
 /** An application with the BullMQ module, and a runner of the test's own in place of the core's. Closed when the test ends. */
@@ -105,6 +106,7 @@ export async function startDurable({
   options,
   runner,
   imports = [],
+  providers = [],
 }: DurableOptions): Promise<DurableApp> {
   const bullMq = BullMqBackgroundTasksModule.forRoot({
     ...server.options,
@@ -114,7 +116,7 @@ export async function startDurable({
   } as BullMqOptions);
   // In place of BackgroundTasksModule, which would start the backend with the handlers of this application.
   const tasks = { provide: BackgroundTasks, useValue: new RecordingBackgroundTasks() };
-  @Module({ imports: [bullMq, ...imports], providers: [tasks] })
+  @Module({ imports: [bullMq, ...imports], providers: [tasks, ...providers] })
   class AppModule {}
   const logs = new RecordedLogs();
   const app = await NestFactory.createApplicationContext(AppModule, { logger: logs, abortOnError: false });

@@ -7,7 +7,9 @@ import {
   type BullMqOptions,
   type BullMqOptionsFactory,
   type BullMqSchedules,
+  type BullMqTasks,
   migrateBullMq,
+  Scheduled,
 } from '../../src/bullmq/index.js';
 import { type BackendSettings, defineTask } from '../../src/index.js';
 
@@ -22,6 +24,7 @@ class Settings implements BullMqOptionsFactory {
 declare const backend: BullMqBackend;
 declare const health: BullMqHealth;
 declare const schedules: BullMqSchedules;
+declare const tasks: BullMqTasks;
 
 export const correct = () => [
   BullMqBackgroundTasksModule.forRoot({ connection: 'redis://localhost', queueName: 'tasks', worker: false }),
@@ -53,7 +56,29 @@ export async function correctCalls(): Promise<void> {
   await migrateBullMq('postgresql://localhost/tasks');
 }
 
+export async function correctOperations(): Promise<void> {
+  const [row] = await tasks.list({ state: 'failed', name: 'report', limit: 10, offset: 10 });
+  (await tasks.retry(row!.id)) satisfies number;
+  await tasks.retry({});
+  await tasks.discard({ state: 'delayed', name: 'report' });
+  (await schedules.list()) satisfies readonly { readonly id: string }[];
+  Scheduled({ every: 60_000, id: 'often', payload: { kind: 'daily' } });
+  Scheduled({ pattern: '0 3 * * *', tz: 'Europe/Vienna' });
+}
+
 export function wrong(): void {
+  // @ts-expect-error -- a schedule needs its times
+  Scheduled({});
+  // @ts-expect-error -- of one kind
+  Scheduled({ every: 60_000, pattern: '0 3 * * *' });
+  // @ts-expect-error -- an interval has no time zone
+  Scheduled({ every: 60_000, tz: 'Europe/Vienna' });
+  // @ts-expect-error -- which tasks are removed has to be said
+  void tasks.discard({});
+  // @ts-expect-error -- what runs is not removed
+  void tasks.discard({ state: 'running' });
+  // @ts-expect-error -- only failed tasks run again
+  void tasks.retry({ state: 'waiting' });
   // @ts-expect-error -- tasks are enqueued through BackgroundTasks
   void backend.accept([]);
   // @ts-expect-error -- the method is called createBullMqOptions

@@ -110,7 +110,7 @@ export class PostgresServer extends QueueServer {
     }
   }
 
-  protected async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
+  async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
     await this.#pool.query(FREE_KEYS, [
       queueName,
       keys.map(({ jobId }) => jobId),

@@ -71,7 +71,7 @@ export class RedisServer extends QueueServer {
     return new QueueEvents(queueName, { connection: client, prefix, autorun: false, skipVersionCheck: true });
   }
 
-  protected async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
+  async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
     const sets = ['completed', 'failed', ''].map((name) => this.#key(name, queueName));
     const jobs = keys.flatMap((key) => [key.jobId, key.succeededBefore ?? 0, key.failedBefore ?? 0]);
     await this.#client.eval(FREE_KEYS, sets.length, ...sets, ...jobs);

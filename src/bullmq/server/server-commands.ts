@@ -29,7 +29,7 @@ export abstract class ServerCommands {
   protected abstract createEvents(queueName: string): QueueEvents;
 
   /** Removes those of the jobs of a queue that have ended and no longer hold their key. */
-  protected abstract freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void>;
+  abstract freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void>;
 
   /** The most jobs that go in one round trip. Other commands go between two of them. */
   protected abstract readonly jobsPerRoundTrip: number;

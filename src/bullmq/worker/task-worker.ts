@@ -117,6 +117,9 @@ export class TaskWorker {
     if (!this.runner.names.has(name)) {
       return this.#putAside(job, token, { name, version }, 'this one has no handler for it');
     }
+    if (isPoison(job, this.options.maxStalledCount)) {
+      throw new UnrecoverableError('The task lost its worker more often than worker.maxStalledCount allows.');
+    }
     // All jobs of a schedule have the same data, and so the same id in it.
     const task = job.repeatJobKey === undefined ? content.envelope : { ...content.envelope, id: job.id! };
     this.#running.set(job, task);
@@ -186,6 +189,14 @@ export class TaskWorker {
     await endsWithin(job.moveToDelayed(putAsideUntil(name, version), token).catch(this.#logError), GIVE_BACK_MS);
     throw new DelayedError();
   }
+}
+
+/**
+ * Whether a task of a schedule has lost its worker too often. BullMQ fails other jobs by itself, and lets these kill
+ * workers for ever. It counts on when such a task is enqueued again by hand, so its attempts have to be as many.
+ */
+function isPoison({ repeatJobKey, stalledCounter, attemptsStarted }: TaskJob, maxStalledCount: number): boolean {
+  return repeatJobKey !== undefined && stalledCounter > maxStalledCount && attemptsStarted > maxStalledCount + 1;
 }
 
 /** The queue that a worker takes jobs from. */
