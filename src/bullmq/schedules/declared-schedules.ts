@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
+import { ModulesContainer } from '@nestjs/core';
 import { setTimeout as wait } from 'node:timers/promises';
 import { InvalidOptionError } from '../../errors/errors.js';
 import { handledBy } from '../../named/task-handler.decorator.js';
@@ -22,13 +22,12 @@ export class DeclaredSchedules implements OnApplicationBootstrap, OnModuleDestro
   constructor(
     @Inject(QueueServer) private readonly server: QueueServer,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
-    @Inject(LazyModuleLoader) private readonly lazyModules: LazyModuleLoader,
   ) {}
 
   /** Checks them, and sets them once. What the server does not take now is tried again in the background. */
   async onApplicationBootstrap(): Promise<void> {
     await this.#begin(await this.#check());
-    afterLazyLoading(this.lazyModules, () => {
+    afterLazyLoading(this.modules, () => {
       void this.#check()
         .then((added) => this.#begin(added))
         .catch((error: unknown) => this.server.log.scheduleRefused(error));
