@@ -13,11 +13,11 @@ import {
   rowOf,
   STATE_OF,
   STATES,
-  taskIdOf,
 } from './listed-task.js';
 import { askServer } from './server/ask-server.js';
+import { findJob } from './server/find-job.js';
+import { hasMark } from './server/job-end.js';
 import { JobsInState, PART } from './server/jobs-in-state.js';
-import { jobIdOf } from './server/new-job.js';
 import type { QueueServer, TaskJob, TaskQueue } from './server/queue-server.js';
 import { queueOfBatches } from './server/task-queues.js';
 
@@ -48,7 +48,7 @@ export class BullMqTasks {
       }
       for await (const job of name === undefined ? slice(jobs, skip, limit - rows.length) : named(jobs, name)) {
         if (name !== undefined && skip > 0) skip--;
-        else rows.push(rowOf(job, jobs.state));
+        else rows.push(rowOf(jobs.queue, jobs.state, job));
         if (rows.length >= limit) return rows;
       }
       if (name === undefined) skip = 0;
@@ -64,8 +64,8 @@ export class BullMqTasks {
   }
 
   /**
-   * Enqueues a failed task again, or all that match: their attempts start anew. Resolves with how many. Others that fail
-   * meanwhile may be left out: call it again.
+   * Enqueues a failed task again, or all that match: their attempts start anew. Resolves with how many. A cancelled
+   * one is left alone. Others that fail meanwhile may be left out: call it again.
    *
    * @throws BACKEND_UNAVAILABLE, INVALID_OPTION
    */
@@ -103,36 +103,29 @@ export class BullMqTasks {
     return done;
   }
 
-  /** Does something with one task. One that has a key is looked for among all: its job has another id. */
   async #one(id: string, states: readonly BullMqTaskState[], act: (job: TaskJob) => Promise<boolean>): Promise<number> {
     nonEmptyString('id', id);
-    const among = await this.#jobs(states);
-    const job = (await this.#byJobId(among, id)) ?? (await findAsync(among, id));
-    if (!job) return 0;
-    return askServer(this.server, `Task ${id}`, 'reached', async () => ((await acted(act, job)) ? 1 : 0));
-  }
-
-  async #byJobId(among: readonly JobsInState[], id: string): Promise<TaskJob | undefined> {
-    for (const queue of new Set(among.map((jobs) => jobs.queue))) {
-      const job = await askServer(this.server, `Task ${id}`, 'reached', async () => {
-        const found = await queue.getJob(jobIdOf(id));
-        const state = found && (await queue.getJobState(found.id!));
-        return among.some((jobs) => jobs.state === state) ? found : undefined;
-      });
-      if (job) return job;
-    }
-    return undefined;
+    const queues = await this.#queues();
+    return askServer(this.server, `Task ${id}`, 'reached', async () => {
+      const found = await findJob(queues, id);
+      return found && states.includes(STATE_OF[found.state]) && (await acted(act, found.job)) ? 1 : 0;
+    });
   }
 
   /** Returns where the tasks in these states are, those of one name if it is given. */
   async #jobs(states: readonly BullMqTaskState[], name?: string): Promise<JobsInState[]> {
-    const { queues, queue, options } = this.server;
-    const ofName = name === undefined ? undefined : queueOfBatches(options.queueName, name);
-    const names = (await this.findQueues()).filter((found) => ofName === undefined || found === ofName);
-    const all: readonly TaskQueue[] = [queue, ...names.map((found) => queues.get(found))];
+    const all = await this.#queues(name);
     return states.flatMap((state) =>
       all.flatMap((one) => JOB_STATES[state].map((jobState) => new JobsInState(this.server, one, jobState))),
     );
+  }
+
+  /** Returns the main queue, and those of batches. */
+  async #queues(name?: string): Promise<TaskQueue[]> {
+    const { queues, queue, options } = this.server;
+    const ofName = name === undefined ? undefined : queueOfBatches(options.queueName, name);
+    const names = (await this.findQueues()).filter((found) => ofName === undefined || found === ofName);
+    return [queue, ...names.map((found) => queues.get(found))];
   }
 }
 
@@ -145,6 +138,8 @@ const idleRules = { state: oneOf(...IDLE), name: nameRule };
 const listRules = { state: oneOf(...STATES), name: nameRule, limit: wholeNumber(1), offset: wholeNumber(0) };
 
 async function retry(job: TaskJob): Promise<boolean> {
+  // A worker would end it at once.
+  if (hasMark(job.data)) return false;
   await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
   return true;
 }
@@ -160,11 +155,6 @@ async function* slice(jobs: JobsInState, first: number, count: number): AsyncGen
 
 async function* named(jobs: JobsInState, name: string): AsyncGenerator<TaskJob> {
   for await (const job of jobs.all()) if (job.name === name) yield job;
-}
-
-async function findAsync(among: readonly JobsInState[], id: string): Promise<TaskJob | undefined> {
-  for (const jobs of among) for await (const job of jobs.all()) if (taskIdOf(job) === id) return job;
-  return undefined;
 }
 
 /** Whether it did something. A job that has moved on meanwhile, or belongs to a schedule, is left alone. */

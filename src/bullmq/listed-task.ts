@@ -1,5 +1,7 @@
 import type { JobState } from 'bullmq';
-import type { TaskJob } from './server/queue-server.js';
+import type { NamedTaskReport } from '../contracts/named-task-report.js';
+import { reportOf } from './server/find-job.js';
+import type { TaskJob, TaskQueue } from './server/queue-server.js';
 
 /** A state of a task on the server. */
 export type BullMqTaskState = 'running' | 'waiting' | 'delayed' | 'failed' | 'succeeded';
@@ -29,19 +31,11 @@ export interface BullMqPage {
   readonly offset?: number;
 }
 
-/** A task in a list. */
-export interface BullMqListedTask {
-  readonly id: string;
-  readonly name: string;
-  readonly state: BullMqTaskState;
-  /** Number of attempts that have begun. */
-  readonly attempts: number;
-  readonly enqueuedAt: Date;
-  /** The moment of its end, for good. */
-  readonly endedAt?: Date;
-  /** The message of the error of its last attempt. */
-  readonly error?: string;
-}
+/**
+ * A task in a list: its report, without what it was given, what it returned and how far it is. The state `cancelled` is
+ * among the `failed` ones, as BullMQ keeps them.
+ */
+export type BullMqListedTask = Omit<NamedTaskReport, 'progress' | 'result'>;
 
 export const STATES: readonly BullMqTaskState[] = ['running', 'waiting', 'delayed', 'failed', 'succeeded'];
 export const IDLE = ['waiting', 'delayed', 'failed', 'succeeded'] as const;
@@ -59,21 +53,13 @@ export const STATE_OF = Object.fromEntries(
   STATES.flatMap((state) => JOB_STATES[state].map((jobState) => [jobState, state])),
 ) as Record<JobState, BullMqTaskState>;
 
-/** The id of a task: that of its envelope, or of its job if it is one of a schedule or no task of ours. */
-export function taskIdOf({ id, data, repeatJobKey }: TaskJob): string {
-  const own = (data as { readonly id?: unknown } | null)?.id;
-  return repeatJobKey === undefined && typeof own === 'string' ? own : id!;
+export function rowOf(queue: TaskQueue, state: JobState, job: TaskJob): BullMqListedTask {
+  const { progress: _, result: __, ...row } = reportOf({ queue, job, state }, taskIdOf(job));
+  return row;
 }
 
-export function rowOf(job: TaskJob, jobState: JobState): BullMqListedTask {
-  const state = STATE_OF[jobState];
-  return {
-    id: taskIdOf(job),
-    name: job.name,
-    state,
-    attempts: job.attemptsMade + (state === 'running' ? 1 : 0),
-    enqueuedAt: new Date(job.timestamp),
-    ...(job.finishedOn && { endedAt: new Date(job.finishedOn) }),
-    ...(job.failedReason && { error: job.failedReason }),
-  };
+/** The id of a task: that of its envelope, or of its job if it is one of a schedule or no task of ours. */
+function taskIdOf({ id, data, repeatJobKey }: TaskJob): string {
+  const own = (data as { readonly id?: unknown } | null)?.id;
+  return repeatJobKey === undefined && typeof own === 'string' ? own : id!;
 }

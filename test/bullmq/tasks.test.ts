@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BullMqSchedules, BullMqTasks } from '../../src/bullmq/index.js';
 import { BackgroundTasksError, defineTask, TaskHandler } from '../../src/index.js';
+import { newTaskId } from '../../src/named/task-id.js';
 import { deferred } from '../support/deferred.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { hostileObjects } from '../support/hostile-values.js';
@@ -46,21 +47,22 @@ describe.each(servers)('B49 · the tasks that $kind has', ({ kind, prepare }) =>
     const counts = await web.tasks.counts();
     held.resolve();
 
-    const enqueuedAt = expect.any(Date) as Date;
-    const endedAt = expect.any(Date) as Date;
+    const enqueuedAt = expect.any(Number) as number;
+    const endedAt = expect.any(Number) as number;
     const row = (task: ReturnType<typeof enqueued>, state: string, attempts: number, rest = {}) => {
       const { id, name } = task.envelope;
       return { id, name, state, attempts, enqueuedAt, ...rest };
     };
-    expect(rows).toEqual([
+    expect(rows).toMatchObject([
       row(hold, 'running', 1),
       row(urgent, 'waiting', 0),
       row(audit, 'waiting', 0),
       row(later, 'delayed', 0),
-      row(fail, 'failed', 1, { endedAt, error: 'no more paper' }),
+      row(fail, 'failed', 1, { endedAt, error: { name: 'Error', message: 'no more paper' } }),
       row(done, 'succeeded', 1, { endedAt }),
     ]);
     expect(counts).toEqual({ running: 1, waiting: 2, delayed: 1, failed: 1, succeeded: 1 });
+    expect(rows.filter((one) => 'progress' in one || 'result' in one)).toEqual([]);
     expect(JSON.stringify(rows)).not.toContain('canary');
   });
 
@@ -86,10 +88,7 @@ describe.each(servers)('B49 · the tasks that $kind has', ({ kind, prepare }) =>
   it('run again when they have failed, with all their attempts, by id or all of a name', async () => {
     const web = await ready();
     const given = Array.from({ length: 120 }, () => enqueued('fail', { settings: { attempts: 2, backoff: 0 } }));
-    const [other, keyed] = [
-      enqueued('other', { settings: once }),
-      enqueued('keyed', { settings: once, idempotencyKey: '7' }),
-    ];
+    const [other, keyed] = [enqueued('other', { settings: once }), withKey('keyed', '7', { settings: once })];
     await web.backend.accept([...given, other, keyed]);
     const attempts: string[] = [];
     const fail = ({ id }: { id: string }, { number }: { number: number }) => {
@@ -120,21 +119,21 @@ describe.each(servers)('B49 · the tasks that $kind has', ({ kind, prepare }) =>
 
   it('are no more when they are discarded, and free their keys, but those that run go on', async () => {
     const web = await ready();
-    const hold = enqueued('hold', { idempotencyKey: 'held' });
+    const hold = withKey('hold', 'held');
     await web.backend.accept([hold]);
     const held = deferred();
     const runner = new RecordedRunner().handle('hold', () => held.promise);
     await startDurable({ server: server(), queueName: web.queueName, runner, worker: { concurrency: 1 } });
     await runner.ran(1);
     const waiting = Array.from({ length: 230 }, (_, index) => enqueued(index < 20 ? 'kept' : 'bulk'));
-    const keyed = enqueued('keyed', { idempotencyKey: '7' });
+    const keyed = withKey('keyed', '7');
     await web.backend.accept([...waiting, keyed]);
 
     const running = await web.tasks.discard(hold.envelope.id);
     const byName = await web.tasks.discard({ state: 'waiting', name: 'bulk' });
     const byId = await web.tasks.discard(keyed.envelope.id);
     const [counts, again] = [await web.tasks.counts(), await web.tasks.discard(keyed.envelope.id)];
-    await web.backend.accept([enqueued('keyed', { idempotencyKey: '7' })]);
+    await web.backend.accept([withKey('keyed', '7')]);
     const rest = await web.tasks.discard({ state: 'waiting' });
     held.resolve();
     await until('the task has succeeded', async () => (await web.tasks.counts()).succeeded === 1);
@@ -142,6 +141,20 @@ describe.each(servers)('B49 · the tasks that $kind has', ({ kind, prepare }) =>
     expect([running, byName, byId, again]).toEqual([0, 210, 1, 0]);
     expect(counts).toMatchObject({ running: 1, waiting: 20 });
     expect(rest).toBe(21);
+  });
+
+  it('are listed among the failed ones when they were cancelled, and do not run again', async () => {
+    const { backend, tasks } = await ready();
+    const { envelope, ...rest } = enqueued('later', { settings: { delay: 60_000 } });
+    await backend.accept([{ envelope, ...rest }]);
+    await backend.cancelTask(envelope.id);
+
+    const rows = await tasks.list({ state: 'failed' });
+    const retried = [await tasks.retry(envelope.id), await tasks.retry({})];
+
+    expect(rows).toMatchObject([{ id: envelope.id, state: 'cancelled' }]);
+    expect(retried).toEqual([0, 0]);
+    expect(await tasks.discard(envelope.id)).toBe(1);
   });
 
   it('may be of a schedule: those that have ended can be retried and discarded, the next one stays', async () => {
@@ -190,6 +203,12 @@ describe.each(servers)('B49 · the tasks that $kind has', ({ kind, prepare }) =>
     return { ...durable, tasks: durable.app.get(BullMqTasks) };
   }
 });
+
+/** A task with a key, whose id leads to the job of the key. */
+function withKey(name: string, idempotencyKey: string, rest: Parameters<typeof enqueued>[1] = {}) {
+  const task = enqueued(name, { ...rest, idempotencyKey });
+  return { ...task, envelope: { ...task.envelope, id: newTaskId(name, idempotencyKey) } };
+}
 
 describe('B49 · what is asked of tasks in vain', () => {
   it.each([

@@ -53,7 +53,7 @@ describe.each(servers)('B50 · a task of a schedule that kills its worker each t
       expect(row).toMatchObject({
         id: poison,
         name: 'sweep',
-        error: 'The task lost its worker more often than worker.maxStalledCount allows.',
+        error: { message: 'The task lost its worker more often than worker.maxStalledCount allows.' },
       });
       expect([atFirst, retried, runs()]).toEqual([2, 1, 4]);
     },

@@ -15,9 +15,9 @@ export const commands: Readonly<Record<Exclude<CommandName, 'migrate'>, (given: 
       name: task,
       state: is,
       attempts,
-      enqueued: enqueuedAt,
-      ended: endedAt,
-      error,
+      enqueued: new Date(enqueuedAt),
+      ended: endedAt && new Date(endedAt),
+      error: error?.message,
     }));
     return { text: tableOf(shown, 'No tasks.'), json: rows };
   },
@@ -44,7 +44,7 @@ export const commands: Readonly<Record<Exclude<CommandName, 'migrate'>, (given: 
       name,
       times: pattern ?? `every ${every} ms`,
       tz,
-      next: nextAt,
+      next: nextAt && new Date(nextAt),
     }));
     return { text: tableOf(rows, 'No schedules.'), json: schedules };
   },

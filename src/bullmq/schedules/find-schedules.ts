@@ -12,8 +12,8 @@ export interface BullMqSchedule {
   readonly tz?: string;
   /** Milliseconds from one task to the next. */
   readonly every?: number;
-  /** The moment of its next task. */
-  readonly nextAt?: Date;
+  /** The moment of its next task, in milliseconds since 1970. */
+  readonly nextAt?: number;
 }
 
 /** Finds the schedules of the queue, the one that is due next first. @throws BACKEND_UNAVAILABLE */
@@ -25,6 +25,6 @@ export async function findSchedules(server: QueueServer): Promise<BullMqSchedule
     ...(pattern && { pattern }),
     ...(tz && { tz }),
     ...(every && { every }),
-    ...(next && { nextAt: new Date(next) }),
+    ...(next && { nextAt: next }),
   }));
 }
