@@ -302,5 +302,5 @@ describe('B39 · a backend without transactions', () => {
 
 /** A transaction that waits for another to end. */
 const BLOCKED = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`;
-/** A transaction that has added a job. */
-const LOCKED = `SELECT FROM pg_stat_activity WHERE state LIKE 'idle in%' AND query LIKE '%bullmq.add_job%'`;
+/** A transaction that has added a job with a key, and its id to the log of that. */
+const LOCKED = `SELECT FROM pg_stat_activity WHERE state LIKE 'idle in%' AND query LIKE '%bullmq.job_log%'`;
