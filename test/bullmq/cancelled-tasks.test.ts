@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
-import { defineTask } from '../../src/index.js';
+import { defineTask, TaskHandler } from '../../src/index.js';
 import { startChild } from '../support/child-app.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { servers, useServer } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 const Sweep = defineTask({ name: 'sweep' });
+@TaskHandler(Sweep)
+class SweepHandler {
+  run() {}
+}
 
 describe.each(servers)('a task that is cancelled on $kind', { timeout: 60_000 }, ({ prepare }) => {
   const server = useServer(prepare);
@@ -105,7 +109,12 @@ describe.each(servers)('a task that is cancelled on $kind', { timeout: 60_000 },
   });
 
   async function ready(options = {}) {
-    const durable = await startDurable({ server: server(), queueName: `test-${randomUUID()}`, options });
+    const durable = await startDurable({
+      server: server(),
+      queueName: `test-${randomUUID()}`,
+      options,
+      providers: [SweepHandler],
+    });
     await untilReady(durable);
     return durable;
   }
