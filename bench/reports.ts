@@ -19,7 +19,7 @@ import { median, quantile } from './statistics.js';
 
 const VALUES = Number(process.env['VALUES'] ?? 500);
 const ROUNDS = Number(process.env['ROUNDS'] ?? 7);
-const JOBS = 2_000;
+const JOBS = Number(process.env['JOBS'] ?? 2_000);
 
 const Export = defineTask({ name: 'export' });
 const Small = defineTask({ name: 'small' });
@@ -115,10 +115,11 @@ async function watch(url: string): Promise<number[]> {
     const lines = text.split('\n');
     text = lines.pop()!;
     for (const line of lines) {
-      const [, value, at] = /"value":(\d+),"at":([\d.]+)/.exec(line) ?? [];
-      if (value === undefined) continue;
-      latencies.push(performance.now() - Number(at));
-      if (Number(value) === VALUES) return latencies;
+      if (!line.startsWith('data: ')) continue;
+      const { progress } = JSON.parse(line.slice('data: '.length)) as { progress: { value?: number; at: number } };
+      if (progress.value === undefined) continue;
+      latencies.push(performance.now() - progress.at);
+      if (progress.value === VALUES) return latencies;
     }
   }
   return latencies;
@@ -129,9 +130,9 @@ async function run(scopes: TaskScopes): Promise<number> {
   done = 0;
   const ended = new Promise<void>((resolve) => (allDone = resolve));
   const from = performance.now();
-  for (let count = 0; count < JOBS; count += 500) {
+  for (let count = 0; count < JOBS; count += JOBS / 4) {
     await scopes.run(({ tasks }) => {
-      for (let index = 0; index < 500; index++) tasks.enqueue(Small, {});
+      for (let index = 0; index < JOBS / 4; index++) tasks.enqueue(Small, {});
     });
   }
   await ended;
