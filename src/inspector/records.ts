@@ -130,7 +130,7 @@ export interface LiveMessage {
   readonly cursor?: number;
 }
 
-/** How the backend has a named task now. `gone`: it has none of that id. `untold`: it tells of none at all. */
+/** The answer of the backend about a named task. `gone`: it has none of that id. `untold`: it tells of none at all. */
 export type TaskLookup =
   | (Pick<NamedTaskReport, 'state' | 'attempts'> & {
       readonly kind: 'found';

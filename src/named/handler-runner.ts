@@ -79,8 +79,12 @@ export class HandlerRunner implements NamedTaskRunner {
     return { report, result: job.result, interruptedByShutdown: isCut && engine.isAborting };
   }
 
+  /** Ends a task that waits here, for a permit or for its batch. */
   cancel(id: string): void {
-    this.#jobs.get(id)?.run?.cancel();
+    const job = this.#jobs.get(id);
+    if (!job || job.isSettled) return;
+    if (job.run) job.run.cancel();
+    else (job.batch ? this.lineOf(job.envelope) : this.scopes.jobs).cancel(job);
   }
 
   /** The line in which a task waits for its batch. */
