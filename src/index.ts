@@ -5,6 +5,7 @@ export type {
 } from './background-tasks.module-definition.js';
 export { BackgroundTasksModule } from './background-tasks.module.js';
 export type { BatchOptions, BatchTrigger } from './contracts/batch-options.js';
+export type { EndedTask, GroupProgress } from './contracts/ended-task.js';
 export type { CancelAnswer, NamedTaskError, NamedTaskReport, NamedTaskState } from './contracts/named-task-report.js';
 export type { OnRequestDispose } from './contracts/on-request-dispose.js';
 export type { RetryOptions } from './contracts/retry-options.js';
@@ -58,6 +59,7 @@ export {
   BatchError,
   BatchTooLargeError,
   DuplicateTaskError,
+  GroupsUnsupportedError,
   InvalidPayloadError,
   TransactionsUnsupportedError,
   UnknownTaskError,
@@ -93,4 +95,5 @@ export { BackgroundTasksRef } from './tasks/background-tasks-ref.js';
 export { BackgroundTasks } from './tasks/background-tasks.js';
 export { currentTask } from './tasks/current-task.js';
 export type { MethodArguments, MethodName, TaskFunction, TaskTarget } from './tasks/task-arguments.js';
+export type { BackgroundTaskGroup, GroupedTask, GroupOptions } from './tasks/grouped-tasks.js';
 export type { BatchedTaskDefinition, TaskDefinition } from './tasks/task-definition.js';

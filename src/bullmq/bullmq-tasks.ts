@@ -84,7 +84,8 @@ export class BullMqTasks {
   async discard(which: string | BullMqIdleFilter): Promise<number> {
     const discard = async (job: TaskJob) => {
       const { id, queueName, repeatJobKey, finishedOn } = job;
-      if (repeatJobKey === undefined || !finishedOn) return (await this.server.queues.get(queueName).remove(id!)) === 1;
+      if (repeatJobKey === undefined || !finishedOn)
+        return (await this.server.queues.get(queueName).remove(id!, { removeChildren: false })) === 1;
       // BullMQ on PostgreSQL removes no task of a schedule.
       const ever = { succeededBefore: Number.MAX_SAFE_INTEGER, failedBefore: Number.MAX_SAFE_INTEGER };
       await this.server.freeKeys(queueName, [{ jobId: id!, ...ever }]);

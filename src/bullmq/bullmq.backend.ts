@@ -18,8 +18,8 @@ import type { ResolvedWorkerOptions } from './options/resolve-bullmq-options.js'
 import { checkBatchSize } from './server/batch-size.js';
 import { cancelJob } from './server/cancel-job.js';
 import { failureReason } from './server/failure-reason.js';
-import { findJob, reportOf } from './server/find-job.js';
-import { newJob } from './server/new-job.js';
+import { findJob, groupOf, reportOf } from './server/find-job.js';
+import { newJobs } from './server/new-job.js';
 import { QueueServer, type TaskQueue } from './server/queue-server.js';
 import { queueOfBatches } from './server/task-queues.js';
 import type { TaskWorker, WorkedQueue } from './worker/task-worker.js';
@@ -45,6 +45,7 @@ export abstract class BullMqBackend {
 /** Hands named tasks to BullMQ, and runs those of the queue if this process is a worker. */
 @Injectable()
 export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
+  override readonly takesGroups = true;
   readonly #workers = new Map<string, TaskWorker>();
   #addWorkers: (() => void) | undefined;
   #runner: NamedTaskRunner | undefined;
@@ -88,9 +89,8 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     this.checkBatch(batch);
     const what = describeBatch(batch);
     this.server.assertAvailable(what);
-    const jobs = batch.map((task) => newJob(task, this.server.options));
     try {
-      await this.server.add(jobs);
+      await this.server.add(newJobs(batch, this.server.options));
     } catch (error) {
       throw new BackendUnavailableError(what, `not confirmed by ${this.server.kind} (${failureReason(error)})`, {
         cause: error,
@@ -102,17 +102,13 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
   override async acceptWithin(transaction: Transaction, batch: readonly EnqueuedTask[]): Promise<void> {
     const { server } = this;
     const what = describeBatch(batch);
-    await server.insert(
-      what,
-      transaction,
-      batch.map((task) => newJob(task, server.options)),
-    );
+    await server.insert(what, transaction, newJobs(batch, server.options));
   }
 
   override findTask(id: string): Promise<NamedTaskReport | undefined> {
     return this.#answered(id, 'looked up', async () => {
       const found = await findJob(this.#queues(), id);
-      return found && reportOf(found, id);
+      return found && { ...reportOf(found, id), ...(await groupOf(found.job)) };
     });
   }
 

@@ -1,3 +1,4 @@
+import type { GroupProgress } from './ended-task.js';
 import type { JsonValue } from './task-envelope.js';
 
 /** A named task as it is now, wherever it runs. All of it is JSON. Moments are milliseconds since 1970. */
@@ -19,6 +20,8 @@ export interface NamedTaskReport {
   readonly result?: JsonValue;
   /** The error of its last attempt; absent unless it failed. */
   readonly error?: NamedTaskError;
+  /** The progress of the tasks that it waits for, if it is the `then` of a group. */
+  readonly group?: GroupProgress;
   /** The moment at which it was enqueued. */
   readonly enqueuedAt: number;
   /** The beginning of its last attempt; absent if there was none. */

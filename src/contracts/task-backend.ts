@@ -1,4 +1,5 @@
 import type { BatchOptions } from './batch-options.js';
+import type { EndedTask } from './ended-task.js';
 import type { CancelAnswer, NamedTaskReport } from './named-task-report.js';
 import type { ResolvedRetry } from './retry-options.js';
 import type { JsonValue, TaskEnvelope } from './task-envelope.js';
@@ -32,6 +33,12 @@ export abstract class TaskBackend {
    * without it refuses `enqueueWithin()` with TRANSACTIONS_UNSUPPORTED.
    */
   acceptWithin?(transaction: Transaction, batch: readonly EnqueuedTask[]): Promise<void>;
+
+  /**
+   * Whether it takes groups, each of which is in one batch: a task with a `group` in the context of its envelope begins
+   * once all of those have ended, failed ones included. A backend that does not refuses `enqueueGroup()` with GROUPS_UNSUPPORTED.
+   */
+  readonly takesGroups: boolean = false;
 
   /**
    * Checks the settings of a definition, when the application starts, and of a call of `enqueue`. `path` is what
@@ -117,6 +124,8 @@ export interface EnqueuedTask {
   readonly retry: ResolvedRetry | undefined;
   /** The settings of its definition, with those of the call on top; checked. */
   readonly settings: BackendSettings;
+  /** The id of the task that waits for this one and others of its group; absent if none does. */
+  readonly before?: string | undefined;
   /** The batches of its definition. Absent if its tasks run one by one. */
   readonly batch?: BatchOptions | undefined;
   /**
@@ -153,6 +162,8 @@ export interface NamedTaskAttempt {
   readonly progressed: (value: unknown) => void;
   /** Whether the backend makes another attempt when this one ends with that error. @default never */
   readonly willRetry?: (error: unknown) => boolean;
+  /** The tasks that it waited for, as they have ended, if it is the `then` of a group. */
+  readonly group?: readonly EndedTask[] | undefined;
 }
 
 /** The end of an attempt. */

@@ -1,3 +1,4 @@
+import type { EndedTask } from './ended-task.js';
 import type { JsonValue } from './task-envelope.js';
 import type { TaskOutcome } from './task-outcome.js';
 
@@ -25,6 +26,11 @@ export interface TaskContext {
   readonly context: JsonValue | undefined;
   /** The tasks of the batch that runs, in the order of the payloads. Absent in any other task. */
   readonly batch?: readonly TaskContext[];
+  /**
+   * The tasks of a group as they have ended, in the order in which they were given to `enqueueGroup()`. `undefined` unless
+   * this is its `then`.
+   */
+  readonly group?: readonly EndedTask[] | undefined;
   /**
    * Tells the observers, and the backend that carries the task, how far the task has come. The value has the
    * meaning that the task gives it.

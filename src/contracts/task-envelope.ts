@@ -20,8 +20,16 @@ export interface TaskEnvelopeContext {
   readonly trace?: Readonly<Record<string, string>>;
   /** Milliseconds that an attempt may take, where `enqueue` was told otherwise than the definition says. */
   readonly timeoutMs?: number;
+  /** The tasks that it waited for, if it is the last of a group. */
+  readonly group?: readonly GroupMember[];
   /** Result of the `captureContext` option, or the `context` of `TaskScopes.run()`. */
   readonly captured?: JsonValue;
+}
+
+/** A task that another one waits for. */
+export interface GroupMember {
+  readonly id: string;
+  readonly name: string;
 }
 
 /** A value of strict JSON, such as a payload. */

@@ -52,6 +52,7 @@ export interface BackgroundTasksErrorCodes {
   BACKEND_UNAVAILABLE: true;
   BATCH_TOO_LARGE: true;
   TRANSACTIONS_UNSUPPORTED: true;
+  GROUPS_UNSUPPORTED: true;
   WRONG_HANDLER: true;
   BATCH: true;
 }

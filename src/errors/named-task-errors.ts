@@ -142,6 +142,17 @@ export class TransactionsUnsupportedError extends BackgroundTasksError {
   }
 }
 
+/** `GROUPS_UNSUPPORTED`: the backend cannot have one task wait for others. */
+export class GroupsUnsupportedError extends BackgroundTasksError {
+  readonly code = 'GROUPS_UNSUPPORTED';
+
+  constructor(backend: string) {
+    super(
+      `A group cannot be enqueued: ${backend} has no task wait for others. Use BullMqBackgroundTasksModule, or no backend.`,
+    );
+  }
+}
+
 interface Details {
   /** The action that failed. */
   readonly action?: string;

@@ -1,3 +1,4 @@
+import type { EndedTask } from '../contracts/ended-task.js';
 import type { ObservedScope } from '../contracts/task-events.js';
 import type { TaskContext } from '../contracts/task-context.js';
 import type { JsonValue } from '../contracts/task-envelope.js';
@@ -35,6 +36,10 @@ export class TaskAttempt implements TaskContext, AsyncContext {
 
   get context(): JsonValue | undefined {
     return this.queued.captured;
+  }
+
+  get group(): readonly EndedTask[] | undefined {
+    return this.queued.groupEnds;
   }
 
   get observed(): ObservedScope | undefined {

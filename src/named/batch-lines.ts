@@ -26,12 +26,12 @@ export class BatchLines {
     if (known) return known;
     const idle = () => {
       this.#lines.delete(key);
-      this.scopes.batches.delete(line.queue);
+      this.scopes.apart.delete(line.queue);
     };
     const run = (joined: Batch) => this.run(task, joined);
     const line = new BatchLine(this.scopes, { name, options: batch!, context, run, idle });
     this.#lines.set(key, line);
-    this.scopes.batches.add(line.queue);
+    this.scopes.apart.add(line.queue);
     if (this.#isFlushing) line.flush();
     return line;
   }

@@ -180,7 +180,7 @@ export class HandlerRunner implements NamedTaskRunner {
 
   #jobOf(
     envelope: TaskEnvelope,
-    { number, progressed, willRetry }: NamedTaskAttempt,
+    { number, progressed, willRetry, group }: NamedTaskAttempt,
     definition: TaskDefinition,
   ): NamedTask {
     const timeoutMs = envelope.context.timeoutMs ?? definition.options.timeoutMs;
@@ -193,6 +193,7 @@ export class HandlerRunner implements NamedTaskRunner {
       idempotencyKey: undefined,
       settings: {},
       batch: definition.batch,
+      groupEnds: group,
     };
     const job = new NamedTask(() => this.runHandler(envelope), options, origin, parts);
     return Object.assign(job, {

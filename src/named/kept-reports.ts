@@ -29,7 +29,8 @@ export class KeptReports implements TaskObserver {
   }
 
   get(id: string): NamedTaskReport | undefined {
-    return this.#open.get(id)?.report ?? this.#ended.get(id);
+    const open = this.#open.get(id);
+    return open ? withGroup(open) : this.#ended.get(id);
   }
 
   watch(changed: (id: string) => void): () => void {
@@ -64,10 +65,11 @@ export class KeptReports implements TaskObserver {
     if (!open) return;
     this.#open.delete(id);
     if (report.state !== 'enqueued') {
-      this.#ended.set(id, { ...open.report, ...endOf(report, open.task.result), endedAt: moment(at) });
+      this.#ended.set(id, { ...withGroup(open), ...endOf(report, open.task.result), endedAt: moment(at) });
       if (this.#ended.size > this.capacity) this.#ended.delete(this.#ended.keys().next().value!);
     }
     this.#tell(id);
+    if (open.task.before !== undefined) this.#tell(open.task.before);
   }
 
   #change(id: string, change: Partial<NamedTaskReport>): void {
@@ -85,6 +87,10 @@ export class KeptReports implements TaskObserver {
 interface OpenReport {
   readonly task: NamedTask;
   report: NamedTaskReport;
+}
+
+function withGroup({ task: { group }, report }: OpenReport): NamedTaskReport {
+  return group ? { ...report, group: group.progress } : report;
 }
 
 /** The part of a report that the end of a task decides. */

@@ -7,7 +7,7 @@ import type { Transaction } from '../contracts/transaction.js';
 import { nameOf } from '../errors/describe-value.js';
 import { InvalidOptionError } from '../errors/errors.js';
 import { isPromise } from '../errors/safely.js';
-import { TransactionsUnsupportedError, UnknownTaskError } from '../errors/named-task-errors.js';
+import { GroupsUnsupportedError, TransactionsUnsupportedError, UnknownTaskError } from '../errors/named-task-errors.js';
 import { errorText } from '../execution/error-text.js';
 import { isThenable } from '../execution/task-result.js';
 import { traced } from '../execution/traced.js';
@@ -24,6 +24,7 @@ import { InProcessBackend } from './in-process.backend.js';
 import { KeptReports } from './kept-reports.js';
 import { NamedTask } from './named-task.js';
 import { copyPayload, payloadToSend } from './payload.js';
+import { TaskGroup } from './task-group.js';
 import { TaskRegistry } from './task-registry.js';
 import { newTaskId } from './task-id.js';
 import { activeTrace } from './task-trace.js';
@@ -143,11 +144,15 @@ export class NamedTasks {
     if (this.#registry.get(name).definition !== definition) throw new UnknownTaskError(name, true);
     const payload = payloadToSend(definition, call.payload, this.scopes.engine.options.maxPayloadBytes);
     this.backend.checkSettings('enqueue', settings);
+    if (call.group && !this.backend.takesGroups) {
+      throw new GroupsUnsupportedError(nameOf(this.backend.constructor) ?? 'the backend');
+    }
     // In a transaction, the database of the caller tells whether it is there.
     if (!call.isWithin) this.backend.assertReady();
     const { engine } = this.scopes;
     const id = newTaskId(name, idempotencyKey);
-    const ownContext = this.#context(call, scope.origin);
+    const group = call.group?.members && new TaskGroup(call.group.members as readonly NamedTask[]);
+    const ownContext = { ...this.#context(call, scope.origin), ...(group && { group: group.members }) };
     const make = () => {
       const trace = activeTrace(engine);
       const envelope = { v: 1, name, id, payload, context: { ...ownContext, ...(trace && { trace }) } } as const;
@@ -157,11 +162,14 @@ export class NamedTasks {
         idempotencyKey,
         settings: mergeSettings(definition.settings, settings),
         batch: definition.batch,
+        isGrouped: call.group !== undefined,
+        group,
         kept: this.#kept,
       };
       // Each attempt gets a copy of its own, because a handler may change its payload.
       const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });
       const task = new NamedTask(run, options, scope, parts, stackTrace);
+      if (group) task.next = () => group.queueIn(this.scopes);
       if (definition.batch) task.next = () => this.#runner.lineOf(envelope);
       return task;
     };
@@ -173,7 +181,7 @@ export class NamedTasks {
     const { timeoutMs } = options;
     const own = timeoutMs !== undefined && timeoutMs !== definition.options.timeoutMs ? { timeoutMs } : {};
     if (origin.inherited) {
-      const { timeoutMs: _ofTheOther, ...inherited } = origin.inherited;
+      const { timeoutMs: _ofTheOther, group: _ofItsOwn, ...inherited } = origin.inherited;
       return { ...inherited, ...own };
     }
     const captured = origin.context === undefined ? captureContext?.(origin.request) : origin.context;

@@ -56,11 +56,17 @@ export class WatchedTasks {
     const readAll = () => {
       for (const task of this.#tasks.values()) task.changed();
     };
+    let seconds = 0;
+    const readAgain = () => {
+      if (++seconds % READ_AGAIN_SECONDS === 0) return readAll();
+      // The end of another task is a change of its group, and nothing tells of that.
+      for (const task of this.#tasks.values()) if (task.last?.group) task.changed();
+    };
     this.#stopListening = this.source.watch((id) => {
       if (id === undefined) readAll();
       else (this.#tasks.get(id) ?? this.#byJob.get(id))?.changed();
     });
-    this.#timer = setInterval(readAll, READ_AGAIN_MS);
+    this.#timer = setInterval(readAgain, 1_000);
     this.#timer.unref();
   }
 }
@@ -134,5 +140,5 @@ class WatchedTask {
 
 const OPEN: ReadonlySet<NamedTaskState> = new Set(['waiting', 'delayed', 'running']);
 
-/** Milliseconds after which a report is read again that did not seem to change. */
-const READ_AGAIN_MS = 3_000;
+/** Seconds after which a report is read again that did not seem to change. */
+const READ_AGAIN_SECONDS = 3;

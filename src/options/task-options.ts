@@ -64,6 +64,21 @@ export const taskOptionRules = {
   dedupe: oneOf('keep-last', 'keep-first'),
 };
 
+/**
+ * Adds the options of a call to those of its definition. The tasks of a group go to the backend together, so that the call
+ * alone decides when they run, and none takes the place of another.
+ */
+export function mergeTaskOptions(
+  defined: CheckedTaskOptions,
+  given: CheckedTaskOptions,
+  isGrouped: boolean,
+): CheckedTaskOptions {
+  if (!isGrouped) return given === noTaskOptions ? defined : { ...defined, ...given, name: defined.name! };
+  const { runOn: _runOn, onAbort: _onAbort, ...ofEach } = defined;
+  const { dedupe: _dedupe, ...merged } = { ...ofEach, ...given, name: defined.name! };
+  return merged;
+}
+
 /** @throws INVALID_OPTION */
 export function checkTaskOptions(options: TaskOptions): CheckedTaskOptions {
   return checkAll<Omit<CheckedTaskOptions, 'part'>>('', options, taskOptionRules);

@@ -10,7 +10,7 @@ import type { QueueLimits } from '../execution/task-engine.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import type { ListMember } from '../execution/unordered-list.js';
 import type { InstanceRecord } from '../nest/instances.js';
-import { type CheckedTaskOptions, noTaskOptions } from '../options/task-options.js';
+import { type CheckedTaskOptions, mergeTaskOptions } from '../options/task-options.js';
 import type { BackgroundTasks } from '../tasks/background-tasks.js';
 import { QueuedTask, type TaskOrigin } from '../tasks/queued-task.js';
 import { type Caller, captureCallSite } from '../tasks/stack-trace.js';
@@ -90,22 +90,22 @@ export class RequestScope implements ListMember, TaskOrigin {
     this.#assertTakes(name);
     this.#disposables?.assertLastsFor(name, call);
     const kept = options.dedupe === 'keep-first' ? findByName(this.queue, name, options) : undefined;
-    return kept ?? this.#admit(new QueuedTask(call, options, this, this.#stackTrace(caller)));
+    return kept ?? this.admit(new QueuedTask(call, options, this, this.#stackTrace(caller)));
   }
 
   enqueue(given: GivenCall): QueuedTask {
     const follows = this.queue.current;
-    const task = Object.assign(this.#create(given, false), { follows });
+    const task = Object.assign(this.create(given), { follows });
     const same = findByKey(this.queue, task);
     if (same) return same;
     const kept = task.options.dedupe === 'keep-first' && findByName(this.queue, task.name, task.options, follows);
-    if (!kept) return this.#admit(task);
+    if (!kept) return this.admit(task);
     kept.idempotencyKey ??= task.idempotencyKey;
     return kept;
   }
 
   enqueueWithin(transaction: Transaction, given: GivenCall): Promise<QueuedTask> {
-    return insertWithin(transaction, this.queue, this.#create(given, true));
+    return insertWithin(transaction, this.queue, this.create(given, true));
   }
 
   cancel(task: QueuedTask): boolean {
@@ -177,14 +177,14 @@ export class RequestScope implements ListMember, TaskOrigin {
     return (this.#disposables ??= new Disposables(this.scopes.engine, this));
   }
 
-  #create({ options: given, caller, ...rest }: GivenCall, isWithin: boolean): QueuedTask {
-    const { name, options: defined } = rest.definition;
-    this.#assertTakes(name);
-    const options = given === noTaskOptions ? defined : { ...defined, ...given, name };
+  /** Makes a named task, which is in no queue yet. */
+  create({ options: given, caller, ...rest }: GivenCall, isWithin = false): QueuedTask {
+    this.#assertTakes(rest.definition.name);
+    const options = mergeTaskOptions(rest.definition.options, given, rest.group !== undefined);
     return this.scopes.createNamedTask({ ...rest, options, stackTrace: this.#stackTrace(caller), isWithin }, this);
   }
 
-  #admit(task: QueuedTask): QueuedTask {
+  admit(task: QueuedTask): QueuedTask {
     return admit(task, this.queue, this.#phase === 'open' && this.origin.canDelayResponse);
   }
 

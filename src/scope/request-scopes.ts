@@ -31,8 +31,8 @@ export class RequestScopes {
   readonly open = new UnorderedList<RequestScope>();
   /** The jobs that this process runs for a backend. Each job has a scope while its handler runs. */
   readonly jobs: TaskQueue;
-  /** The tasks that wait for a batch or run in one. They have left their scopes. */
-  readonly batches = new Set<TaskQueue>();
+  /** The queues of tasks that have left their scopes: they wait for a batch or for their group, or run. */
+  readonly apart = new Set<TaskQueue>();
   /** Jobs belong to no scope. */
   readonly observed = undefined;
   /** The words of a log line for the queue of jobs. */
@@ -128,7 +128,7 @@ export class RequestScopes {
 
   /** Every queue of the application. */
   get queues(): TaskQueue[] {
-    return [this.jobs, ...this.batches, ...this.open.toArray().map((scope) => scope.queue)];
+    return [this.jobs, ...this.apart, ...this.open.toArray().map((scope) => scope.queue)];
   }
 
   /** Jobs have no tasks of their own: those that a handler adds belong to the scope of its run. */
@@ -143,7 +143,7 @@ export class RequestScopes {
   }
 
   get #isEmpty(): boolean {
-    return this.open.size === 0 && this.jobs.isEmpty && this.batches.size === 0;
+    return this.open.size === 0 && this.jobs.isEmpty && this.apart.size === 0;
   }
 
   #instanceBegun(contextId: ContextId, record: InstanceRecord, rank: Rank): void {
@@ -199,6 +199,8 @@ export interface EnqueueCall extends CheckedEnqueueOptions {
   readonly stackTrace: Error | undefined;
   /** Whether it goes in a transaction of the caller's own. */
   readonly isWithin: boolean;
+  /** Set for the tasks of a group; `members` are those that the last one waits for. */
+  readonly group?: { readonly members?: readonly QueuedTask[] };
 }
 
 /** The same as it was given, with the options of `with()`, and the function that was called. */

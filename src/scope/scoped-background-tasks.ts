@@ -5,7 +5,9 @@ import type { BackgroundTask } from '../tasks/background-task.js';
 import { BackgroundTasks } from '../tasks/background-tasks.js';
 import type { Caller } from '../tasks/stack-trace.js';
 import { checkArguments, readTaskCall } from '../tasks/task-call.js';
+import type { BackgroundTaskGroup, GroupedTask, GroupOptions } from '../tasks/grouped-tasks.js';
 import { assertDefinition, type TaskDefinition } from '../tasks/task-definition.js';
+import { enqueueGroup } from './enqueue-group.js';
 import type { RequestScope } from './request-scope.js';
 import type { GivenCall } from './request-scopes.js';
 
@@ -44,6 +46,14 @@ export class ScopedBackgroundTasks extends BackgroundTasks {
   ): Promise<BackgroundTask> {
     // oxlint-disable-next-line typescript/unbound-method -- named, not called
     return this.#scope.enqueueWithin(transaction, this.#call(definition, payload, options, this.enqueueWithin));
+  }
+
+  override enqueueGroup<Inputs extends readonly unknown[] | [], Input>(
+    tasks: { readonly [Index in keyof Inputs]: GroupedTask<Inputs[Index]> },
+    options: GroupOptions<Input>,
+  ): BackgroundTaskGroup {
+    // oxlint-disable-next-line typescript/unbound-method -- named, not called
+    return enqueueGroup(this.#scope, tasks, options, { options: this.#options, caller: this.enqueueGroup });
   }
 
   override with(options: TaskOptions): BackgroundTasks {

@@ -11,6 +11,7 @@ import type {
   TaskTarget,
 } from './task-arguments.js';
 import type { TaskDefinition } from './task-definition.js';
+import type { BackgroundTaskGroup, GroupedTask, GroupOptions } from './grouped-tasks.js';
 
 /**
  * The tasks of one request: they run in this process, in the order they were added, after the
@@ -75,6 +76,27 @@ export abstract class BackgroundTasks {
     payload: NoInfer<Input>,
     options?: EnqueueOptions,
   ): Promise<BackgroundTask>;
+
+  /**
+   * Enqueues named tasks, and one more that runs when all of them have ended, failed and cancelled ones included:
+   *
+   * ```ts
+   * tasks.enqueueGroup(
+   *   photos.map((photo) => ({ definition: Resize, payload: { photo } })),
+   *   { then: PublishAlbum, payload: { album } },
+   * );
+   * ```
+   *
+   * Its handler finds them in `currentTask().group`. `runOn`, `onAbort` and `dedupe` of their definitions mean nothing
+   * here: those of `with()` hold for the whole, and none takes the place of another. Options given for one task are
+   * settings for the backend; a group has no idempotency key.
+   *
+   * @throws GROUPS_UNSUPPORTED, and what `enqueue()` throws; then none of them is enqueued
+   */
+  abstract enqueueGroup<Inputs extends readonly unknown[] | [], Input>(
+    tasks: { readonly [Index in keyof Inputs]: GroupedTask<Inputs[Index]> },
+    options: GroupOptions<Input>,
+  ): BackgroundTaskGroup;
 
   /**
    * The same queue, with options for the tasks added through the returned object:

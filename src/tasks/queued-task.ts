@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import type { EndedTask } from '../contracts/ended-task.js';
 import type { JsonValue } from '../contracts/task-envelope.js';
 import type { ObservedScope, ObservedTask } from '../contracts/task-events.js';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
@@ -74,6 +75,11 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
 
   /** The context that a named task takes along. */
   get captured(): JsonValue | undefined {
+    return undefined;
+  }
+
+  /** The tasks of its group, if it is the one that runs when they have ended. */
+  get groupEnds(): readonly EndedTask[] | undefined {
     return undefined;
   }
 

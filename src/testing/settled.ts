@@ -28,8 +28,8 @@ export async function settled(
   }
   const scopes = app.get(RequestScopes, { strict: false });
   await Promise.all(scopes.open.toArray().map((scope) => new Promise<void>((resolve) => scope.onClosed(resolve))));
-  const inBatches = [...scopes.batches].flatMap(({ unfinished }) => unfinished);
-  await Promise.all(inBatches.map((task) => task.settled));
+  const apart = [...scopes.apart].flatMap(({ unfinished }) => unfinished);
+  await Promise.all(apart.map((task) => task.settled));
   const failed = scopes.engine.ledger.takeFailures();
   if (throwOnFailure && failed.length > 0) throw new TasksFailedError(failed);
 }

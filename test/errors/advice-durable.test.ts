@@ -9,6 +9,7 @@ import {
 } from '../../src/bullmq/index.js';
 import { type BackgroundTasks, defineTask, TaskHandler } from '../../src/index.js';
 import { type Advice, failureOf, follow, works } from '../support/advice.js';
+import { MemoryBackend } from '../support/memory-backend.js';
 import { preparePostgres } from '../support/postgres.js';
 import { servers, useServer } from '../support/servers.js';
 import { startContext } from '../support/start-context.js';
@@ -24,6 +25,8 @@ class ReportHandler {
 }
 
 const daily = (tasks: BackgroundTasks) => tasks.enqueue(Report, { text: 'daily' }, { idempotencyKey: 'today' });
+
+const group = (tasks: BackgroundTasks) => tasks.enqueueGroup([], { then: Report, payload: { text: 'daily' } });
 
 const advice: readonly Advice<TestServer>[] = [
   {
@@ -95,6 +98,15 @@ const advice: readonly Advice<TestServer>[] = [
       await set();
       await set();
       expect(await queue.getJobSchedulersCount()).toBe(1);
+    },
+  },
+  {
+    code: 'GROUPS_UNSUPPORTED',
+    fix: 'Use BullMqBackgroundTasksModule',
+    apply: async (isFixed, server) => {
+      const memory = () => startContext({ providers: [ReportHandler], options: { backend: new MemoryBackend() } });
+      const { scopes } = isFixed ? await start(server) : await memory();
+      await scopes.run(({ tasks }) => void group(tasks));
     },
   },
 ];

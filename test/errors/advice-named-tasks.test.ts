@@ -135,6 +135,16 @@ const advice: readonly Advice<Platform>[] = [
       expect(backend.batches.flat().map(({ idempotencyKey }) => idempotencyKey)).toEqual(['order-1']);
     },
   },
+  {
+    code: 'GROUPS_UNSUPPORTED',
+    fix: 'or no backend',
+    apply: async (isFixed, platform) => {
+      const group = (tasks: BackgroundTasks) => tasks.enqueueGroup([], { then: Report, payload: 'group' });
+      const options = isFixed ? {} : { backend: new MemoryBackend() };
+      await inHandler(platform, group, { providers: [ReportHandler], options });
+      expect(ran.at(-1)).toBe('group');
+    },
+  },
 ];
 
 describe.each(platforms)('what an error about a named task advises works on $name:', (platform) => {

@@ -178,6 +178,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: 'BullMQ on Redis',
     fix: 'BullMqBackgroundTasksModule.forRoot({ postgres })',
   },
+  GROUPS_UNSUPPORTED: {
+    error: new api.GroupsUnsupportedError('SqsBackend'),
+    wrong: 'A group cannot be enqueued',
+    value: 'SqsBackend',
+    fix: 'Use BullMqBackgroundTasksModule',
+  },
   BATCH_TOO_LARGE: {
     error: new api.BatchTooLargeError('5001 tasks ("send-invoice")', '5000 tasks'),
     wrong: 'the limit is 5000 tasks at a time',
@@ -255,7 +261,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(39);
+    expect(codes).toHaveLength(40);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

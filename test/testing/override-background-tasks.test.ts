@@ -3,6 +3,7 @@ import { REQUEST } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import {
   type BackgroundTask,
+  type BackgroundTaskGroup,
   BackgroundTasks,
   BackgroundTasksHost,
   BackgroundTasksRef,
@@ -100,6 +101,10 @@ class PerRequestTasks extends BackgroundTasks {
   }
 
   override enqueueWithin(): Promise<BackgroundTask> {
+    throw new Error('not what this is about');
+  }
+
+  override enqueueGroup(): BackgroundTaskGroup {
     throw new Error('not what this is about');
   }
 

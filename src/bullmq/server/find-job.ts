@@ -43,6 +43,15 @@ export function reportOf({ queue, job, state: jobState }: FoundJob, id: string):
   };
 }
 
+/** Counts the tasks that the task of a job waits for, if it is the last of a group. */
+export async function groupOf(job: TaskJob): Promise<Pick<NamedTaskReport, 'group'>> {
+  const { context } = (job.data ?? {}) as { readonly context?: { readonly group?: unknown } };
+  if (!Array.isArray(context?.group)) return {};
+  const { unprocessed = 0, processed = 0 } = await job.getDependenciesCount({ unprocessed: true, processed: true });
+  const ended = context.group.length - unprocessed;
+  return { group: { total: context.group.length, ended, failed: ended - processed } };
+}
+
 /** Reads the state and the job, which are two commands, until both are of one moment. */
 async function findIn(queue: TaskQueue, jobId: string): Promise<FoundJob | undefined> {
   for (let readings = 1; ; readings++) {

@@ -15,6 +15,10 @@ export interface NewJob {
   readonly name: string;
   readonly data: TaskEnvelope;
   readonly opts: JobsOptions & { readonly jobId: string };
+  /** The job that waits for this one and others of its group. */
+  readonly parent?: { readonly queue: string; readonly id: string };
+  /** Whether it waits for others. */
+  readonly isParent?: boolean;
   /** A line of the job's log that names its task, for a task with a key: the job may be that of an earlier one. */
   readonly alias?: string;
   /** Its idempotency key, if it has one that comes free by itself. */
@@ -26,6 +30,21 @@ export interface HeldKey {
   readonly jobId: string;
   readonly succeededBefore: number | undefined;
   readonly failedBefore: number | undefined;
+}
+
+/** Makes the jobs of tasks that are handed over together. */
+export function newJobs(batch: readonly EnqueuedTask[], options: ResolvedBullMqOptions): NewJob[] {
+  const ids = new Set(batch.map(({ envelope }) => envelope.id));
+  // One that a task waits for, or one that waits, may have been cancelled before.
+  const waitedFor = new Set(batch.flatMap(({ before }) => (before !== undefined && ids.has(before) ? [before] : [])));
+  return batch.map((task) => {
+    const job = newJob(task, options);
+    if (waitedFor.has(task.envelope.id)) return { ...job, isParent: true };
+    const { before } = task;
+    if (before === undefined || !waitedFor.has(before)) return job;
+    const parent = { queue: options.queueName, id: jobIdOf(before) };
+    return { ...job, parent, opts: { ...job.opts, ignoreDependencyOnFailure: true } };
+  });
 }
 
 /** Makes the job of a task. */
@@ -55,12 +74,19 @@ export function jobOptions(
   return { attempts, backoff, ...(retry && retryToBullMq(retry)), ...settings };
 }
 
-/** Splits jobs into those of one queue, and into what goes in one round trip. */
+/**
+ * Splits jobs into those of one queue, and into what goes in one round trip. A group goes as a whole, the job that waits
+ * first.
+ */
 export function roundTrips(jobs: readonly NewJob[], most: number): (readonly NewJob[])[] {
   const parts: (readonly NewJob[])[] = [];
-  for (const queue of new Set(jobs.map((job) => job.queue))) {
-    const own = jobs.filter((job) => job.queue === queue);
+  const single = jobs.filter(({ parent, isParent }) => !parent && !isParent);
+  for (const queue of new Set(single.map((job) => job.queue))) {
+    const own = single.filter((job) => job.queue === queue);
     for (let first = 0; first < own.length; first += most) parts.push(own.slice(first, first + most));
+  }
+  for (const last of jobs) {
+    if (last.isParent) parts.push([last, ...jobs.filter(({ parent }) => parent?.id === last.opts.jobId)]);
   }
   return parts;
 }

@@ -1,6 +1,7 @@
 import {
   assertSchemaCompatibility,
   createPostgresBackend,
+  FlowProducer,
   LATEST_SCHEMA_VERSION,
   type PgPool,
   Queue,
@@ -122,6 +123,11 @@ export class PostgresServer extends QueueServer {
   protected createQueue(name: string): TaskQueue {
     const connection = poolForBullMq(this.#pool, () => this.#isUp(), false);
     return new Queue(name, { connection }, createPostgresBackend) as unknown as TaskQueue;
+  }
+
+  protected createFlows(): FlowProducer {
+    const connection = poolForBullMq(this.#pool, () => this.#isUp(), false);
+    return new FlowProducer({ connection }, createPostgresBackend) as unknown as FlowProducer;
   }
 
   protected connect(): void {

@@ -15,7 +15,11 @@ export async function insertJobs(
 ): Promise<void> {
   const keys = jobs.flatMap(({ key, queue }) => (key ? { ...key, queue } : []));
   if (keys.length > 0) await query(FREE_KEYS, JSON.stringify(keys));
-  await query(ADD_JOBS, JSON.stringify(jobs.map((job) => rowOf(queues.get(job.queue), job))));
+  const single = jobs.filter(({ parent, isParent }) => !parent && !isParent);
+  if (single.length > 0) await query(ADD_JOBS, JSON.stringify(single.map((job) => rowOf(queues.get(job.queue), job))));
+  // The jobs that wait for others come first.
+  const grouped = [...jobs.filter(({ isParent }) => isParent), ...jobs.filter(({ parent }) => parent)];
+  if (grouped.length > 0) await query(ADD_GROUPS, JSON.stringify(grouped.map((job) => entryOf(queues, job))));
   const aliases = jobs.flatMap(({ queue, opts, alias }) => (alias ? [{ queue, id: opts.jobId, alias }] : []));
   if (aliases.length > 0) await query(ADD_ALIASES, JSON.stringify(aliases));
 }
@@ -29,8 +33,8 @@ export function whatIsMissing(error: unknown): string | undefined {
 }
 
 /** Describes a job as BullMQ's own commands do. */
-function rowOf(queue: TaskQueue, { name, data, opts }: NewJob) {
-  const job = new Job(queue, name, data, opts, opts.jobId);
+function rowOf(queue: TaskQueue, { name, data, opts, parent }: NewJob) {
+  const job = new Job(queue, name, data, { ...opts, ...(parent && { parent }) }, opts.jobId);
   const { opts: stored, timestamp, deduplicationId } = job.asJSON();
   const { delay, priority, attempts, lifo } = opts;
   return {
@@ -47,6 +51,21 @@ function rowOf(queue: TaskQueue, { name, data, opts }: NewJob) {
     lifo,
   };
 }
+
+/** Describes a job of a group. */
+function entryOf(queues: Pick<TaskQueues, 'get'>, job: NewJob) {
+  const { deduplicationId, ...row } = rowOf(queues.get(job.queue), job);
+  const { parent, isParent } = job;
+  const ofParent = parent && {
+    parentQueue: parent.queue,
+    parentId: parent.id,
+    parentKey: `${parent.queue}:${parent.id}`,
+  };
+  return { ...row, dedupId: deduplicationId, addToWaitingChildren: isParent === true, ...ofParent };
+}
+
+/** Adds groups, as BullMQ adds flows. */
+const ADD_GROUPS = `SELECT bullmq.add_flow($1::jsonb)`;
 
 /**
  * Adds the jobs one by one, as BullMQ adds a single one. Its function for several makes temporary tables, and the one

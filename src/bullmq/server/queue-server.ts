@@ -5,6 +5,7 @@ import { BackendUnavailableError, TransactionsUnsupportedError } from '../../err
 import { endsWithin, withTimeLimit } from '../../execution/time-limit.js';
 import { BullMqLog } from '../bullmq-log.js';
 import type { ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
+import { addFlow } from './add-flow.js';
 import { addJobs } from './add-jobs.js';
 import { failureReason } from './failure-reason.js';
 import type { LinkState } from './link-state.js';
@@ -24,6 +25,7 @@ export abstract class QueueServer extends ServerCommands {
   readonly queues = new TaskQueues(
     (name) => this.createQueue(name),
     (name) => this.createEvents(name),
+    () => this.createFlows(),
   );
   /** The moment of the last confirmation of jobs. */
   #confirmedAt = -Infinity;
@@ -187,12 +189,13 @@ export abstract class QueueServer extends ServerCommands {
     this.#enter({ name: 'down', reason });
   }
 
-  /** Adds jobs of one queue. */
+  /** Adds jobs of one queue, or those of one group. */
   async #send(jobs: readonly NewJob[]): Promise<void> {
     const { queue } = jobs[0]!;
     const keys = jobs.flatMap(({ key }) => key ?? []);
     if (keys.length > 0) await this.freeKeys(queue, keys);
-    await addJobs(this.queues.get(queue), jobs);
+    if (jobs[0]!.isParent) await addFlow(this.queues.flows, jobs);
+    else await addJobs(this.queues.get(queue), jobs);
   }
 
   #enter(state: LinkState): void {

@@ -1,4 +1,4 @@
-import { Queue, QueueEvents } from 'bullmq';
+import { FlowProducer, Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
 import type { RedisAddress, ResolvedBullMqOptions } from '../options/resolve-bullmq-options.js';
@@ -83,6 +83,10 @@ export class RedisServer extends QueueServer {
     const { prefix } = this.address;
     // If BullMQ's check of the version failed, the queue would be unusable for good.
     return new Queue(name, { connection: this.#client, prefix, skipVersionCheck: true });
+  }
+
+  protected createFlows(): FlowProducer {
+    return new FlowProducer({ connection: this.#client, prefix: this.address.prefix, skipVersionCheck: true });
   }
 
   protected connect(): void {

@@ -1,4 +1,4 @@
-import type { QueueEvents } from 'bullmq';
+import type { FlowProducer, QueueEvents } from 'bullmq';
 import type { BullMqWorker } from '../worker/bullmq-worker.js';
 import type { HeldKey } from './new-job.js';
 import type { JobProcessor, JobWorkerOptions, TaskQueue } from './queue-server.js';
@@ -36,6 +36,9 @@ export abstract class ServerCommands {
 
   /** Creates a queue of BullMQ; its commands fail at once without a connection. */
   protected abstract createQueue(name: string): TaskQueue;
+
+  /** Creates what adds jobs that wait for others. */
+  protected abstract createFlows(): FlowProducer;
 
   /** Begins to connect, and tries again for as long as it takes. Reports to {@link check} and {@link disconnected}. */
   protected abstract connect(): void;

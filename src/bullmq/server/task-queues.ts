@@ -1,17 +1,23 @@
-import type { QueueEvents } from 'bullmq';
+import type { FlowProducer, QueueEvents } from 'bullmq';
 import type { TaskQueue } from './queue-server.js';
 import { type JobListener, QueueWatch } from './queue-watch.js';
 
 /** The queues of BullMQ that this process uses, each made when it is first needed. */
 export class TaskQueues {
   readonly #queues = new Map<string, TaskQueue>();
-
   readonly #watches = new Map<string, QueueWatch>();
+  #flows: FlowProducer | undefined;
 
   constructor(
     private readonly create: (name: string) => TaskQueue,
     private readonly createEvents: (name: string) => QueueEvents,
+    private readonly createFlows: () => FlowProducer,
   ) {}
+
+  /** Adds jobs that wait for others. */
+  get flows(): FlowProducer {
+    return (this.#flows ??= this.createFlows());
+  }
 
   get(name: string): TaskQueue {
     const known = this.#queues.get(name);
@@ -31,7 +37,7 @@ export class TaskQueues {
   }
 
   async close(): Promise<void> {
-    const all = [...this.#queues.values(), ...this.#watches.values()];
+    const all = [...this.#queues.values(), ...this.#watches.values(), ...(this.#flows ? [this.#flows] : [])];
     await Promise.allSettled(all.map((each) => each.close()));
   }
 }

@@ -29,7 +29,9 @@ function problemOf(data: Record<string, unknown>): string | undefined {
   if (!Object.hasOwn(data, 'payload')) return 'it has no "payload"';
   const { context } = data;
   if (!isRecord(context)) return '"context" is no object';
-  const { trace, timeoutMs } = context;
+  const { trace, timeoutMs, group } = context;
+  if (group !== undefined && !(Array.isArray(group) && group.every(isGroupMember)))
+    return '"context.group" is no list of tasks';
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMER_MS))
     return '"context.timeoutMs" is no time';
   if (trace !== undefined && !(isRecord(trace) && Object.values(trace).every((header) => typeof header === 'string'))) {
@@ -37,6 +39,12 @@ function problemOf(data: Record<string, unknown>): string | undefined {
   }
   // JSON.parse() makes it an ordinary member, and a copy of the payload makes it a prototype.
   return hasProtoMember(data) ? 'it has a member "__proto__"' : undefined;
+}
+
+function isGroupMember(value: unknown): boolean {
+  return (
+    isRecord(value) && isTaskName(value['name']) && typeof value['id'] === 'string' && PRINTABLE_ID.test(value['id'])
+  );
 }
 
 function hasProtoMember(data: object): boolean {

@@ -10,6 +10,7 @@ import { failureReason } from '../server/failure-reason.js';
 import { type BullMqWorker, isLockLost, LockLostError } from './bullmq-worker.js';
 import { cancellation } from '../server/job-end.js';
 import { CancelledJobs } from './cancelled-jobs.js';
+import { endedTasks } from './ended-tasks.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readEnvelope, VERSION } from './job-envelope.js';
 import { isRetriable, jobFailure } from './job-failure.js';
@@ -139,7 +140,9 @@ export class TaskWorker {
   }
 
   async #run(job: TaskJob, token: string, task: TaskEnvelope, progress: ProgressWriter): Promise<unknown> {
+    const { group } = task.context;
     const { report, result, interruptedByShutdown } = await this.runner.run(task, {
+      group: group && (await endedTasks(job, group, this.server.queues)),
       number: job.attemptsMade + 1,
       progressed: (value) => progress.put(value),
       willRetry: (error) => job.attemptsMade + 1 < (job.opts.attempts ?? 1) && isRetriable(error),

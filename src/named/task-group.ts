@@ -1,0 +1,54 @@
+import type { EndedTask, GroupProgress } from '../contracts/ended-task.js';
+import type { GroupMember } from '../contracts/task-envelope.js';
+import { PermitsAfter } from '../execution/permits-after.js';
+import { TaskQueue } from '../execution/task-queue.js';
+import { SUCCESS } from '../scope/outcome.js';
+import type { RequestScopes } from '../scope/request-scopes.js';
+import type { NextQueue, QueuedTask } from '../tasks/queued-task.js';
+import type { NamedTask } from './named-task.js';
+import { reportedError } from './reported-value.js';
+
+/** The tasks that the last one of a group waits for, in this process. */
+export class TaskGroup {
+  constructor(readonly tasks: readonly NamedTask[]) {}
+
+  /** The tasks as the envelope of the last one names them. */
+  get members(): readonly GroupMember[] {
+    return this.tasks.map(({ id, name }) => ({ id, name }));
+  }
+
+  get progress(): GroupProgress {
+    const ended = this.tasks.filter((task) => task.isSettled);
+    const failed = ended.filter(({ state }) => state !== 'succeeded');
+    return { total: this.tasks.length, ended: ended.length, failed: failed.length };
+  }
+
+  /** The tasks as they have ended. */
+  get ended(): readonly EndedTask[] {
+    return this.tasks.map(endOf);
+  }
+
+  /** Where the last one waits: the queue of its request may be done before the others have ended. */
+  queueIn(scopes: RequestScopes): NextQueue {
+    const { engine, apart } = scopes;
+    const { pending, running } = engine.limits;
+    const limits = { concurrency: 1, pending, running: new PermitsAfter(this.tasks, running), isShared: true };
+    const queue = new TaskQueue(engine, scopes, limits);
+    return {
+      takeOver: (task: QueuedTask) => {
+        apart.add(queue);
+        queue.takeOver(task, SUCCESS, () => {
+          apart.delete(queue);
+          scopes.closed();
+        });
+      },
+      cancel: (task: QueuedTask) => queue.cancel(task),
+    };
+  }
+}
+
+function endOf({ id, name, state, result, error }: NamedTask): EndedTask {
+  if (state === 'succeeded') return { id, name, state, ...(result !== undefined && { result }) };
+  if (state === 'failed' || state === 'timed-out') return { id, name, state: 'failed', error: reportedError(error) };
+  return { id, name, state: state === 'cancelled' ? state : 'discarded' };
+}
