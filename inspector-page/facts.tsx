@@ -78,6 +78,8 @@ function TaskFacts({ task }: { task: TaskRecord }): JSX.Element {
       <Fact name="Kind">
         {task.isNamed ? 'named task' : 'closure of this process'}
         {task.usesThread ? ', in a thread' : ''}
+        {task.batchSize === undefined ? '' : `, in a batch of ${task.batchSize.toLocaleString('en')}`}
+        {task.waitsFor === undefined ? '' : `, waits for ${counted(task.waitsFor, 'other task')}`}
       </Fact>
       <Id name="Trace" id={task.traceId} what="the id of the trace" />
       <Id name="Id" id={task.id} what="the id of the task" />

@@ -1,5 +1,7 @@
-import type { ComponentChildren, JSX } from 'preact';
+import { type ComponentChildren, Fragment, type JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import type { TaskRecord } from '../src/inspector/records.js';
+import { counted } from './format.js';
 import type { Tone } from './outcome.js';
 import type { Span } from './spans.js';
 
@@ -13,19 +15,28 @@ export function State({ tone, children }: { tone: Tone; children: ComponentChild
   );
 }
 
-/** The name of a span. One that a thread has worked for says so. */
+/** The name of a span, with marks for a thread, a batch and a group. */
 export function SpanName({ span: { name, task } }: { span: Span }): JSX.Element {
   return (
     <>
       {name}
-      {task?.usesThread ? (
-        <>
-          {' '}
-          <b class="thread">thread</b>
-        </>
-      ) : null}
+      {task &&
+        marksOf(task).map((mark) => (
+          <Fragment key={mark}>
+            {' '}
+            <b class="mark">{mark}</b>
+          </Fragment>
+        ))}
     </>
   );
+}
+
+function marksOf({ usesThread, batchSize, waitsFor }: TaskRecord): string[] {
+  return [
+    ...(usesThread ? ['thread'] : []),
+    ...(batchSize === undefined ? [] : [`batch of ${batchSize.toLocaleString('en')}`]),
+    ...(waitsFor === undefined ? [] : [`after ${counted(waitsFor, 'task')}`]),
+  ];
 }
 
 /** A line of details. */

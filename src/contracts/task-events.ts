@@ -101,6 +101,10 @@ export interface ObservedTask {
   readonly place?: string;
   /** Whether it has called a function of `threadTask()`, which runs in a thread; absent until it does. */
   readonly usesThread?: boolean;
+  /** The batch that it runs in, and its number of tasks; absent until it does. */
+  readonly batch?: { readonly id: string; readonly size: number };
+  /** The ids of the tasks that must have ended first; absent unless it is the last one of a group. */
+  readonly waitsFor?: readonly string[];
 }
 
 /** Tasks of one definition that run together, as events show them. */

@@ -202,6 +202,7 @@ export class Recorder implements TaskObserver {
   /** Adds what may become known only while the task runs. */
   #complete(record: TaskRecord, task: ObservedTask): void {
     if (task.usesThread) record.usesThread = true;
+    if (task.batch) record.batchSize = task.batch.size;
     if (record.traceId !== undefined) return;
     const traceId = this.traceIdOf(task);
     if (traceId !== undefined) record.traceId = traceId;
@@ -219,7 +220,7 @@ function describe(record: ScopeRecord, { description, method, route }: ObservedS
   if (route !== undefined) record.route = route;
 }
 
-function taskRecord({ id, name, isNamed, addedBy, place }: ObservedTask, acceptedAt?: number): TaskRecord {
+function taskRecord({ id, name, isNamed, addedBy, place, waitsFor }: ObservedTask, acceptedAt?: number): TaskRecord {
   return {
     id,
     name,
@@ -227,6 +228,7 @@ function taskRecord({ id, name, isNamed, addedBy, place }: ObservedTask, accepte
     ...(addedBy !== undefined && { addedBy }),
     ...(place !== undefined && { place }),
     ...(acceptedAt !== undefined && { acceptedAt }),
+    ...(waitsFor && { waitsFor: waitsFor.length }),
     state: 'waiting',
     attempts: [],
   };

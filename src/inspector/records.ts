@@ -41,6 +41,10 @@ export interface TaskRecord {
   traceId?: string;
   /** Whether it has called a function that runs in a thread. */
   usesThread?: boolean;
+  /** The number of tasks in the batch that it runs in. */
+  batchSize?: number;
+  /** The number of tasks that it waits for, as the last one of a group. */
+  readonly waitsFor?: number;
   /** Absent for a job, which was accepted elsewhere. */
   readonly acceptedAt?: number;
   state: TaskState | 'retrying';

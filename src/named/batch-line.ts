@@ -3,7 +3,7 @@ import type { JsonValue } from '../contracts/task-envelope.js';
 import { BatchPermits } from '../execution/batch-permits.js';
 import type { TaskAttempt } from '../execution/task-attempt.js';
 import { TaskQueue } from '../execution/task-queue.js';
-import { observedTask } from '../observation/observed-task.js';
+import { noteBatch, observedTask } from '../observation/observed-task.js';
 import { SUCCESS } from '../scope/outcome.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
 import type { NextQueue, QueuedTask } from '../tasks/queued-task.js';
@@ -53,6 +53,7 @@ export class BatchLine implements NextQueue {
     grant();
     // All of them may have been cancelled, or have payloads that their schema refuses.
     if (batch.size === 0) return;
+    for (const { queued } of batch.attempts) noteBatch(queued, { id: batch.id, size: batch.size });
     const { batchFlushed } = this.scopes.engine.events;
     if (batchFlushed.isHeard) {
       const tasks = batch.attempts.map(({ queued }) => observedTask(queued));

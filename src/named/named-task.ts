@@ -58,6 +58,10 @@ export class NamedTask extends QueuedTask implements EnqueuedTask {
     return this.envelope.context.captured;
   }
 
+  override get waitsFor(): readonly string[] | undefined {
+    return this.envelope.context.group?.map(({ id }) => id);
+  }
+
   override get groupEnds(): readonly EndedTask[] | undefined {
     return this.group?.ended ?? this.#groupEnds;
   }

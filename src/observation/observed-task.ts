@@ -35,8 +35,13 @@ export function noteThread(task: QueuedTask): void {
   observed.usesThread = true;
 }
 
+/** Notes the batch that a task runs in, where somebody was told of the task. Seen from its next event on. */
+export function noteBatch({ observed }: QueuedTask, batch: { readonly id: string; readonly size: number }): void {
+  if (observed) (observed as { batch?: ObservedTask['batch'] }).batch = batch;
+}
+
 function describe(task: QueuedTask, addedBy?: string): ObservedTask {
-  const { id, name, isNamed, functionName, stackTrace } = task;
+  const { id, name, isNamed, functionName, stackTrace, waitsFor } = task;
   const place = firstFrame(stackTrace);
   return {
     id,
@@ -45,5 +50,6 @@ function describe(task: QueuedTask, addedBy?: string): ObservedTask {
     ...(!isNamed && { function: functionName }),
     ...(addedBy !== undefined && { addedBy }),
     ...(place !== undefined && { place }),
+    ...(waitsFor && { waitsFor }),
   };
 }

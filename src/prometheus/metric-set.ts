@@ -1,8 +1,8 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { client } from './load-client.js';
 
-/** The upper bounds of the histograms, in seconds: tasks take from milliseconds to minutes. */
-const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 300];
+/** The upper bounds of a histogram of times: tasks take from milliseconds to minutes. */
+const SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 300];
 
 /** Metrics of one prefix in a registry. */
 export class MetricSet {
@@ -21,8 +21,13 @@ export class MetricSet {
     return new client.Gauge({ ...this.#settings(name, help), labelNames });
   }
 
-  histogram<Label extends string>(name: string, help: string, labelNames: Label[]): Histogram<Label> {
-    return new client.Histogram({ ...this.#settings(name, help), labelNames, buckets: BUCKETS });
+  histogram<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    buckets: readonly number[] = SECONDS,
+  ): Histogram<Label> {
+    return new client.Histogram({ ...this.#settings(name, help), labelNames, buckets: [...buckets] });
   }
 
   /** Adds a gauge that is read at each scrape. */

@@ -15,6 +15,7 @@ export class TaskMetrics implements TaskObserver {
   readonly #eventLoop = monitorEventLoopDelay({ resolution: 20 });
   readonly #counters;
   readonly #histograms;
+  readonly #batchSizes;
   readonly #gauges;
   #isBackendUp = true;
 
@@ -36,6 +37,12 @@ export class TaskMetrics implements TaskObserver {
         ['kind'],
       ),
     };
+    this.#batchSizes = metrics.histogram(
+      'batch_size',
+      'Tasks that began together, by the reason for which they did.',
+      ['task', 'trigger'],
+      TASKS,
+    );
     this.#gauges = {
       openScopes: metrics.gauge('open_scopes', 'Requests and units of work that have not ended.', ['kind']),
       openResources: metrics.gauge('open_resources', 'Resources that are held.', ['resource']),
@@ -96,6 +103,10 @@ export class TaskMetrics implements TaskObserver {
     if (report.attempts > 0) this.#histograms.duration.observe({ task: label }, inSeconds(report.durationMs));
   }
 
+  batchFlushed({ batch, tasks, trigger }: TaskEvents['batchFlushed']): void {
+    this.#batchSizes.observe({ task: batch.name, trigger }, tasks.length);
+  }
+
   resourceAcquired({ error, resource }: TaskEvents['resourceAcquired']): void {
     if (error === undefined) this.#gauges.openResources.inc({ resource: resource.name });
   }
@@ -119,6 +130,9 @@ export class TaskMetrics implements TaskObserver {
     return delay / 1e9;
   }
 }
+
+/** The upper bounds of the sizes of batches. */
+const TASKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
 function inSeconds(ms: number): number {
   return ms / 1_000;

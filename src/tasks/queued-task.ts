@@ -78,7 +78,12 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
     return undefined;
   }
 
-  /** The tasks of its group, if it is the one that runs when they have ended. */
+  /** The ids of the tasks of its group, if it is the one that runs when they have ended. */
+  get waitsFor(): readonly string[] | undefined {
+    return undefined;
+  }
+
+  /** Those tasks as they have ended. */
   get groupEnds(): readonly EndedTask[] | undefined {
     return undefined;
   }

@@ -1,7 +1,14 @@
 import { Controller, Get } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import type { NamedTaskReport } from '../../src/backend/index.js';
-import { type BackgroundTasks, defineTask, type Handles, TaskHandler, Tasks } from '../../src/index.js';
+import {
+  type BackgroundTasks,
+  defineTask,
+  type Handles,
+  type HandlesBatch,
+  TaskHandler,
+  Tasks,
+} from '../../src/index.js';
 import type { ScopeRecord } from '../../src/inspector/records.js';
 import { openTelemetryTracing } from '../../src/opentelemetry/index.js';
 import { WorkerThreadsModule } from '../../src/worker-threads/index.js';
@@ -80,6 +87,27 @@ describe.each(platforms)('the details on $name', (platform) => {
     expect(bars).toEqual(['compute thread', 'write', 'mail']);
     expect(kind).toBe('Kindclosure of this process, in a thread');
     expect(table.map((text) => text.includes('thread'))).toEqual([true, false, false]);
+  });
+
+  it('mark the tasks of a batch, and the last one of a group', async () => {
+    const running = await startInspected(platform, {
+      controllers: [GroupsController],
+      providers: [MailHandler, RowHandler],
+    });
+    await fetch(`${running.url}/groups`);
+    const record = (await recordsOf(running)).find(({ kind }) => kind === 'http');
+    const page = await open(running.url, { search: `?id=${record!.id}` });
+
+    await page.locator('.span.task').first().waitFor();
+    const bars = await page.locator('.span.task .label .name').allTextContents();
+    await page.locator('.span.task').first().click();
+    const ofRow = await page.locator('.facts dl > div', { hasText: 'Kind' }).textContent();
+    await page.locator('.span.task').last().click();
+    const ofLast = await page.locator('.facts dl > div', { hasText: 'Kind' }).textContent();
+
+    expect(bars).toEqual(['row batch of 2', 'row batch of 2', 'mail after 2 tasks']);
+    expect(ofRow).toBe('Kindnamed task, in a batch of 2');
+    expect(ofLast).toBe('Kindnamed task, waits for 2 other tasks');
   });
 
   it('tell how the backend has a named task, and again when they are asked', async () => {
@@ -175,7 +203,7 @@ describe('the details of a task at its backend, and the mark of a thread', () =>
         search: `?id=${record!.id}&span=task:${namedTaskOf(record!).id}`,
       });
       await page.getByRole('link', { name: 'bull-board' }).waitFor();
-      await page.locator('.thread').waitFor();
+      await page.locator('.mark').waitFor();
 
       expect(await axeViolations(page)).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
@@ -204,6 +232,22 @@ const Mail = defineTask({ name: 'mail' });
 @TaskHandler(Mail)
 class MailHandler implements Handles<typeof Mail> {
   run(): void {}
+}
+
+const Row = defineTask<{ row: number }>({ name: 'row', batch: { maxSize: 2, maxWaitMs: 0 } });
+
+@TaskHandler(Row)
+class RowHandler implements HandlesBatch<typeof Row> {
+  runBatch(): void {}
+}
+
+@Controller('groups')
+class GroupsController {
+  @Get()
+  get(@Tasks() tasks: BackgroundTasks): void {
+    const rows = [1, 2].map((row) => ({ definition: Row, payload: { row } }));
+    tasks.enqueueGroup(rows, { then: Mail, payload: {} });
+  }
 }
 
 @Controller('two')

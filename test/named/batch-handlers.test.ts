@@ -426,6 +426,9 @@ describe('B42 observers of batches', () => {
     });
     expect(recorded.of('taskStarted').map(({ scope }) => scope!.id)).toEqual([unit!.id, unit!.id, unit!.id]);
     expect(recorded.of('taskSettled').map(({ scope }) => scope!.id)).toEqual([unit!.id, unit!.id, unit!.id]);
+    expect(recorded.of('taskSettled').map(({ task }) => task.batch)).toEqual(
+      tasks.map(() => ({ id: flushed!.batch.id, size: 3 })),
+    );
     expect(JSON.stringify(recorded.all)).not.toContain('"n"');
   });
 

@@ -3,6 +3,7 @@ import { BackgroundTasks, type BackgroundTaskGroup, type GroupOptions, TaskScope
 import { RecordingBackgroundTasks } from '../../src/testing/index.js';
 import { Group, handlers, Part, Row, startGrouped, Whole } from '../support/grouped-app.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
+import { RecordedEvents } from '../support/recorded-events.js';
 import { startContext } from '../support/start-context.js';
 
 const last = { then: Whole, payload: { album: 1 } };
@@ -112,6 +113,21 @@ describe('a group in this process', () => {
 
     expect(host.stats()).toMatchObject({ accepted: 8, succeeded: 8, waiting: 0, running: 0 });
   });
+});
+
+it('observers of a group are told the tasks that the last one waits for', async () => {
+  const recorded = new RecordedEvents();
+  const { enqueueParts, ended } = await startGrouped(undefined, { observers: [recorded.observer] });
+
+  const { tasks, last: whole } = await enqueueParts(['a', 'b']);
+  await ended(whole);
+
+  const told = recorded.of('taskStarted').map(({ task }) => [task.name, task.waitsFor]);
+  expect(told).toEqual([
+    ['part', undefined],
+    ['part', undefined],
+    ['whole', tasks.map(({ id }) => id)],
+  ]);
 });
 
 describe('a recorded group', () => {

@@ -11,6 +11,7 @@ import {
   TaskScopes,
 } from '../../src/index.js';
 import { BackgroundTasksMetricsModule, METRICS_REGISTRY } from '../../src/prometheus/index.js';
+import { settled } from '../../src/testing/index.js';
 import { deferred } from '../support/deferred.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { scrape, series } from '../support/metrics.js';
@@ -24,6 +25,13 @@ const SendMail = defineTask<{ to: string }>({ name: 'send-mail' });
 @TaskHandler(SendMail)
 class MailSender {
   run() {}
+}
+
+const WriteRow = defineTask<{ row: number }>({ name: 'write-row', batch: { maxSize: 2, maxWaitMs: 1 } });
+
+@TaskHandler(WriteRow)
+class RowWriter {
+  runBatch() {}
 }
 
 describe.each(platforms)('metrics on $name', (platform) => {
@@ -122,6 +130,21 @@ describe('the series', () => {
     expect(series(text).size).toBeLessThan(101 * 40);
     expect(text).not.toContain('canary');
   }, 120_000);
+
+  it('count batches by their size, and by the reason for which they began', async () => {
+    const { app, run } = await startContext({
+      imports: [BackgroundTasksMetricsModule.forRoot({ path: false })],
+      providers: [RowWriter],
+    });
+    await run((tasks) => [1, 2, 3].map((row) => tasks.enqueue(WriteRow, { row })));
+    await settled(app);
+    const found = series(await app.get<Registry>(METRICS_REGISTRY).metrics());
+
+    const labels = (trigger: string) => `{task="write-row",trigger="${trigger}"}`;
+    expect(found.get(`background_tasks_batch_size_sum${labels('size')}`)).toBe(2);
+    expect(found.get(`background_tasks_batch_size_sum${labels('time')}`)).toBe(1);
+    expect(found.get(`background_tasks_batch_size_count${labels('size')}`)).toBe(1);
+  });
 
   it('tell of a backend that is lost and comes back', async () => {
     const backend = new MemoryBackend();
