@@ -10,7 +10,7 @@ const ours = `${(JSON.parse(read('package.json')) as { homepage: string }).homep
 const packed = new Set([...pages, ...drawings, 'CHANGELOG.md']);
 
 describe('the links of the documentation', () => {
-  it.each([...pages, 'CHANGELOG.md', 'CONTRIBUTING.md', 'sample/README.md'])(
+  it.each([...pages, 'CHANGELOG.md', 'CONTRIBUTING.md', 'sample/README.md', 'sample/02-transactions/README.md'])(
     'in %s lead to files and headings that exist',
     (page) => {
       const broken = linksIn(page).filter(({ path, heading }) => {

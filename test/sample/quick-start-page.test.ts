@@ -1,18 +1,10 @@
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { useChromium } from '../support/chromium.js';
 import { startHeldServer } from '../support/held-server.js';
 import { samplePlatforms, sharedQuickStart, startQuickStart } from '../support/quick-start.js';
-import { chromiumPath, INSTALL_TIMEOUT_MS } from '../support/requirements.js';
 
-let browser: Browser | undefined;
-
-beforeAll(async () => {
-  const executablePath = await chromiumPath();
-  const quiet = ['--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-sync', ...quiet] });
-}, INSTALL_TIMEOUT_MS);
-
-afterAll(() => browser?.close());
+const browser = useChromium();
 
 describe.each(samplePlatforms)('The page of the quick start on %s', (PLATFORM) => {
   const sample = sharedQuickStart({ PLATFORM });
@@ -85,7 +77,7 @@ describe.each(samplePlatforms)('The page of the quick start on %s', (PLATFORM) =
 
 /** Opens a page that must not throw. */
 async function open(url: string, viewport = { width: 1280, height: 720 }): Promise<Page> {
-  const page = await browser!.newPage({ viewport });
+  const page = await browser().newPage({ viewport });
   watch(page);
   await page.goto(url);
   return page;

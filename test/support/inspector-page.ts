@@ -1,22 +1,15 @@
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-import { chromiumPath, INSTALL_TIMEOUT_MS } from './requirements.js';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { expect, onTestFinished } from 'vitest';
+import { useChromium } from './chromium.js';
 
 /** Opens a page of an inspector, in a browser that the tests of the file share. */
 export type OpenPage = (url: string, options?: BrowserContextOptions & { readonly search?: string }) => Promise<Page>;
 
 /** Starts Chromium before the tests of a file. A page fails its test by an error of a script or a breach of the policy. */
 export function sharedBrowser(): OpenPage {
-  let browser: Browser | undefined;
-  beforeAll(async () => {
-    const executablePath = await chromiumPath();
-    const quiet = ['--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-sync', ...quiet] });
-  }, INSTALL_TIMEOUT_MS);
-  afterAll(() => browser?.close());
-
+  const browser = useChromium();
   return async (url, { search = '', ...options } = {}) => {
-    const page = await browser!.newPage({ viewport: { width: 1280, height: 800 }, ...options });
+    const page = await browser().newPage({ viewport: { width: 1280, height: 800 }, ...options });
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
