@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { lastValueFrom, take, toArray } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { WatchedTasks } from '../../src/named/watched-tasks.js';
 import { startReported } from '../support/reported-app.js';
 import { report } from '../support/report.js';
@@ -35,6 +35,21 @@ describe.each(servers)('B41 watched reports on $kind', { timeout: 600_000 }, ({ 
 
     report(`${REPORTS} reports watched: heap ${megabytes(before)} MB before, ${megabytes(after)} MB after`);
     expect(after - before).toBeLessThan(MAX_GROWTH);
+  });
+
+  it('are watched and forgotten again and again without a warning of Node', async () => {
+    const warnings: string[] = [];
+    const note = ({ name, message }: Error) => void warnings.push(`${name}: ${message}`);
+    process.on('warning', note);
+    onTestFinished(() => void process.off('warning', note));
+    const { enqueue, reports, exports } = await startReported(server());
+    const id = await enqueue('hold');
+    await exports.until('hold 1');
+
+    for (let times = 0; times < 15; times++) await lastValueFrom(reports.watch(id).pipe(take(1)));
+    await new Promise(setImmediate);
+
+    expect(warnings).toEqual([]);
   });
 
   it('come again after an outage, to the end', async () => {
