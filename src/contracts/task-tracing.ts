@@ -15,7 +15,7 @@ export type TaskTracing = TaskObserver & {
   /** Calls `work`, which is one attempt of a task. Called in the async context of the code that added it. */
   run(task: ObservedTask, work: () => void): void;
   /**
-   * Calls `work`, which runs the handler of a batch, in no trace, after {@link run} for each of its tasks. The scope of that
+   * Calls `work`, which runs the handler of a batch, in no trace, after `run` for each of its tasks. The scope of that
    * run has `batch.id` as the task of its `parent`. Absent where batches are no part of a trace.
    */
   batch?(batch: ObservedBatch, tasks: readonly ObservedTask[], work: () => void): void;
