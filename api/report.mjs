@@ -35,6 +35,7 @@ export function writeReport(name, folder) {
       docModel: { enabled: false },
       dtsRollup: { enabled: false },
       tsdocMetadata: { enabled: false },
+      newlineKind: 'lf',
       // Doc comments are checked by other tests.
       messages: { extractorMessageReporting: { default: silent }, tsdocMessageReporting: { default: silent } },
     },

@@ -32,5 +32,5 @@ describe('the types that an entry point promises', () => {
 });
 
 function textOf(folder: string, name: string): string {
-  return readFileSync(join(folder, `${name}.api.md`), 'utf8').replaceAll('\r\n', '\n');
+  return readFileSync(join(folder, `${name}.api.md`), 'utf8');
 }
