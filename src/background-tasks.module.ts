@@ -166,6 +166,8 @@ export class BackgroundTasksModule
 
   /** Runs after all others have been initialised, so that handlers find them ready. */
   onApplicationBootstrap(): Promise<void> {
+    const { log, options } = this.scopes.engine;
+    if (options.lossNotice) log.lossNotice();
     return this.named.start();
   }
 

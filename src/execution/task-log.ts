@@ -35,6 +35,15 @@ export class TaskLog {
     this.#write('warn', `Discarded ${names(tasks)}: ${reason}.`, facts);
   }
 
+  /** Says at start-up what this package does not promise. */
+  lossNotice(): void {
+    this.#write(
+      'log',
+      'Tasks of addTask() die with this process. What must not be lost is a named task on a backend, such as BullMQ. ' +
+        'Set "lossNotice: false" to log this no more.',
+    );
+  }
+
   /** Warns of an application that a signal would end at once. */
   missingShutdownHooks(task: string): void {
     this.#write(

@@ -67,6 +67,11 @@ export interface BackgroundTasksModuleOptions {
    */
   readonly captureStackTraces?: boolean;
   /**
+   * Whether to log at start-up that what `addTask()` adds dies with the process. @default true, unless NODE_ENV is
+   * production or test.
+   */
+  readonly lossNotice?: boolean;
+  /**
    * Bytes of JSON that the payload of a named task may take. @default 65536. Much more, and one
    * large task holds up whatever carries them (pass a key to where the data is instead).
    */
@@ -158,6 +163,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     disposeTimeoutMs: milliseconds,
     stalledClientTimeoutMs: milliseconds,
     captureStackTraces: flag,
+    lossNotice: flag,
     maxPayloadBytes: wholeNumber(1),
     captureContext: captureContextRule,
     tracing: tracingRule,
@@ -177,6 +183,7 @@ export function resolveModuleOptions(options: BackgroundTasksModuleOptions): Res
     disposeTimeoutMs: 5_000,
     stalledClientTimeoutMs: 30_000,
     captureStackTraces: process.env.NODE_ENV !== 'production',
+    lossNotice: !['production', 'test'].includes(process.env.NODE_ENV ?? ''),
     maxPayloadBytes: 65_536,
     captureContext: undefined,
     tracing: undefined,

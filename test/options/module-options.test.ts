@@ -15,7 +15,7 @@ type Options = BackgroundTasksModuleOptions;
 
 const ALL =
   'There is no such option; there are onTaskFailure, concurrency, maxRunning, maxPending, overflow, timeoutMs, retry, ' +
-  'shutdownTimeoutMs, disposeTimeoutMs, stalledClientTimeoutMs, captureStackTraces, maxPayloadBytes, ' +
+  'shutdownTimeoutMs, disposeTimeoutMs, stalledClientTimeoutMs, captureStackTraces, lossNotice, maxPayloadBytes, ' +
   'captureContext, tracing, backend, keepReports, observers.';
 const OBSERVERS = 'Give an array of objects that implement TaskObserver.';
 
