@@ -25,12 +25,14 @@ const bad: readonly BadOption[] = [
   ...['concurrency', 'maxRunning', 'maxPending'].flatMap(badCounts),
   ...['timeoutMs', 'shutdownTimeoutMs', 'disposeTimeoutMs', 'stalledClientTimeoutMs'].flatMap(badDurations),
   ...badRetries,
-  ...['yes', 1, 0, null].map((value) => ({
-    options: { captureStackTraces: value },
-    option: 'captureStackTraces',
-    received: typeof value === 'string' ? JSON.stringify(value) : String(value),
-    fix: 'Give true or false.',
-  })),
+  ...['captureStackTraces', 'lossNotice'].flatMap((option) =>
+    ['yes', 1, 0, null].map((value) => ({
+      options: { [option]: value },
+      option,
+      received: typeof value === 'string' ? JSON.stringify(value) : String(value),
+      fix: 'Give true or false.',
+    })),
+  ),
   ...[0, 1.5, Infinity, '64KiB'].map((value) => ({
     options: { maxPayloadBytes: value },
     option: 'maxPayloadBytes',

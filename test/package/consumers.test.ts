@@ -12,6 +12,18 @@ describe('the packed package in an application', () => {
     { kind: 'an ES module', type: 'module', compiler: 'typescript', options: { module: 'NodeNext' } },
     { kind: 'CommonJS', type: 'commonjs', compiler: 'typescript', options: { module: 'NodeNext' } },
     {
+      kind: 'an ES module by TypeScript 7',
+      type: 'module',
+      compiler: 'typescript-7',
+      options: { module: 'NodeNext' },
+    },
+    {
+      kind: 'CommonJS by TypeScript 7',
+      type: 'commonjs',
+      compiler: 'typescript-7',
+      options: { module: 'NodeNext' },
+    },
+    {
       kind: 'CommonJS by TypeScript 5.9, with its moduleResolution node10',
       type: 'commonjs',
       compiler: 'typescript-5',
