@@ -2,7 +2,7 @@ import { type ConfigurableModuleAsyncOptions, ConfigurableModuleBuilder } from '
 import { flag } from './options/checks.js';
 import type { BackgroundTasksModuleOptions } from './options/module-options.js';
 
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<BackgroundTasksModuleOptions>()
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createBackgroundTasksOptions')

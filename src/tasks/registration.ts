@@ -6,7 +6,7 @@ import { BackgroundTasks } from './background-tasks.js';
 import { BackgroundTasksRef } from './background-tasks-ref.js';
 
 /** Whether the application imports `BackgroundTasksModule.forRoot()`, or provides its own `BackgroundTasks`. */
-export function isRegistered(modules: ModulesContainer): boolean {
+function isRegistered(modules: ModulesContainer): boolean {
   return isProvided(modules, BackgroundTasks);
 }
 
