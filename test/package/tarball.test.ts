@@ -20,7 +20,15 @@ describe('the tarball', () => {
     const others = packed.files.filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
 
     expect(others.toSorted()).toEqual(
-      ['CHANGELOG.md', 'LICENSE', ...pages, ...drawings, 'dist/inspector/page.css', 'package.json'].toSorted(),
+      [
+        'CHANGELOG.md',
+        'LICENSE',
+        ...pages,
+        ...drawings,
+        'dist/inspector/page.css',
+        'package.json',
+        'schematics.json',
+      ].toSorted(),
     );
   });
 

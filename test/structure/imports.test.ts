@@ -35,6 +35,7 @@ const sideRooms = new Map([
   ['opentelemetry', 'errors'],
   ['prometheus', 'shutdown'],
   ['terminus', 'shutdown'],
+  ['schematics', 'contracts'],
   ['testing', 'named'],
   ['websockets', 'shutdown'],
   ['worker-threads', 'execution'],
