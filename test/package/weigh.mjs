@@ -23,7 +23,7 @@ for (const [path, { default: file }] of entryPoints) {
       write: false,
       minify: true,
       ssr: true,
-      rollupOptions: { input: `${root}/${file}`, external: (id) => !/^[./]/.test(id) },
+      rolldownOptions: { input: `${root}/${file}`, external: (id) => !/^[./]/.test(id) },
     },
   });
   const chunks = output.filter(({ type }) => type === 'chunk');
