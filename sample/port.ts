@@ -24,5 +24,5 @@ function nextPort(port: number): number {
 function command(): string {
   const script = process.env['npm_lifecycle_event'];
   if (script === undefined) return `node ${relative(process.cwd(), process.argv[1]!)}`;
-  return script === 'start' ? 'npm start' : `npm run ${script}`;
+  return script === 'start' ? 'npm start' : `npm run sample ${process.env['SAMPLE']}`;
 }

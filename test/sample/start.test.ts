@@ -37,23 +37,20 @@ describe.each(samplePlatforms)('npm start in a clean clone on %s', (PLATFORM) =>
 });
 
 describe('A port in use', () => {
-  it.each([
-    'npm start',
-    'npm run start:transactions',
-    'npm run start:thumbnails',
-    'npm run start:bullmq',
-    'npm run start:observability',
-  ])('ends "%s" with one sentence that names the command for another port', async (command) => {
-    const port = await portInUse();
-    const sample = await runCommand(clone, command, { PORT: String(port) });
+  it.each(['npm start', 'npm run sample 02', 'npm run sample 04', 'npm run sample 06', 'npm run sample 08'])(
+    'ends "%s" with one sentence that names the command for another port',
+    async (command) => {
+      const port = await portInUse();
+      const sample = await runCommand(clone, command, { PORT: String(port) });
 
-    const { code } = await sample.exit;
+      const { code } = await sample.exit;
 
-    expect(code).toBe(1);
-    expect(sample.log.split(/^Starting .*\n/m)[1]).toBe(
-      `Another program uses port ${port}, so choose another port: PORT=${port + 1} ${command}\n`,
-    );
-  });
+      expect(code).toBe(1);
+      expect(sample.log.split(/^Starting .*\n/m)[1]).toBe(
+        `Another program uses port ${port}, so choose another port: PORT=${port + 1} ${command}\n`,
+      );
+    },
+  );
 
   it('ends a program that was started with node in the same way', async () => {
     const port = await portInUse();
