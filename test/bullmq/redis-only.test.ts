@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { deferred } from '../support/deferred.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { prepareRedis } from '../support/redis.js';
@@ -31,6 +31,28 @@ describe('B32 · on Redis', () => {
 
     expect(durable.backend.unavailableBecause).toBe('it did not answer in 80 ms');
     expect(durable.logs.errors).toHaveLength(1);
+  });
+});
+
+describe('B41 · on Redis', () => {
+  it('is watched without a line of the client for each lost connection', async () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    onTestFinished(() => printed.mockRestore());
+    let lost = 0;
+    const resetting = createServer((socket) => {
+      lost++;
+      socket.resetAndDestroy();
+    }).listen(0, '127.0.0.1');
+    await once(resetting, 'listening');
+    onTestFinished(() => void resetting.close());
+    const { port } = resetting.address() as AddressInfo;
+    const { backend } = await startDurable({ server: { options: { connection: `redis://127.0.0.1:${port}` } } });
+
+    onTestFinished(backend.watchTasks(() => undefined));
+    const before = lost;
+    await until('both clients have tried again', () => lost > before + 6);
+
+    expect(printed.mock.calls).toEqual([]);
   });
 });
 

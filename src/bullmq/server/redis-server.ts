@@ -67,6 +67,8 @@ export class RedisServer extends QueueServer {
     const { connection, prefix } = this.address;
     const client = newClient(connection, waitForServer);
     this.#eventClients.add(client);
+    // The server notices the same errors by itself. Without a listener, ioredis would print each of them.
+    client.on('error', () => undefined);
     client.once('end', () => this.#eventClients.delete(client));
     return new QueueEvents(queueName, { connection: client, prefix, autorun: false, skipVersionCheck: true });
   }
@@ -104,6 +106,9 @@ export class RedisServer extends QueueServer {
       // ioredis sends a script by its hash when it sends it again.
       .evalsha(TRY_COMMANDS_HASH, keys.length, ...keys)
       .exec();
+    // Scripts cannot try a transaction. A refusal of it is no outage.
+    const groups = this.#client.multi().exec();
+    const refusedGroups = this.answered(groups).then(() => undefined, failureReason);
     const [tried, again] = (await this.answered(answers)) ?? [];
     const error = tried?.[0] ?? again?.[0];
     if (error) throw new Error(this.#refusal(failureReason(error)), { cause: error });
@@ -111,8 +116,10 @@ export class RedisServer extends QueueServer {
     const reason = refusedOf(TO_ADD, refused);
     if (reason !== undefined) throw new Error(reason);
     const [some, work] = [refusedOf(TO_ADD_SOME, refused), refusedOf(TO_WORK, refused)];
+    const group = await refusedGroups;
     return [
       ...(some === undefined ? [] : [`Redis takes only some tasks: ${some}.`]),
+      ...(group === undefined ? [] : [`Redis takes no groups: it refuses MULTI and EXEC to this user (${group}).`]),
       ...(work === undefined ? [] : [`The worker cannot do its work: ${work}.`]),
     ];
   }
