@@ -6,10 +6,15 @@ export class PermitsAfter implements RunPermits {
   constructor(
     private readonly tasks: readonly QueuedTask[],
     private readonly running: RunPermits,
+    /** Called when they have ended, before the task gets its permit. */
+    private readonly ended: () => void,
   ) {}
 
   acquire(waiter: PermitWaiter): void {
-    void Promise.all(this.tasks.map(({ settled }) => settled)).then(() => this.running.acquire(waiter));
+    void Promise.all(this.tasks.map(({ settled }) => settled)).then(() => {
+      this.ended();
+      this.running.acquire(waiter);
+    });
   }
 
   release(): void {

@@ -78,6 +78,16 @@ describe('a group in this process', () => {
     expect(group.events.at(-1)).toBe('whole 1');
   });
 
+  it.each([1, 3])('skips its last task if a part fails and onTaskFailure says stop, %i at a time', async (concurrency) => {
+    const { enqueueParts, group, host } = await startGrouped(undefined, { onTaskFailure: 'stop', concurrency });
+
+    const { last: whole } = await enqueueParts(['a', 'fail']);
+
+    expect((await whole.settled).state).toBe('skipped');
+    expect(group.ends).toEqual([]);
+    expect(host.stats()).toMatchObject({ accepted: 3, succeeded: 1, failed: 1, skipped: 1, waiting: 0, running: 0 });
+  });
+
   it('is waited for at shutdown', async () => {
     const { enqueueParts, app, group } = await startGrouped();
     await enqueueParts(['hold', 'a']);
