@@ -3,6 +3,8 @@ import type { PermitWaiter, RunPermits } from './semaphore.js';
 
 /** The permits of a task that may run once others have ended, however they did. */
 export class PermitsAfter implements RunPermits {
+  grantedFrom = Infinity;
+
   constructor(
     private readonly tasks: readonly QueuedTask[],
     private readonly running: RunPermits,
@@ -12,6 +14,7 @@ export class PermitsAfter implements RunPermits {
 
   acquire(waiter: PermitWaiter): void {
     void Promise.all(this.tasks.map(({ settled }) => settled)).then(() => {
+      this.grantedFrom = performance.now();
       this.ended();
       this.running.acquire(waiter);
     });

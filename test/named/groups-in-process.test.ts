@@ -4,6 +4,7 @@ import { RecordingBackgroundTasks } from '../../src/testing/index.js';
 import { Group, handlers, Part, Row, startGrouped, Whole } from '../support/grouped-app.js';
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { startContext } from '../support/start-context.js';
+import { until } from '../support/until.js';
 
 const last = { then: Whole, payload: { album: 1 } };
 const part = (act = 'a') => ({ definition: Part, payload: { act } });
@@ -86,6 +87,20 @@ describe('a group in this process', () => {
     expect((await whole.settled).state).toBe('skipped');
     expect(group.ends).toEqual([]);
     expect(host.stats()).toMatchObject({ accepted: 3, succeeded: 1, failed: 1, skipped: 1, waiting: 0, running: 0 });
+  });
+
+  it('does not count as a task that waits for its turn while its tasks run', async () => {
+    const { enqueueParts, ended, group, host } = await startGrouped();
+    const { last: whole } = await enqueueParts(['hold']);
+    await group.until('hold');
+
+    const from = performance.now();
+    await until('some time has passed', () => performance.now() - from > 20);
+    const { oldestWaitingMs, waiting } = await host.health();
+    group.held.resolve();
+    await ended(whole);
+
+    expect([oldestWaitingMs, waiting]).toEqual([0, 1]);
   });
 
   it('is waited for at shutdown', async () => {
