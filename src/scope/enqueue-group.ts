@@ -59,8 +59,8 @@ interface GivenLast extends Omit<GivenTask, 'definition'> {
   readonly then: TaskDefinition;
 }
 
-const definition: Check<TaskDefinition> = (_option, value) => {
-  assertDefinition(value);
+const definition: Check<TaskDefinition> = (option, value) => {
+  assertDefinition(value, option);
   return value;
 };
 
