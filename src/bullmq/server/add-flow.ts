@@ -13,10 +13,10 @@ export async function addFlow(flows: FlowProducer, [last, ...others]: readonly N
  */
 export function strictFlows(flows: FlowProducer): FlowProducer {
   const backend = flows.getBackend();
-  const addFlow = backend.addFlow.bind(backend);
+  const add = backend.addFlow.bind(backend);
   backend.addFlow = async (entries) => {
-    const answers = await addFlow(entries);
-    const refused = answers?.find(([error, answer]) => error || typeof answer === 'number');
+    const answers = await add(entries);
+    const refused = answers?.find(([error, answer]) => error !== null || typeof answer === 'number');
     if (refused) throw refused[0] ?? new Error(`BullMQ answered ${refused[1]}`);
     return answers;
   };
