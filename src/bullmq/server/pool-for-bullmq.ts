@@ -43,10 +43,8 @@ export function poolForBullMq(pool: Pool, isUp: () => boolean, queriesWait: bool
     },
     /** Does nothing: the server ends the pool after the queue and the worker have closed. */
     end: () => Promise.resolve(),
-    on(event: 'error', listener: (error: Error) => void) {
-      pool.on(event, listener);
-      return wrapped;
-    },
+    /** Does nothing: the server listens, and BullMQ would never take back what it adds each time somebody watches. */
+    on: () => wrapped,
     removeAllListeners: () => wrapped,
   };
   return wrapped as unknown as PgPool;
