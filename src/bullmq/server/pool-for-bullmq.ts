@@ -43,7 +43,7 @@ export function poolForBullMq(pool: Pool, isUp: () => boolean, queriesWait: bool
     },
     /** Does nothing: the server ends the pool after the queue and the worker have closed. */
     end: () => Promise.resolve(),
-    /** Does nothing: the server listens, and BullMQ would never take back what it adds each time somebody watches. */
+    /** Does nothing: the server listens to its pools, and BullMQ never takes back a listener. */
     on: () => wrapped,
     removeAllListeners: () => wrapped,
   };
