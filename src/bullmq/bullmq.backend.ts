@@ -94,7 +94,7 @@ export class BullMqTaskBackend extends TaskBackend implements BullMqBackend {
     } catch (error) {
       throw new BackendUnavailableError(what, `not confirmed by ${this.server.kind} (${failureReason(error)})`, {
         cause: error,
-        fix: 'It may still run. Try again with the same idempotency key, which makes the retry the same job.',
+        fix: batch.some(({ before }) => before !== undefined) ? NOT_CONFIRMED_GROUP : NOT_CONFIRMED,
       });
     }
   }
@@ -216,6 +216,9 @@ function workedQueues(
   }));
   return [main, ...ofBatches];
 }
+
+const NOT_CONFIRMED = 'It may still run. Try again with the same idempotency key, which makes the retry the same job.';
+const NOT_CONFIRMED_GROUP = 'It may still run. A group that is enqueued again is another group.';
 
 function describeBatch(batch: readonly EnqueuedTask[]): string {
   const names = [...new Set(batch.map(({ envelope }) => `"${envelope.name}"`))].slice(0, 5).join(', ');

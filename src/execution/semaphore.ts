@@ -60,6 +60,8 @@ export interface PermitWaiter {
 
 /** Permits to run. */
 export interface RunPermits {
+  /** The moment from which any is granted, `Infinity` while it is not known; absent if that is always. */
+  readonly grantedFrom?: number;
   acquire(waiter: PermitWaiter): void;
   release(): void;
   /** Acquires a permit for the next attempt of a task. Absent where a task keeps its permit between attempts. */

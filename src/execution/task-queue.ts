@@ -79,7 +79,8 @@ export class TaskQueue implements PermitWaiter {
 
   /** Milliseconds for which tasks that may run have waited; 0 if none does. */
   get waitedMs(): number {
-    return this.#onIdle && this.#waiting.length > 0 ? performance.now() - this.#drainingSince : 0;
+    if (!this.#onIdle || this.#waiting.length === 0) return 0;
+    return Math.max(0, performance.now() - Math.max(this.#drainingSince, this.limits.running.grantedFrom ?? 0));
   }
 
   /** Whether the response has to wait until there are permits for all tasks. */

@@ -1,6 +1,7 @@
 import type { EndedTask, GroupProgress } from '../contracts/ended-task.js';
 import type { GroupMember } from '../contracts/task-envelope.js';
 import { PermitsAfter } from '../execution/permits-after.js';
+import { SKIPPED } from '../execution/task-ledger.js';
 import { TaskQueue } from '../execution/task-queue.js';
 import { SUCCESS } from '../scope/outcome.js';
 import type { RequestScopes } from '../scope/request-scopes.js';
@@ -32,7 +33,12 @@ export class TaskGroup {
   queueIn(scopes: RequestScopes): NextQueue {
     const { engine, apart } = scopes;
     const { pending, running } = engine.limits;
-    const limits = { concurrency: 1, pending, running: new PermitsAfter(this.tasks, running), isShared: true };
+    const permits = new PermitsAfter(this.tasks, running, () => {
+      // Where a part has failed before the turn of the last one, the queue of their request has skipped it.
+      const stops = engine.options.onTaskFailure === 'stop' && this.tasks.some(hasFailed);
+      if (stops) queue.endWaiting(queue.waiting, SKIPPED);
+    });
+    const limits = { concurrency: 1, pending, running: permits, isShared: true };
     const queue = new TaskQueue(engine, scopes, limits);
     return {
       takeOver: (task: QueuedTask) => {
@@ -47,8 +53,13 @@ export class TaskGroup {
   }
 }
 
-function endOf({ id, name, state, result, error }: NamedTask): EndedTask {
+function hasFailed({ state }: NamedTask): boolean {
+  return state === 'failed' || state === 'timed-out';
+}
+
+function endOf(task: NamedTask): EndedTask {
+  const { id, name, state, result, error } = task;
   if (state === 'succeeded') return { id, name, state, ...(result !== undefined && { result }) };
-  if (state === 'failed' || state === 'timed-out') return { id, name, state: 'failed', error: reportedError(error) };
+  if (hasFailed(task)) return { id, name, state: 'failed', error: reportedError(error) };
   return { id, name, state: state === 'cancelled' ? state : 'discarded' };
 }

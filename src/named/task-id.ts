@@ -8,6 +8,11 @@ export function newTaskId(name: string, key: string | undefined): string {
   return key === undefined ? randomUUID() : `${randomUUID()}${SEPARATOR}${keyHash(name, key)}`;
 }
 
+/** Whether a task may have this id. It may come from a query string, which can hold lists, and PostgreSQL takes no NUL. */
+export function isTaskId(id: unknown): id is string {
+  return typeof id === 'string' && !id.includes('\0');
+}
+
 /** Hashes a key, with the name because two definitions may share a key. */
 export function keyHash(name: string, key: string): string {
   return createHash('sha256').update(`${name}\0${key}`).digest('base64url');

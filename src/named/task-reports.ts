@@ -7,7 +7,8 @@ import { NamedTasks } from './named-tasks.js';
 /**
  * The state of named tasks, by the `id` of what `enqueue()` returned. With BullMQ it works in every process that shares
  * the queue. Without a backend it works in the process that enqueued the task, and the option `keepReports` says how many
- * it remembers. It does not ask who may see a task: that is for the application to decide. An id cannot be guessed.
+ * it remembers. It does not ask who may see a task: that is for the application to decide. An id cannot be guessed,
+ * except that of a task of a schedule.
  */
 @Injectable()
 export class TaskReports {

@@ -1,5 +1,6 @@
 import { Observable, type Subscriber } from 'rxjs';
 import type { NamedTaskReport, NamedTaskState } from '../contracts/named-task-report.js';
+import { Semaphore } from '../execution/semaphore.js';
 
 /** The reports that somebody watches. Each is read once for all who watch it, when it may have changed. */
 export class WatchedTasks {
@@ -9,6 +10,8 @@ export class WatchedTasks {
   #stopListening: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** Or a thousand reports would be read at once, and what the application enqueues meanwhile would wait for them all. */
+  readonly #reads = new Semaphore(READS_AT_A_TIME);
 
   constructor(private readonly source: ReportSource) {}
 
@@ -33,9 +36,16 @@ export class WatchedTasks {
     // Before the first read, or a change between the two would be missed.
     if (this.#tasks.size === 0) this.#listen();
     const task = new WatchedTask(id, async () => {
-      const report = await this.source.find(id);
-      if (report?.job && this.#tasks.get(id) === task) this.#byJob.set(report.job.id, task);
-      return report;
+      await new Promise<void>((granted) => this.#reads.acquire({ granted }));
+      try {
+        // Whoever watched it may have left meanwhile.
+        if (this.#tasks.get(id) !== task) return undefined;
+        const report = await this.source.find(id);
+        if (report?.job && this.#tasks.get(id) === task) this.#byJob.set(report.job.id, task);
+        return report;
+      } finally {
+        this.#reads.release();
+      }
     });
     this.#tasks.set(id, task);
     return task;
@@ -58,9 +68,9 @@ export class WatchedTasks {
     };
     let seconds = 0;
     const readAgain = () => {
-      if (++seconds % READ_AGAIN_SECONDS === 0) return readAll();
+      const isTurnOfAll = ++seconds % READ_AGAIN_SECONDS === 0;
       // The end of another task is a change of its group, and nothing tells of that.
-      for (const task of this.#tasks.values()) if (task.last?.group) task.changed();
+      for (const task of this.#tasks.values()) if (isTurnOfAll || task.last?.group) task.readAgain();
     };
     this.#stopListening = this.source.watch((id) => {
       if (id === undefined) readAll();
@@ -113,6 +123,11 @@ class WatchedTask {
     if (!this.#isReading) void this.#readAll();
   }
 
+  /** Reads the report, in case a change was not told. */
+  readAgain(): void {
+    if (!this.#isReading) this.changed();
+  }
+
   async #readAll(): Promise<void> {
     this.#isReading = true;
     while (this.#hasChanged && this.#subscribers.size > 0) {
@@ -139,6 +154,9 @@ class WatchedTask {
 }
 
 const OPEN: ReadonlySet<NamedTaskState> = new Set(['waiting', 'delayed', 'running']);
+
+/** Reports that are read at a time. */
+const READS_AT_A_TIME = 5;
 
 /** Seconds after which a report is read again that did not seem to change. */
 const READ_AGAIN_SECONDS = 3;

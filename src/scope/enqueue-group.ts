@@ -28,14 +28,23 @@ export function enqueueGroup(
   const follows = scope.queue.current;
   const members = calls.map((call) => scope.create({ ...call, group: {} }));
   const last = scope.create({ ...lastCall, group: { members } });
+  admitAll(scope, [...members, last], follows);
+  return { tasks: members, last };
+}
+
+/** Adds all or none. A queue that drains hands over what is added at once: it has to wait for the last one. */
+function admitAll(scope: RequestScope, tasks: readonly QueuedTask[], follows: QueuedTask | undefined): void {
   const added: QueuedTask[] = [];
   try {
-    for (const task of [...members, last]) added.push(scope.admit(Object.assign(task, { follows })));
+    for (const task of tasks) {
+      added.push(scope.admit(Object.assign(task, { follows, stage: 'before-the-others' as const })));
+    }
   } catch (error) {
     for (const task of added) task.cancel();
     throw error;
   }
-  return { tasks: members, last };
+  for (const task of tasks) task.stage = 'before-hand-over';
+  scope.queue.startNext();
 }
 
 /** One of the tasks, as it was given. */
@@ -50,8 +59,8 @@ interface GivenLast extends Omit<GivenTask, 'definition'> {
   readonly then: TaskDefinition;
 }
 
-const definition: Check<TaskDefinition> = (_option, value) => {
-  assertDefinition(value);
+const definition: Check<TaskDefinition> = (option, value) => {
+  assertDefinition(value, option);
   return value;
 };
 

@@ -27,9 +27,10 @@ export class QueuedTask extends AsyncResource implements BackgroundTask {
   observed: ObservedTask | undefined;
   /**
    * Whether it may start when its turn comes. A named task is handed over first, and is ready once its backend has it
-   * run in this process. Until the backend has answered, nobody can cancel it.
+   * run in this process. Until the backend has answered, nobody can cancel it. One of a group that is being added waits
+   * for the others first.
    */
-  stage: 'before-hand-over' | 'handed-over' | 'ready' = 'ready';
+  stage: 'before-the-others' | 'before-hand-over' | 'handed-over' | 'ready' = 'ready';
   /** For a follow-up: the task that enqueued it. */
   follows: QueuedTask | undefined;
   idempotencyKey: string | undefined;

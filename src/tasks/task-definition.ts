@@ -41,10 +41,10 @@ export function isDefinition(value: unknown): value is TaskDefinition {
  * Throws INVALID_OPTION for what is no definition. Types cannot see one that is still `undefined`, because files import
  * each other in a circle.
  */
-export function assertDefinition(value: unknown): asserts value is TaskDefinition {
+export function assertDefinition(value: unknown, option = 'definition'): asserts value is TaskDefinition {
   if (isDefinition(value)) return;
   throw new InvalidOptionError(
-    'definition',
+    option,
     value,
     'Give what defineTask() returned. Where it is undefined, files import each other in a circle: give it a file ' +
       'of its own.',

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BullMqSchedules } from '../../src/bullmq/index.js';
+import { cancelJob } from '../../src/bullmq/server/cancel-job.js';
+import { findJob } from '../../src/bullmq/server/find-job.js';
+import { QueueServer } from '../../src/bullmq/server/queue-server.js';
 import { defineTask, TaskHandler } from '../../src/index.js';
 import { startChild } from '../support/child-app.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
@@ -36,6 +39,18 @@ describe.each(servers)('a task that is cancelled on $kind', { timeout: 60_000 },
       failed: 1,
     });
     expect(await backend.findTask(task.envelope.id)).toMatchObject({ state: 'cancelled', attempts: 0 });
+  });
+
+  it('is not too late if a worker finds the mark before the answer is known', async () => {
+    const { app, backend } = await ready();
+    const task = enqueued('work');
+    await backend.accept([task]);
+    const found = await findJob([backend.queue], task.envelope.id);
+    await backend.cancelTask(task.envelope.id);
+
+    expect(await cancelJob(app.get(QueueServer), found!)).toBe('removed');
+    expect(await cancelJob(app.get(QueueServer), { ...found!, state: 'active' })).toBe('requested');
+    expect(await backend.cancelTask(task.envelope.id)).toBe('too-late');
   });
 
   it('leaves a paused queue, too', async () => {

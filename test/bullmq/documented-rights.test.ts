@@ -34,7 +34,7 @@ const TASK_MS = 1_700;
 describe('B32 · on Redis the rights that the page names', () => {
   const server = useServer(() => prepareRedis());
 
-  it('are enough, and none is refused', async () => {
+  it('are enough, and none is refused', { timeout: 40_000 }, async () => {
     const admin = redisAdmin(server().url);
     for (const [, command] of `${page}\n${operations}`.matchAll(/^ACL SETUSER (.*)$/gm)) {
       await admin.call('ACL', 'SETUSER', ...command!.split(' '));
@@ -68,7 +68,7 @@ describe('B32 · on Redis the rights that the page names', () => {
     const rights = [...page.matchAll(/^ACL SETUSER (\w+) on >secret ~bull:shop:\* (.*)$/gm)];
     const [web, worker] = rights.map(([, , commands]) => commands!.split(' ').toSorted());
     const named = (list: readonly string[]) => list.map((command) => `+${command.split(' ', 1)[0]!.toLowerCase()}`);
-    const toEnqueue = ['+eval', '+evalsha', '+info', ...named(TO_ADD), ...named(TO_ADD_SOME)];
+    const toEnqueue = ['+eval', '+evalsha', '+multi', '+exec', '+info', ...named(TO_ADD), ...named(TO_ADD_SOME)];
 
     expect(web).toEqual(toEnqueue.toSorted());
     expect(worker).toEqual([...toEnqueue, '+bzpopmin', ...named(TO_WORK)].toSorted());
@@ -77,6 +77,7 @@ describe('B32 · on Redis the rights that the page names', () => {
   it.each([
     { does: 'adds tasks', scripts: /^(addStandard|addDelayed|addPrioritized)Job-/, lists: [TO_ADD, TO_ADD_SOME] },
     { does: 'makes schedules', scripts: /JobScheduler-/, lists: [TO_ADD, TO_ADD_SOME] },
+    { does: 'adds groups', scripts: /^(addParentJob|releaseParent|getDependencyCounts)/, lists: [TO_ADD, TO_ADD_SOME] },
     {
       does: 'works',
       scripts: /^(moveTo|moveJobFromActive|moveStalled|extendLock|retryJob|updateProgress|getRateLimitTtl)/,
@@ -97,7 +98,7 @@ describe('B32 · on Redis the rights that the page names', () => {
 describe('B32 · on PostgreSQL the rights that the page names', () => {
   const server = useServer(preparePostgres);
 
-  it('are enough', async () => {
+  it('are enough', { timeout: 40_000 }, async () => {
     const [, statements] = /```sql\n(.*?)```/s.exec(page)!;
     const { url } = await postgresRole(server().url, statements!);
     const as = { options: { postgres: url, migrate: false } as never };
@@ -169,6 +170,12 @@ async function doAll(server: Access, asWeb: Access, asWorker: Access, asOperator
   for (const idempotencyKey of ['x', 'x']) await web.backend.accept([enqueued('send', { idempotencyKey })]);
   for (const one of [...settings, ...settings]) await web.backend.accept([enqueued('send', { settings: one })]);
   await web.backend.accept([enqueued('unknown')]);
+  const whole = enqueued('send');
+  const before = whole.envelope.id;
+  Object.assign(whole.envelope.context, { group: [] });
+  const parts = [{}, { delay: 1 }, { priority: 5 }].map((one) => enqueued('send', { settings: one, before }));
+  await web.backend.accept([...parts, whole]);
+  await web.backend.findTask(before);
   const schedules = web.app.get(BullMqSchedules);
   await schedules.set('often', Send, {}, { every: 200 });
   await schedules.set('often', Send, {}, { every: 200 });
@@ -178,7 +185,7 @@ async function doAll(server: Access, asWeb: Access, asWorker: Access, asOperator
   await untilReady(working);
   await until('a task is put aside', async () => (await putAside(queue)) === 1);
   runner.handle('unknown');
-  await until('all has run', () => new Set(runner.runs.map(({ envelope }) => envelope.id)).size >= 15);
+  await until('all has run', () => new Set(runner.runs.map(({ envelope }) => envelope.id)).size >= 19);
   await until('it was claimed', () => runner.runs.some(({ envelope }) => envelope.name === 'unknown'));
   await schedules.remove('often');
   await until('all has ended', async () => (await queue.getJobCountByTypes('wait', 'active', 'delayed')) === 0);

@@ -55,6 +55,22 @@ describe.each(servers)('a task that is looked up on $kind', ({ kind, prepare }) 
     ]);
   });
 
+  it.each([
+    ['a NUL character', 'a\0b'],
+    ['nothing', ''],
+    ['a megabyte', 'x'.repeat(2 ** 20)],
+    ['a list, as of a query string', ['a']],
+    ['a number', 5],
+    ['no value', undefined],
+  ])('is unknown by an id of %s', async (_what, id) => {
+    const { backend } = await ready();
+
+    const found = await backend.findTask(id as string);
+    const answer = await backend.cancelTask(id as string);
+
+    expect([found, answer]).toEqual([undefined, 'unknown']);
+  });
+
   it('waits also if it has a priority', async () => {
     const { backend } = await ready();
     const task = enqueued('urgent', { settings: { priority: 5 } });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
@@ -26,6 +27,28 @@ describe('B32 · on PostgreSQL', () => {
 
     expect(ended.length).toBeGreaterThan(0);
     expect(durable.logs.errors).toEqual([]);
+  });
+});
+
+describe('B41 · on PostgreSQL', () => {
+  const server = useServer(preparePostgres);
+
+  it('leaves no listener behind when somebody has watched', async () => {
+    const warnings: string[] = [];
+    const listen = ({ name }: Error) => void warnings.push(name);
+    process.on('warning', listen);
+    onTestFinished(() => void process.off('warning', listen));
+    const durable = await startDurable({ server: server() });
+    await untilReady(durable);
+
+    // Node warns of the eleventh, and tells of it in a later turn.
+    for (let time = 0; time < 12; time++) {
+      const end = durable.backend.watchTasks(() => undefined);
+      await setImmediate();
+      end();
+    }
+
+    expect(warnings).not.toContain('MaxListenersExceededWarning');
   });
 });
 

@@ -5,7 +5,8 @@ import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { deferred } from '../support/deferred.js';
 import { enqueued, RecordedRunner, startDurable, untilReady } from '../support/durable.js';
 import { prepareRedis } from '../support/redis.js';
@@ -31,6 +32,66 @@ describe('B32 · on Redis', () => {
 
     expect(durable.backend.unavailableBecause).toBe('it did not answer in 80 ms');
     expect(durable.logs.errors).toHaveLength(1);
+  });
+});
+
+describe('B41 · on Redis', () => {
+  it('is watched without a line of the client for each lost connection', async () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    onTestFinished(() => printed.mockRestore());
+    let lost = 0;
+    const resetting = createServer((socket) => {
+      lost++;
+      socket.resetAndDestroy();
+    }).listen(0, '127.0.0.1');
+    await once(resetting, 'listening');
+    onTestFinished(() => void resetting.close());
+    const { port } = resetting.address() as AddressInfo;
+    const { backend } = await startDurable({ server: { options: { connection: `redis://127.0.0.1:${port}` } } });
+
+    onTestFinished(backend.watchTasks(() => undefined));
+    const before = lost;
+    await until('both clients have tried again', () => lost > before + 6);
+
+    expect(printed.mock.calls).toEqual([]);
+  });
+});
+
+describe('B41 · on Redis', () => {
+  const server = useServer(() => prepareRedis());
+
+  it('closes the connection of those who watch with the last of them, also while the server is away', async () => {
+    const durable = await startDurable({ server: server() });
+    await untilReady(durable);
+    const { backend } = durable;
+    const admin = clientOf(server().url, 0);
+    const connections = async () =>
+      String(await admin.call('CLIENT', 'LIST'))
+        .trim()
+        .split('\n').length;
+    const watch = async (times: number) => {
+      for (let time = 0; time < times; time++) {
+        const end = backend.watchTasks(() => undefined);
+        await setImmediate();
+        end();
+      }
+    };
+    const before = await connections();
+
+    const listening = deferred();
+    const end = backend.watchTasks(() => listening.resolve());
+    await listening.promise;
+    end();
+    await watch(10);
+    await until('they are closed', async () => (await connections()) === before, 50);
+    await server().stop();
+    await until('it is away', () => backend.unavailableBecause !== undefined);
+    await watch(10);
+    await server().start();
+    await untilReady(durable);
+
+    await until('there are no more', async () => (await connections()) === before, 50);
+    expect(await connections()).toBe(before);
   });
 });
 

@@ -180,6 +180,7 @@ describe('B32 · a PostgreSQL that takes tasks is degraded', () => {
     expect(status).toBe('degraded');
     expect(reasons).toEqual([
       expect.stringContaining('with an idempotency key'),
+      expect.stringContaining('refuses groups of tasks (permission denied for table job)'),
       expect.stringContaining('does not let the worker work (its role lacks UPDATE on job)'),
       expect.stringContaining('has taken no task since: permission denied for table job'),
     ]);

@@ -257,6 +257,22 @@ describe('B39 · enqueueWithin()', () => {
     expect(error).toMatchObject({ code: 'BACKEND_UNAVAILABLE', message: /add_job\(\)/ });
   });
 
+  it('tells of groups at start-up, and takes other tasks, where BullMQ has no such function for them', async () => {
+    await (await startNotes(server())).app.close();
+    const pool = openPool(server().url);
+    const move = (from: string, to: string) => pool.query(`ALTER FUNCTION bullmq.${from} RENAME TO ${to}`);
+    await move('add_flow', 'elsewhere');
+
+    const { app, logs, within, ran } = await startNotes(server());
+    const health = await app.get(BullMqHealth).check();
+    await within((client, tasks) => tasks.enqueueWithin(client, Note, 'x'));
+    await ran.until('x');
+    await move('elsewhere', 'add_flow');
+
+    expect(health).toMatchObject({ status: 'degraded', reasons: [expect.stringContaining('refuses groups of tasks')] });
+    expect(logs.warnings).toEqual([expect.stringContaining('add_flow')]);
+  });
+
   it('fails the transaction of the caller while the database is away, and nothing else', async () => {
     const { ran, within, pool } = await startNotes(server());
     const failing = within(async (client, tasks) => {

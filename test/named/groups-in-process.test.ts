@@ -5,6 +5,7 @@ import { Group, handlers, Part, Row, startGrouped, Whole } from '../support/grou
 import { MemoryBackend, memoryBackendModule } from '../support/memory-backend.js';
 import { RecordedEvents } from '../support/recorded-events.js';
 import { startContext } from '../support/start-context.js';
+import { until } from '../support/until.js';
 
 const last = { then: Whole, payload: { album: 1 } };
 const part = (act = 'a') => ({ definition: Part, payload: { act } });
@@ -12,9 +13,14 @@ const part = (act = 'a') => ({ definition: Part, payload: { act } });
 describe('a group is refused', () => {
   it.each<[what: string, tasks: unknown, options: unknown, message: string]>([
     ['what is no array', { 0: part() }, last, 'Invalid option "enqueueGroup.tasks"'],
-    ['a task without a definition', [{ payload: { act: 'a' } }], last, 'Invalid option "definition"'],
+    [
+      'a task without a definition',
+      [{ payload: { act: 'a' } }],
+      last,
+      'Invalid option "enqueueGroup.tasks[0].definition"',
+    ],
     ['a misspelled member', [{ ...part(), payloads: 1 }], last, 'Invalid option "enqueueGroup.tasks[0].payloads"'],
-    ['no last task', [part()], { payload: {} }, 'Invalid option "definition"'],
+    ['no last task', [part()], { payload: {} }, 'Invalid option "enqueueGroup.then"'],
     ['no options', [part()], undefined, 'Invalid option "enqueueGroup"'],
     ['a last task that runs in batches', [], { then: Row, payload: { act: 'a' } }, 'Give a definition without "batch"'],
     [
@@ -77,6 +83,33 @@ describe('a group in this process', () => {
 
     expect(group.events.indexOf('later')).toBeGreaterThan(group.events.indexOf('hold'));
     expect(group.events.at(-1)).toBe('whole 1');
+  });
+
+  it.each([1, 3])(
+    'skips its last task if a part fails and onTaskFailure says stop, %i at a time',
+    async (concurrency) => {
+      const { enqueueParts, group, host } = await startGrouped(undefined, { onTaskFailure: 'stop', concurrency });
+
+      const { last: whole } = await enqueueParts(['a', 'fail']);
+
+      expect((await whole.settled).state).toBe('skipped');
+      expect(group.ends).toEqual([]);
+      expect(host.stats()).toMatchObject({ accepted: 3, succeeded: 1, failed: 1, skipped: 1, waiting: 0, running: 0 });
+    },
+  );
+
+  it('does not count as a task that waits for its turn while its tasks run', async () => {
+    const { enqueueParts, ended, group, host } = await startGrouped();
+    const { last: whole } = await enqueueParts(['hold']);
+    await group.until('hold');
+
+    const from = performance.now();
+    await until('some time has passed', () => performance.now() - from > 20);
+    const { oldestWaitingMs, waiting } = await host.health();
+    group.held.resolve();
+    await ended(whole);
+
+    expect([oldestWaitingMs, waiting]).toEqual([0, 1]);
   });
 
   it('is waited for at shutdown', async () => {

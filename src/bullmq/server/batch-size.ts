@@ -9,6 +9,8 @@ import { BatchTooLargeError } from '../../errors/named-task-errors.js';
  */
 export function checkBatchSize(what: string, tasks: readonly EnqueuedTask[]): void {
   if (tasks.length > MAX_TASKS) throw new BatchTooLargeError(what, `${MAX_TASKS} tasks`);
+  const parts = tasks.filter(({ before }) => before !== undefined).length;
+  if (parts > MAX_PARTS) throw new BatchTooLargeError(what, `${MAX_PARTS} parts of groups`);
   let bytes = 0;
   for (const { envelope } of tasks) {
     bytes += Buffer.byteLength(JSON.stringify(envelope));
@@ -23,3 +25,5 @@ export function checkBatchSize(what: string, tasks: readonly EnqueuedTask[]): vo
  */
 const MAX_TASKS = 5_000;
 const MAX_BYTES = 8 * 2 ** 20;
+/** The same for tasks that another one waits for, of which PostgreSQL takes a seventh. */
+const MAX_PARTS = 1_000;

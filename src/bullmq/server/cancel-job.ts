@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CancelAnswer } from '../../contracts/named-task-report.js';
 import type { FoundJob } from './find-job.js';
-import { cancellation, marked } from './job-end.js';
+import { CANCELLED, cancellation, marked } from './job-end.js';
 import type { QueueServer } from './queue-server.js';
 
 /**
@@ -22,7 +22,12 @@ export async function cancelJob(server: QueueServer, { queue, job, state }: Foun
   const now = await queue.getJobState(job.id!);
   if (now === 'active') return 'requested';
   if (now === 'unknown') return 'unknown';
-  return now === 'completed' || now === 'failed' ? 'too-late' : 'removed';
+  if (now === 'completed') return 'too-late';
+  if (now !== 'failed') return 'removed';
+  // A worker may have found the mark meanwhile.
+  const ended = await queue.getJob(job.id!);
+  if (ended?.failedReason !== CANCELLED) return 'too-late';
+  return state === 'active' ? 'requested' : 'removed';
 }
 
 /** Milliseconds for the end of a task that was taken. If this process dies meanwhile, a worker ends it. */

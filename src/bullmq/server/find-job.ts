@@ -1,6 +1,7 @@
 import type { JobState } from 'bullmq';
 import type { NamedTaskError, NamedTaskReport, NamedTaskState } from '../../contracts/named-task-report.js';
 import type { JsonValue } from '../../contracts/task-envelope.js';
+import { isTaskId } from '../../named/task-id.js';
 import { CANCELLED, hasMark, readFailure } from './job-end.js';
 import { aliasRow, jobIdOf } from './new-job.js';
 import type { TaskJob, TaskQueue } from './queue-server.js';
@@ -14,6 +15,7 @@ export interface FoundJob {
 
 /** Finds the job of a task, which any process may have added to one of the queues. */
 export async function findJob(queues: readonly TaskQueue[], id: string): Promise<FoundJob | undefined> {
+  if (!isTaskId(id)) return undefined;
   for (const queue of queues) {
     const found = await findIn(queue, jobIdOf(id));
     if (found && (await isOf(found, id))) return found;

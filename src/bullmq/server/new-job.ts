@@ -39,11 +39,14 @@ export function newJobs(batch: readonly EnqueuedTask[], options: ResolvedBullMqO
   const waitedFor = new Set(batch.flatMap(({ before }) => (before !== undefined && ids.has(before) ? [before] : [])));
   return batch.map((task) => {
     const job = newJob(task, options);
-    if (waitedFor.has(task.envelope.id)) return { ...job, isParent: true };
-    const { before } = task;
-    if (before === undefined || !waitedFor.has(before)) return job;
+    const { before, envelope } = task;
+    if (before === undefined && !waitedFor.has(envelope.id)) return job;
+    // A group without one of its tasks would be another one. BullMQ refuses it in most groups, too.
+    const { deduplication: _, ...opts } = job.opts;
+    if (before === undefined) return { ...job, opts, isParent: true };
+    if (!waitedFor.has(before)) return { ...job, opts };
     const parent = { queue: options.queueName, id: jobIdOf(before) };
-    return { ...job, parent, opts: { ...job.opts, ignoreDependencyOnFailure: true } };
+    return { ...job, parent, opts: { ...opts, ignoreDependencyOnFailure: true } };
   });
 }
 

@@ -20,6 +20,7 @@ export async function addAndTakeBack(
 ): Promise<readonly string[]> {
   const queue = new Queue(queueName, { connection: poolOf(client), skipMetasUpdate: true }, createPostgresBackend);
   const queues = { get: () => queue as unknown as TaskQueue };
+  const insert = (...jobs: NewJob[]) => insertJobs((sql, json) => client.query(sql, [json]), queues, jobs);
   queue.on('error', () => undefined);
   /** Does what only some tasks need. Resolves with a sentence if it is refused. */
   const refusal = async (what: string, work: () => Promise<unknown>) => {
@@ -38,9 +39,8 @@ export async function addAndTakeBack(
     const found = [
       await refusal('refuses several tasks at a time', () => assertMay(client, TO_ADD_SEVERAL, [queueName])),
       await refusal('refuses tasks with an idempotency key', freeKeys),
-      await refusal('refuses tasks within a transaction', () =>
-        insertJobs((sql, json) => client.query(sql, [json]), queues, [probeJob(queueName)]),
-      ),
+      await refusal('refuses tasks within a transaction', () => insert(probeJob(queueName))),
+      await refusal('refuses groups of tasks', () => insert(...probeGroup(queueName))),
       isWorker ? await refusal('does not let the worker work', () => assertMay(client, TO_WORK)) : undefined,
     ];
     return found.filter((sentence) => sentence !== undefined);
@@ -54,6 +54,14 @@ function probeJob(queue: string): NewJob {
   const jobId = `t${randomUUID()}`;
   const data = { v: 1, name: 'probe', id: jobId, payload: null, context: {} } as const;
   return { queue, name: 'probe', data, opts: { jobId } };
+}
+
+function probeGroup(queue: string): NewJob[] {
+  const last = probeJob(queue);
+  return [
+    { ...last, isParent: true },
+    { ...probeJob(queue), parent: { queue, id: last.opts.jobId } },
+  ];
 }
 
 /** Whether the database answered, so that the connection can still be used. */

@@ -103,7 +103,7 @@ const FREE_KEYS = `
 const MISSING: Readonly<Record<string, string>> = {
   '3F000': 'its database has no schema "bullmq"',
   '42P01': "its database lacks one of BullMQ's tables",
-  '42883': "its database lacks BullMQ's function add_job(), in the form that this package calls",
+  '42883': "its database lacks BullMQ's functions add_job() and add_flow(), in the form that this package calls",
 };
 
 /** The error of a driver, or of a library that keeps it within its own. */

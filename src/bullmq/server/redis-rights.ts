@@ -11,12 +11,14 @@ export const TO_ADD: readonly string[] = [
   'ZADD k 0 v',
 ];
 
-/** Those that only some tasks need: with a key, a delay, a priority or another setting, or of a schedule. */
+/** Those that only some tasks need: with a key, a delay, a priority or another setting, or of a schedule or a group. */
 export const TO_ADD_SOME: readonly string[] = [
   'GET k',
+  'HDEL k f',
   'HEXISTS k f',
   'HGETALL k',
   'HINCRBY k f 1',
+  'HLEN k',
   'LLEN k',
   'LPOS k v',
   'LRANGE k 0 0',
@@ -29,6 +31,7 @@ export const TO_ADD_SOME: readonly string[] = [
   'SCARD k',
   'SET k 0',
   'SREM k v',
+  'ZCARD k',
   'ZRANGE k 0 0',
   'ZREM k v',
   'ZREVRANGEBYSCORE k 0 0',
@@ -39,13 +42,11 @@ export const TO_ADD_SOME: readonly string[] = [
 
 /** Those that only a worker needs. It also waits with BZPOPMIN, which scripts cannot try. */
 export const TO_WORK: readonly string[] = [
-  'HDEL k f',
   'PEXPIRE k 1000',
   'RPOPLPUSH k k',
   'SISMEMBER k v',
   'SMEMBERS k',
   'XTRIM k MAXLEN 0',
-  'ZCARD k',
   'ZPOPMIN k',
   'ZRANGEBYSCORE k 0 0',
   'ZREMRANGEBYRANK k 0 0',

@@ -63,12 +63,29 @@ export class RedisServer extends QueueServer {
     return found.map((position) => jobIds[position - 1]!);
   }
 
+  /** BullMQ copies the client that it is given, and closes no more than the copy. So the given one never connects. */
   protected createEvents(queueName: string): QueueEvents {
     const { connection, prefix } = this.address;
-    const client = newClient(connection, waitForServer);
-    this.#eventClients.add(client);
-    client.once('end', () => this.#eventClients.delete(client));
-    return new QueueEvents(queueName, { connection: client, prefix, autorun: false, skipVersionCheck: true });
+    const given = newClient(connection, { ...waitForServer, lazyConnect: true });
+    const duplicate = given.duplicate.bind(given);
+    const clients: Redis[] = [];
+    given.duplicate = (overrides) => {
+      const client = duplicate({ ...overrides, lazyConnect: false });
+      clients.push(client);
+      this.#eventClients.add(client);
+      client.once('end', () => this.#eventClients.delete(client));
+      // The server notices the same errors by itself. Without a listener, ioredis would print each of them.
+      client.on('error', () => undefined);
+      return client;
+    };
+    const events = new QueueEvents(queueName, { connection: given, prefix, autorun: false, skipVersionCheck: true });
+    const close = events.close.bind(events);
+    events.close = () => {
+      // BullMQ would wait until a server is back that is away, and go on trying to connect.
+      for (const client of clients) client.disconnect();
+      return close();
+    };
+    return events;
   }
 
   async freeKeys(queueName: string, keys: readonly HeldKey[]): Promise<void> {
@@ -104,6 +121,9 @@ export class RedisServer extends QueueServer {
       // ioredis sends a script by its hash when it sends it again.
       .evalsha(TRY_COMMANDS_HASH, keys.length, ...keys)
       .exec();
+    // Scripts cannot try a transaction. A refusal of it is no outage.
+    const groups = this.#client.multi().exec();
+    const refusedGroups = this.answered(groups).then(() => undefined, failureReason);
     const [tried, again] = (await this.answered(answers)) ?? [];
     const error = tried?.[0] ?? again?.[0];
     if (error) throw new Error(this.#refusal(failureReason(error)), { cause: error });
@@ -111,8 +131,10 @@ export class RedisServer extends QueueServer {
     const reason = refusedOf(TO_ADD, refused);
     if (reason !== undefined) throw new Error(reason);
     const [some, work] = [refusedOf(TO_ADD_SOME, refused), refusedOf(TO_WORK, refused)];
+    const group = await refusedGroups;
     return [
       ...(some === undefined ? [] : [`Redis takes only some tasks: ${some}.`]),
+      ...(group === undefined ? [] : [`Redis takes no groups: it refuses MULTI and EXEC to this user (${group}).`]),
       ...(work === undefined ? [] : [`The worker cannot do its work: ${work}.`]),
     ];
   }

@@ -1,4 +1,5 @@
 import type { FlowProducer, QueueEvents } from 'bullmq';
+import { strictFlows } from './add-flow.js';
 import type { TaskQueue } from './queue-server.js';
 import { type JobListener, QueueWatch } from './queue-watch.js';
 
@@ -16,7 +17,7 @@ export class TaskQueues {
 
   /** Adds jobs that wait for others. */
   get flows(): FlowProducer {
-    return (this.#flows ??= this.createFlows());
+    return (this.#flows ??= strictFlows(this.createFlows()));
   }
 
   get(name: string): TaskQueue {

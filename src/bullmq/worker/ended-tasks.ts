@@ -13,18 +13,24 @@ export async function endedTasks(
 ): Promise<EndedTask[]> {
   const results = byJob(await job.getChildrenValues<JsonValue>());
   const failures = byJob(await job.getIgnoredChildrenFailures());
-  return Promise.all(
-    group.map(async ({ id, name }): Promise<EndedTask> => {
-      const result = results.get(jobIdOf(id));
-      if (result) return { id, name, state: 'succeeded', ...(result.value !== null && { result: result.value }) };
-      const failure = failures.get(jobIdOf(id));
-      if (!failure) return { id, name, state: 'discarded' };
-      if (failure.value === CANCELLED) return { id, name, state: 'cancelled' };
-      // Only the job knows the name and the code of its error, if it is kept.
-      const stacktrace = (await queues.get(failure.queue).getJob(jobIdOf(id)))?.stacktrace;
-      return { id, name, state: 'failed', error: readFailure(failure.value, stacktrace?.at(-1)) };
-    }),
-  );
+  const ended: EndedTask[] = [];
+  // One after another, because a thousand at a time would take all connections to PostgreSQL.
+  for (const { id, name } of group) ended.push({ id, name, ...(await endOf(jobIdOf(id))) });
+  return ended;
+
+  async function endOf(jobId: string): Promise<Omit<EndedTask, 'id' | 'name'>> {
+    const result = results.get(jobId);
+    if (result) return { state: 'succeeded', ...(result.value !== null && { result: result.value }) };
+    const failure = failures.get(jobId);
+    if (!failure) return { state: 'discarded' };
+    if (failure.value === CANCELLED) return { state: 'cancelled' };
+    // Only the job knows the name and the code of its error, if it is kept and the server is there.
+    const failed = await queues
+      .get(failure.queue)
+      .getJob(jobId)
+      .catch(() => undefined);
+    return { state: 'failed', error: readFailure(failure.value, failed?.stacktrace?.at(-1)) };
+  }
 }
 
 /** Reads keys of jobs, which end with the name of the queue and the id. */
