@@ -16,6 +16,7 @@ describe('the links of the documentation', () => {
     'CONTRIBUTING.md',
     'sample/README.md',
     'sample/02-transactions/README.md',
+    'sample/07-transports/README.md',
     'sample/09-deploys/README.md',
     'sample/10-multi-tenant/README.md',
   ])('in %s lead to files and headings that exist', (page) => {

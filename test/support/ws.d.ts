@@ -8,6 +8,7 @@ declare module 'ws' {
     readonly readyState: number;
     constructor(url: string);
     send(data: string | Buffer): void;
+    close(): void;
     terminate(): void;
   }
 
