@@ -5,7 +5,6 @@ import { WebSocket } from 'ws';
 
 /** Orders over each transport, and says what was answered. */
 export async function orderEverywhere(url: string, tcpPort: number): Promise<void> {
-  const say = (transport: string, answer: string) => console.log(`${transport.padEnd(10)} answered: ${answer}`);
   say('HTTP', await (await fetch(`${url}/orders/H-1`, { method: 'POST' })).text());
   say('GraphQL', await overGraphQL(url));
   say('WebSocket', await overWebSocket(url));
@@ -35,4 +34,8 @@ async function overTcp(port: number): Promise<string> {
   const answer = await firstValueFrom(client.send<string>('order', 'T-1'));
   await client.close();
   return answer;
+}
+
+function say(transport: string, answer: string): void {
+  console.log(`${transport.padEnd(10)} answered: ${answer}`);
 }
