@@ -5,6 +5,7 @@ const slow = [
   // Real servers: Redis, PostgreSQL and NATS.
   'test/bullmq/**',
   'test/microservices/{nats,redis}.test.ts',
+  'test/testing/{backend-contract,backend-contract-bullmq}.test.ts',
   'test/scope/unit-of-work-processor.test.ts',
   'test/opentelemetry/processes.test.ts',
   'test/named/{backends,cancelling,durable-providers,fallback,groups,large-batches,outages,reports}.test.ts',

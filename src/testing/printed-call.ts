@@ -17,7 +17,8 @@ function printedOptions(options: TaskOptions): string {
   return Object.keys(options).length > 0 ? ` with ${printed(options)}` : '';
 }
 
-function printed(value: unknown): string {
+/** Prints a value in one line. */
+export function printed(value: unknown): string {
   const print = () =>
     inspect(withPrintedMatchers(value, DEPTH), { depth: DEPTH, breakLength: Infinity, compact: true });
   return safely(print, '[a value that throws where it is printed]');

@@ -34,6 +34,17 @@ export class TaskNotRecordedError extends BackgroundTasksError {
   }
 }
 
+/** `CONTRACT_BROKEN`: a check of `backendContract()` has found a backend that does not keep its contract. */
+export class ContractBrokenError extends BackgroundTasksError {
+  readonly code = 'CONTRACT_BROKEN';
+
+  /** @param check the promise that was checked */
+  constructor(check: string, found: string, cause?: unknown) {
+    const message = `The backend breaks its contract "${check}". ${found}. Compare it with the comments of TaskBackend.`;
+    super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
 /** Number of tasks in one message. */
 const MAX_LISTED = 20;
 
@@ -41,5 +52,6 @@ declare module '../errors/background-tasks-error.js' {
   interface BackgroundTasksErrorCodes {
     TASKS_FAILED: true;
     TASK_NOT_RECORDED: true;
+    CONTRACT_BROKEN: true;
   }
 }

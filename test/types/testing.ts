@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
+import { InProcessBackend } from '../../src/backend/index.js';
 import { defineTask } from '../../src/index.js';
-import { type Matcher, RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
+import { backendContract, type Matcher, RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 
 declare const recorded: RecordingBackgroundTasks;
 declare const mailer: Mailer;
@@ -20,6 +21,7 @@ export async function correct(app: INestApplication): Promise<readonly unknown[]
   recorded.assertEnqueued(Invoice, { orderId: anyString, lines: [{ sku: anyString, count: 1 }] });
   recorded.with({ runOn: 'always' }).assertEnqueued(Invoice);
   recorded.with({ runOn: 'always' }).with({ timeoutMs: 5 }).assertAdded(sendMail);
+  await backendContract({ create: () => ({ backend: new InProcessBackend() }), isShared: false })[0]!.run();
   await settled(app);
   await settled(app, { throwOnFailure: false });
   return recorded.runAll({
@@ -45,6 +47,8 @@ export async function wrong(app: INestApplication): Promise<void> {
   recorded.assertEnqueued(Invoice, { orderId: 1, lines: [] });
   // @ts-expect-error -- there is no such member
   recorded.assertEnqueued(Invoice, { orderId: 'a', lines: [], total: 1 });
+  // @ts-expect-error -- a backend is returned with its close()
+  backendContract({ create: () => new InProcessBackend() });
   // @ts-expect-error -- misspelt
   await recorded.with({ runOn: 'always' }).runEverything();
   // @ts-expect-error -- misspelt
