@@ -2,6 +2,6 @@ export { backendContract, type BackendContractCheck } from './backend-contract.j
 export type { BackendContractOptions, BackendUnderTest } from './contract/backend-contract-options.js';
 export type { Matcher, Matching } from './matches.js';
 export type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
-export { RecordingBackgroundTasks } from './recording-background-tasks.js';
+export { RecordingBackgroundTasks, type RunAllOptions } from './recording-background-tasks.js';
 export { settled } from './settled.js';
 export { ContractBrokenError, TaskNotRecordedError, TasksFailedError } from './testing-errors.js';

@@ -26,6 +26,7 @@ export async function correct(app: INestApplication): Promise<readonly unknown[]
   await settled(app, { throwOnFailure: false });
   return recorded.runAll({
     throwOnFailure: false,
+    app,
     outcome: { succeeded: false, aborted: false, error: new Error('no') },
   });
 }
