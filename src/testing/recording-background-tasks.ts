@@ -16,7 +16,7 @@ import type {
 import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { matches, type Matching } from './matches.js';
-import { printedCall, printedExpectation } from './printed-call.js';
+import { printedCall, printedExpectation, printedTask } from './printed-call.js';
 import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 import { RecordingScope } from './recording-scope.js';
 import { TaskNotRecordedError, TasksFailedError } from './testing-errors.js';
@@ -60,9 +60,7 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
 
   /** Throws if anything was added or enqueued. @throws TASK_NOT_RECORDED, listing what was */
   assertNothingAdded(): void {
-    const added = this.added.map(({ name, args, options }) => printedCall(name, args, options));
-    const enqueued = this.enqueued.map(({ task, payload, options }) => printedCall(task.name, [payload], options));
-    const all = [...added, ...enqueued];
+    const all = [...this.added, ...this.enqueued].map(printedTask);
     if (all.length > 0) throw new TaskNotRecordedError(undefined, all);
   }
 

@@ -23,8 +23,7 @@ export class TaskNotRecordedError extends BackgroundTasksError {
 
   /** @param expected the call that was asserted; absent where nothing was to be added */
   constructor(expected: string | undefined, recorded: readonly string[]) {
-    const more = recorded.length > MAX_LISTED ? ` and ${recorded.length - MAX_LISTED} more` : '';
-    const received = `these were added: ${recorded.slice(0, MAX_LISTED).join(', ')}${more}`;
+    const received = `these were added: ${listOf(recorded)}`;
     super(
       expected === undefined
         ? `Expected no background task, but ${received}.`
@@ -43,6 +42,12 @@ export class ContractBrokenError extends BackgroundTasksError {
     const message = `The backend breaks its contract "${check}". ${found}. Compare it with the comments of TaskBackend.`;
     super(message, cause === undefined ? undefined : { cause });
   }
+}
+
+/** Lists tasks for a message. */
+export function listOf(recorded: readonly string[]): string {
+  const more = recorded.length > MAX_LISTED ? ` and ${recorded.length - MAX_LISTED} more` : '';
+  return recorded.slice(0, MAX_LISTED).join(', ') + more;
 }
 
 /** Number of tasks in one message. */

@@ -1,7 +1,14 @@
 import type { INestApplication } from '@nestjs/common';
+import { expect } from 'vitest';
 import { InProcessBackend } from '../../src/backend/index.js';
 import { defineTask } from '../../src/index.js';
-import { backendContract, type Matcher, RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
+import {
+  backendContract,
+  backgroundTasksMatchers,
+  type Matcher,
+  RecordingBackgroundTasks,
+  settled,
+} from '../../src/testing/index.js';
 
 declare const recorded: RecordingBackgroundTasks;
 declare const mailer: Mailer;
@@ -30,6 +37,31 @@ export async function correct(app: INestApplication): Promise<readonly unknown[]
     outcome: { succeeded: false, aborted: false, error: new Error('no') },
   });
 }
+
+export function correctMatchers(): void {
+  expect.extend(backgroundTasksMatchers);
+  expect(recorded).toHaveAdded(sendMail);
+  expect(recorded).not.toHaveAdded(sendMail, 'ada@example.org');
+  expect(recorded).toHaveAdded(mailer, 'send', 'ada@example.org');
+  expect(recorded).toHaveEnqueued(Invoice);
+  expect(recorded).not.toHaveEnqueued(Invoice, { orderId: anyString, lines: [] });
+  jestExpect(recorded).toHaveAdded(sendMail, 'ada@example.org');
+  jestExpect(recorded).toHaveEnqueued(Invoice, { orderId: 'a', lines: [] });
+}
+
+export function wrongMatchers(): void {
+  // @ts-expect-error -- a number is no address
+  expect(recorded).toHaveAdded(sendMail, 1);
+  // @ts-expect-error -- misspelt
+  expect(recorded).toHaveAdded(mailer, 'sned');
+  // @ts-expect-error -- a number is no order
+  expect(recorded).not.toHaveEnqueued(Invoice, { orderId: 1, lines: [] });
+  // @ts-expect-error -- a number is no address
+  jestExpect(recorded).toHaveAdded(sendMail, 1);
+}
+
+/** The one of `@types/jest`. */
+declare function jestExpect(value: unknown): jest.Matchers<void>;
 
 export async function wrong(app: INestApplication): Promise<void> {
   // @ts-expect-error -- a number is no address
