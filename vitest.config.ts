@@ -25,7 +25,7 @@ const slow = [
   // The built samples, with their servers and a browser.
   'test/sample/**',
   // Runs of the compiler; `npm run typecheck` compiles the types as well.
-  'test/docs/snippets.test.ts',
+  'test/docs/{snippets,testing-page}.test.ts',
   'test/types/**',
 ];
 
