@@ -5,6 +5,7 @@ const slow = [
   // Real servers: Redis, PostgreSQL and NATS.
   'test/bullmq/**',
   'test/microservices/{nats,redis}.test.ts',
+  'test/testing/{backend-contract,backend-contract-bullmq}.test.ts',
   'test/scope/unit-of-work-processor.test.ts',
   'test/opentelemetry/processes.test.ts',
   'test/named/{backends,cancelling,durable-providers,fallback,groups,large-batches,outages,reports}.test.ts',
@@ -24,7 +25,7 @@ const slow = [
   // The built samples, with their servers and a browser.
   'test/sample/**',
   // Runs of the compiler; `npm run typecheck` compiles the types as well.
-  'test/docs/snippets.test.ts',
+  'test/docs/{snippets,testing-page}.test.ts',
   'test/types/**',
 ];
 

@@ -33,6 +33,11 @@ export class BatchPermits implements RunPermits {
   /** Does nothing: the permits of a batch end with the batch. */
   release(): void {}
 
+  /** Begins a batch with those that wait, unless one runs. */
+  begin(): void {
+    if (!this.#isBusy && this.#waiting.length > 0) this.#begin('time');
+  }
+
   /** Waits for no more tasks from now on: the application shuts down. */
   flush(): void {
     this.#isFlushing = true;

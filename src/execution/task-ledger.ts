@@ -36,9 +36,11 @@ export class TaskLedger {
     private readonly keepsFailures: boolean,
   ) {}
 
-  /** The failures since the last call. */
-  takeFailures(): TaskReport[] {
-    return this.#failures.splice(0);
+  /** The failures since the last call, or those of them that `isTaken` says. */
+  takeFailures(isTaken: (failure: TaskReport) => boolean = () => true): TaskReport[] {
+    const all = this.#failures.splice(0);
+    this.#failures.push(...all.filter((failure) => !isTaken(failure)));
+    return all.filter(isTaken);
   }
 
   stats(): TaskStats {

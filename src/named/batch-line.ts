@@ -42,6 +42,11 @@ export class BatchLine implements NextQueue {
     return this.#next!.join(attempt, payload);
   }
 
+  /** Begins a batch with the tasks that wait for more. */
+  begin(): void {
+    this.#permits.begin();
+  }
+
   /** Waits for no more tasks from now on. */
   flush(): void {
     this.#permits.flush();

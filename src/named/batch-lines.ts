@@ -36,6 +36,11 @@ export class BatchLines {
     return line;
   }
 
+  /** Has the batches begin that wait for more tasks. */
+  begin(): void {
+    for (const line of this.#lines.values()) line.begin();
+  }
+
   /** Waits for no more tasks from now on: the application shuts down. */
   flush(): void {
     this.#isFlushing = true;

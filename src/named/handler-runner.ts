@@ -92,6 +92,11 @@ export class HandlerRunner implements NamedTaskRunner {
     return this.#lines.of(this.registry.get(envelope.name), envelope);
   }
 
+  /** Has the batches begin that wait for more tasks: a test knows that there are none. */
+  beginBatches(): void {
+    this.#lines.begin();
+  }
+
   /** Has the batches begin that wait for more tasks: the application shuts down. */
   flush(): void {
     this.#lines.flush();

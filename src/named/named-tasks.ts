@@ -34,7 +34,8 @@ import { WatchedTasks } from './watched-tasks.js';
 @Injectable()
 export class NamedTasks {
   readonly #registry = new TaskRegistry();
-  readonly #runner: HandlerRunner;
+  /** Runs the handlers, for a backend and for the testing helpers. */
+  readonly runner: HandlerRunner;
   #backend: TaskBackend | undefined;
   #hasStarted = false;
   /** The reports of tasks that run here; `undefined` unless the application wants them. */
@@ -48,7 +49,7 @@ export class NamedTasks {
     private readonly scopes: RequestScopes,
     private readonly modules: ModulesContainer,
   ) {
-    this.#runner = new HandlerRunner(scopes, this.#registry);
+    this.runner = new HandlerRunner(scopes, this.#registry);
     scopes.createNamedTask = (call, scope) => this.#create(call, scope);
     scopes.engine.backendHealth = () => this.health();
     scopes.engine.handOver = (tasks) => this.#handOver(tasks as readonly NamedTask[]);
@@ -89,7 +90,7 @@ export class NamedTasks {
   /** Tells the backend that handlers can run. */
   async start(): Promise<void> {
     this.backend.watch(new BackendWatch(this.scopes.engine.events));
-    await this.backend.start(this.#runner);
+    await this.backend.start(this.runner);
     this.#hasStarted = true;
   }
 
@@ -99,7 +100,7 @@ export class NamedTasks {
    */
   async pause(): Promise<void> {
     this.watched.close();
-    this.#runner.flush();
+    this.runner.flush();
     try {
       await this.backend.pause();
     } catch (error) {
@@ -167,10 +168,10 @@ export class NamedTasks {
         kept: this.#kept,
       };
       // Each attempt gets a copy of its own, because a handler may change its payload.
-      const run = () => this.#runner.runHandler({ ...envelope, payload: structuredClone(payload) });
+      const run = () => this.runner.runHandler({ ...envelope, payload: structuredClone(payload) });
       const task = new NamedTask(run, options, scope, parts, stackTrace);
       if (group) task.next = () => group.queueIn(this.scopes);
-      if (definition.batch) task.next = () => this.#runner.lineOf(envelope);
+      if (definition.batch) task.next = () => this.runner.lineOf(envelope);
       return task;
     };
     return traced(engine, (tracing, work) => tracing.enqueue({ id, name }, work), make);

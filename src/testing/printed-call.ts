@@ -1,11 +1,18 @@
 import { inspect } from 'node:util';
 import { safely } from '../errors/safely.js';
 import type { TaskOptions } from '../options/task-options.js';
+import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 import { isMatcher, isPlain, type Matcher } from './matches.js';
 
 /** Prints a task as a call, such as `sendMail('ada', { id: 7 })`, with the options where there are any. */
 export function printedCall(name: string, args: readonly unknown[], options: TaskOptions): string {
   return `${name}(${args.map(printed).join(', ')})${printedOptions(options)}`;
+}
+
+/** Prints a task that was recorded. */
+export function printedTask(recorded: RecordedTask | RecordedNamedTask): string {
+  const { task, options } = recorded;
+  return printedCall(task.name, 'payload' in recorded ? [recorded.payload] : recorded.args, options);
 }
 
 /** Prints what was expected: without arguments, any will do. */
@@ -17,7 +24,8 @@ function printedOptions(options: TaskOptions): string {
   return Object.keys(options).length > 0 ? ` with ${printed(options)}` : '';
 }
 
-function printed(value: unknown): string {
+/** Prints a value in one line. */
+export function printed(value: unknown): string {
   const print = () =>
     inspect(withPrintedMatchers(value, DEPTH), { depth: DEPTH, breakLength: Infinity, compact: true });
   return safely(print, '[a value that throws where it is printed]');

@@ -1,3 +1,4 @@
+import type { INestApplicationContext } from '@nestjs/common';
 import type { TaskOutcome } from '../contracts/task-outcome.js';
 import type { TaskReport } from '../contracts/task-report.js';
 import { type CheckedTaskOptions, checkTaskOptions, noTaskOptions, type TaskOptions } from '../options/task-options.js';
@@ -15,7 +16,7 @@ import type {
 import { readTaskCall, type TaskCall } from '../tasks/task-call.js';
 import type { TaskDefinition } from '../tasks/task-definition.js';
 import { matches, type Matching } from './matches.js';
-import { printedCall, printedExpectation } from './printed-call.js';
+import { printedCall, printedExpectation, printedTask } from './printed-call.js';
 import type { RecordedNamedTask, RecordedTask } from './recorded-task.js';
 import { RecordingScope } from './recording-scope.js';
 import { TaskNotRecordedError, TasksFailedError } from './testing-errors.js';
@@ -46,7 +47,7 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
     return this.#scope.added;
   }
 
-  /** The named tasks that were enqueued and not cancelled or cleared, in order. They go nowhere. */
+  /** The named tasks that were enqueued and not cancelled, run or cleared, in order. They go nowhere. */
   get enqueued(): readonly RecordedNamedTask[] {
     return this.#scope.enqueued;
   }
@@ -59,9 +60,7 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
 
   /** Throws if anything was added or enqueued. @throws TASK_NOT_RECORDED, listing what was */
   assertNothingAdded(): void {
-    const added = this.added.map(({ name, args, options }) => printedCall(name, args, options));
-    const enqueued = this.enqueued.map(({ task, payload, options }) => printedCall(task.name, [payload], options));
-    const all = [...added, ...enqueued];
+    const all = [...this.added, ...this.enqueued].map(printedTask);
     if (all.length > 0) throw new TaskNotRecordedError(undefined, all);
   }
 
@@ -114,15 +113,20 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
 
   /**
    * Runs what was added, in order, and what that adds, as after a request with this outcome. Named tasks end as
-   * `enqueued`. Resolves with the reports of what was added.
+   * `enqueued`. With an `app`, its handlers run them then, in order, each in a unit of work of its own: batches together,
+   * the last one of a group after the others, retries after their waits. What a handler adds is recorded, and runs after
+   * the handler, by the outcome of that. Resolves with the reports: first of what was added, then of the named tasks that
+   * handlers have run.
    *
-   * @throws TASKS_FAILED if a task failed, unless `throwOnFailure` is false
+   * @throws TASKS_FAILED if a task failed, unless `throwOnFailure` is false; UNKNOWN_TASK if the app has no handler for a
+   * task, NOT_REGISTERED
    */
   async runAll({
     throwOnFailure = true,
     outcome = { succeeded: true, aborted: false },
-  }: { readonly throwOnFailure?: boolean; readonly outcome?: TaskOutcome } = {}): Promise<TaskReport[]> {
-    const reports = await this.#scope.run(outcome);
+    app,
+  }: RunAllOptions = {}): Promise<TaskReport[]> {
+    const reports = await (app ? this.#scope.runIn(app, outcome) : this.#scope.run(outcome));
     const failed = reports.filter(({ state }) => state === 'failed' || state === 'timed-out');
     if (throwOnFailure && failed.length > 0) throw new TasksFailedError(failed);
     return reports;
@@ -150,6 +154,16 @@ export class RecordingBackgroundTasks extends ScopedBackgroundTasks {
     });
     throw new TaskNotRecordedError(printedExpectation(expected.name, expected.args, this.#options), listed);
   }
+}
+
+/** Options of `runAll()`. */
+export interface RunAllOptions {
+  /** Whether a task that failed rejects the call. @default true */
+  readonly throwOnFailure?: boolean;
+  /** The outcome of the request. @default a success */
+  readonly outcome?: TaskOutcome;
+  /** The application whose handlers run the named tasks. @default none: they end as `enqueued` */
+  readonly app?: INestApplicationContext;
 }
 
 /** Says why a task of that name is not the expected one although it may print the same. */

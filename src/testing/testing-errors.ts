@@ -23,8 +23,7 @@ export class TaskNotRecordedError extends BackgroundTasksError {
 
   /** @param expected the call that was asserted; absent where nothing was to be added */
   constructor(expected: string | undefined, recorded: readonly string[]) {
-    const more = recorded.length > MAX_LISTED ? ` and ${recorded.length - MAX_LISTED} more` : '';
-    const received = `these were added: ${recorded.slice(0, MAX_LISTED).join(', ')}${more}`;
+    const received = `these were added: ${listOf(recorded)}`;
     super(
       expected === undefined
         ? `Expected no background task, but ${received}.`
@@ -34,6 +33,23 @@ export class TaskNotRecordedError extends BackgroundTasksError {
   }
 }
 
+/** `CONTRACT_BROKEN`: a check of `backendContract()` has found a backend that does not keep its contract. */
+export class ContractBrokenError extends BackgroundTasksError {
+  readonly code = 'CONTRACT_BROKEN';
+
+  /** @param check the promise that was checked */
+  constructor(check: string, found: string, cause?: unknown) {
+    const message = `The backend breaks its contract "${check}". ${found}. Compare it with the comments of TaskBackend.`;
+    super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** Lists tasks for a message. */
+export function listOf(recorded: readonly string[]): string {
+  const more = recorded.length > MAX_LISTED ? ` and ${recorded.length - MAX_LISTED} more` : '';
+  return recorded.slice(0, MAX_LISTED).join(', ') + more;
+}
+
 /** Number of tasks in one message. */
 const MAX_LISTED = 20;
 
@@ -41,5 +57,6 @@ declare module '../errors/background-tasks-error.js' {
   interface BackgroundTasksErrorCodes {
     TASKS_FAILED: true;
     TASK_NOT_RECORDED: true;
+    CONTRACT_BROKEN: true;
   }
 }

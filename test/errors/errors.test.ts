@@ -148,6 +148,12 @@ const examples: Record<BackgroundTasksErrorCode, Example> = {
     value: "these were added: send('bob')",
     fix: 'Compare the function',
   },
+  CONTRACT_BROKEN: {
+    error: new api.ContractBrokenError('pause()', 'Expected the number of runs to be 0, and it is 1'),
+    wrong: 'breaks its contract "pause()"',
+    value: 'it is 1',
+    fix: 'the comments of TaskBackend',
+  },
   UNKNOWN_TASK: {
     error: new api.UnknownTaskError('send-invoice'),
     wrong: 'No handler',
@@ -261,7 +267,7 @@ describe('the codes of the errors', () => {
   it('are one for each class, and one class for each', () => {
     const codes = declaredCodes();
 
-    expect(codes).toHaveLength(40);
+    expect(codes).toHaveLength(41);
     expect(Object.keys(examples).toSorted()).toEqual(codes.toSorted());
     expect(classes).toHaveLength(codes.length);
     expect(new Set(Object.values(examples).map(({ error }) => error.constructor))).toEqual(new Set(classes));

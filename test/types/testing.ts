@@ -1,6 +1,14 @@
 import type { INestApplication } from '@nestjs/common';
+import { expect } from 'vitest';
+import { InProcessBackend } from '../../src/backend/index.js';
 import { defineTask } from '../../src/index.js';
-import { type Matcher, RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
+import {
+  backendContract,
+  backgroundTasksMatchers,
+  type Matcher,
+  RecordingBackgroundTasks,
+  settled,
+} from '../../src/testing/index.js';
 
 declare const recorded: RecordingBackgroundTasks;
 declare const mailer: Mailer;
@@ -20,13 +28,40 @@ export async function correct(app: INestApplication): Promise<readonly unknown[]
   recorded.assertEnqueued(Invoice, { orderId: anyString, lines: [{ sku: anyString, count: 1 }] });
   recorded.with({ runOn: 'always' }).assertEnqueued(Invoice);
   recorded.with({ runOn: 'always' }).with({ timeoutMs: 5 }).assertAdded(sendMail);
+  await backendContract({ create: () => ({ backend: new InProcessBackend() }), isShared: false })[0]!.run();
   await settled(app);
   await settled(app, { throwOnFailure: false });
   return recorded.runAll({
     throwOnFailure: false,
+    app,
     outcome: { succeeded: false, aborted: false, error: new Error('no') },
   });
 }
+
+export function correctMatchers(): void {
+  expect.extend(backgroundTasksMatchers);
+  expect(recorded).toHaveAdded(sendMail);
+  expect(recorded).not.toHaveAdded(sendMail, 'ada@example.org');
+  expect(recorded).toHaveAdded(mailer, 'send', 'ada@example.org');
+  expect(recorded).toHaveEnqueued(Invoice);
+  expect(recorded).not.toHaveEnqueued(Invoice, { orderId: anyString, lines: [] });
+  jestExpect(recorded).toHaveAdded(sendMail, 'ada@example.org');
+  jestExpect(recorded).toHaveEnqueued(Invoice, { orderId: 'a', lines: [] });
+}
+
+export function wrongMatchers(): void {
+  // @ts-expect-error -- a number is no address
+  expect(recorded).toHaveAdded(sendMail, 1);
+  // @ts-expect-error -- misspelt
+  expect(recorded).toHaveAdded(mailer, 'sned');
+  // @ts-expect-error -- a number is no order
+  expect(recorded).not.toHaveEnqueued(Invoice, { orderId: 1, lines: [] });
+  // @ts-expect-error -- a number is no address
+  jestExpect(recorded).toHaveAdded(sendMail, 1);
+}
+
+/** The one of `@types/jest`. */
+declare function jestExpect(value: unknown): jest.Matchers<void>;
 
 export async function wrong(app: INestApplication): Promise<void> {
   // @ts-expect-error -- a number is no address
@@ -45,6 +80,8 @@ export async function wrong(app: INestApplication): Promise<void> {
   recorded.assertEnqueued(Invoice, { orderId: 1, lines: [] });
   // @ts-expect-error -- there is no such member
   recorded.assertEnqueued(Invoice, { orderId: 'a', lines: [], total: 1 });
+  // @ts-expect-error -- a backend is returned with its close()
+  backendContract({ create: () => new InProcessBackend() });
   // @ts-expect-error -- misspelt
   await recorded.with({ runOn: 'always' }).runEverything();
   // @ts-expect-error -- misspelt
