@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
+import { InProcessBackend, TaskBackend } from '../../src/backend/index.js';
+import { backendContract, RecordingBackgroundTasks, settled } from '../../src/testing/index.js';
 import { type Advice, follow, works } from '../support/advice.js';
 import { startContext } from '../support/start-context.js';
 
@@ -9,7 +10,20 @@ const send = (address: string): string => {
   return address;
 };
 
+class ForgetfulBackend extends TaskBackend {
+  override accept(): void {}
+}
+
 const advice: readonly Advice[] = [
+  {
+    code: 'CONTRACT_BROKEN',
+    fix: 'Compare it with the comments of TaskBackend',
+    apply: async (isFixed) => {
+      const backend = isFixed ? new InProcessBackend() : new ForgetfulBackend();
+      const [accepts] = backendContract({ create: () => ({ backend }), timeoutMs: isFixed ? 5_000 : 20 });
+      await accepts!.run();
+    },
+  },
   {
     code: 'TASKS_FAILED',
     fix: 'Look at "cause" and "errors" for what they threw',
