@@ -5,6 +5,7 @@ import { exchangeOf } from '../http/find-exchange.js';
 import type { Framed } from '../nest/http-adapter.js';
 import type { RawRequest } from '../nest/raw-http.js';
 import { type InspectorRequest, InspectorSettings } from './inspector-options.js';
+import { OwnRoutes } from './own-routes.js';
 import { RecentScopes } from './recent-scopes.js';
 import { isFromOtherSite, isFromThisMachine } from './request-origin.js';
 
@@ -14,6 +15,7 @@ export class InspectorGuard implements CanActivate {
   constructor(
     @Inject(InspectorSettings) private readonly settings: InspectorSettings,
     @Inject(RecentScopes) private readonly scopes: RecentScopes,
+    @Inject(OwnRoutes) private readonly own: OwnRoutes,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -31,9 +33,11 @@ export class InspectorGuard implements CanActivate {
     }
   }
 
-  /** Takes this request itself out of the list. It is there if a middleware has added a task to it. */
+  /** Takes this request itself out of the list, where it is if a middleware has added a task to it, or keeps it out. */
   #leaveOut(request: object): void {
-    const id = exchangeOf(request)?.observed?.id;
+    const exchange = exchangeOf(request);
+    if (exchange?.routePattern !== undefined) this.own.add(exchange.routePattern);
+    const id = exchange?.observed?.id;
     const record = id === undefined ? undefined : this.scopes.find(id);
     if (record) this.scopes.remove(record);
   }

@@ -20,19 +20,12 @@ export interface InspectorOptionsFactory {
   createInspectorOptions(): InspectorModuleOptions | Promise<InspectorModuleOptions>;
 }
 
-/** The path that the page has in this application. */
-export const INSPECTOR_PATH = Symbol('INSPECTOR_PATH');
-
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<InspectorModuleOptions>()
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createInspectorOptions')
-    .setExtras<ModuleExtras>({ path: 'background-tasks' }, (definition, extras) => {
-      const path = pathRule('path', extras.path ?? 'background-tasks');
-      return {
-        ...definition,
-        controllers: [inspectorController(path)],
-        providers: [...(definition.providers ?? []), { provide: INSPECTOR_PATH, useValue: path }],
-      };
-    })
+    .setExtras<ModuleExtras>({ path: 'background-tasks' }, (definition, extras) => ({
+      ...definition,
+      controllers: [inspectorController(pathRule('path', extras.path ?? 'background-tasks'))],
+    }))
     .build();

@@ -9,13 +9,12 @@ import { Gauges } from './gauges.js';
 import { InspectorSettings } from './inspector-options.js';
 import {
   ConfigurableModuleClass,
-  INSPECTOR_PATH,
   type InspectorModuleAsyncOptions,
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
 } from './inspector.module-definition.js';
 import { LiveStreams } from './live-streams.js';
-import { pageRoutes } from './page-files.js';
+import { OwnRoutes } from './own-routes.js';
 import { RecentScopes } from './recent-scopes.js';
 import { Recorder } from './recorder.js';
 import { TaskLookups } from './task-lookups.js';
@@ -47,13 +46,11 @@ import { traceIdsOf } from './trace-ids.js';
     },
     {
       provide: Recorder,
-      inject: [RecentScopes, Gauges, INSPECTOR_PATH, RequestScopes],
-      useFactory: (scopes: RecentScopes, gauges: Gauges, path: string, { engine }: RequestScopes) => {
-        const routes = pageRoutes.map((route) => (route ? `/${path}/${route}` : `/${path}`));
-        const isOwn = (pattern: string) => routes.some((route) => pattern.endsWith(route));
-        return new Recorder(scopes, gauges, isOwn, traceIdsOf(engine.options.tracing));
-      },
+      inject: [RecentScopes, Gauges, OwnRoutes, RequestScopes],
+      useFactory: (scopes: RecentScopes, gauges: Gauges, own: OwnRoutes, { engine }: RequestScopes) =>
+        new Recorder(scopes, gauges, own, traceIdsOf(engine.options.tracing)),
     },
+    OwnRoutes,
     LiveStreams,
     TaskLookups,
   ],
@@ -85,9 +82,7 @@ export class BackgroundTasksInspectorModule extends ConfigurableModuleClass impl
   }
 }
 
-for (const token of [MODULE_OPTIONS_TOKEN, INSPECTOR_PATH]) {
-  explainMissing(token, () => {
-    const problem = 'BackgroundTasksInspectorModule is imported without forRoot()';
-    return new NotRegisteredError(problem, 'BackgroundTasksInspectorModule.forRoot({ authorize })');
-  });
-}
+explainMissing(MODULE_OPTIONS_TOKEN, () => {
+  const problem = 'BackgroundTasksInspectorModule is imported without forRoot()';
+  return new NotRegisteredError(problem, 'BackgroundTasksInspectorModule.forRoot({ authorize })');
+});

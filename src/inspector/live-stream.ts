@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { RawResponse } from '../nest/raw-http.js';
+import { isHttp2, type RawResponse } from '../nest/raw-http.js';
 import type { RecentScopes } from './recent-scopes.js';
 import type { LiveMessage, ScopeRecord } from './records.js';
 
@@ -30,7 +30,7 @@ export class LiveStream {
         if (this.#changed.delete(scope)) this.#missed++;
       },
     });
-    this.#expiry = setTimeout(() => response.end(), LIFETIME_MS).unref();
+    this.#expiry = setTimeout(() => this.#expire(), LIFETIME_MS).unref();
   }
 
   get hasChanges(): boolean {
@@ -60,6 +60,14 @@ export class LiveStream {
   end(message: LiveMessage): void {
     if (this.hasRoom) this.send(message);
     this.response.end();
+  }
+
+  /** Ends, or breaks off what a page that has stopped reading would never let end. */
+  #expire(): void {
+    const { response } = this;
+    if (response.writableLength === 0) response.end();
+    else if (isHttp2(response)) response.stream.destroy();
+    else response.destroy();
   }
 
   close(): void {

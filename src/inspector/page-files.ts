@@ -1,8 +1,5 @@
 import { readFileSync } from 'node:fs';
 
-/** The routes below the path of the page. */
-export const pageRoutes = ['', 'page.js', 'page.css', 'records', 'live', 'tasks/:id'] as const;
-
 /** Headers of everything that is served: nothing is loaded from elsewhere, framed, guessed or kept. */
 export const headers: Readonly<Record<string, string>> = {
   'content-security-policy':

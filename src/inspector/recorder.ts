@@ -2,6 +2,7 @@ import type { ObservedScope, ObservedTask, TaskEvents } from '../contracts/task-
 import type { TaskObserver } from '../contracts/task-observer.js';
 import { errorRecord } from './error-record.js';
 import type { Gauges } from './gauges.js';
+import type { OwnRoutes } from './own-routes.js';
 import type { RecentScopes } from './recent-scopes.js';
 import type { ScopeRecord, TaskRecord } from './records.js';
 import type { TraceIdOf } from './trace-ids.js';
@@ -20,14 +21,13 @@ export class Recorder implements TaskObserver {
   constructor(
     private readonly scopes: RecentScopes,
     private readonly gauges: Gauges,
-    /** Whether a route is one of the page itself. */
-    private readonly isOwn: (route: string) => boolean,
+    private readonly own: OwnRoutes,
     private readonly traceIdOf: TraceIdOf,
   ) {}
 
   scopeOpened({ scope }: TaskEvents['scopeOpened']): void {
-    const { id, kind, parent, route } = scope;
-    if (route !== undefined && this.isOwn(route)) return;
+    if (this.own.has(scope)) return;
+    const { id, kind, parent } = scope;
     const traceId = this.traceIdOf();
     const record: ScopeRecord = {
       id,

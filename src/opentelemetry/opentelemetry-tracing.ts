@@ -1,5 +1,5 @@
 import type { Context, Span } from '@opentelemetry/api';
-import type { ObservedBatch, ObservedTask, TaskEvents } from '../contracts/task-events.js';
+import type { ObservedBatch, ObservedScope, ObservedTask, TaskEvents } from '../contracts/task-events.js';
 import type { TaskTracing } from '../contracts/task-tracing.js';
 import { api } from './load-api.js';
 import { exceptionOf, spanOfBatch, spanOfEnqueue, spanOfTask } from './span-of-task.js';
@@ -62,19 +62,14 @@ class OpenTelemetryTracing implements TaskTracing {
   }
 
   handlerEnded(event: TaskEvents['handlerEnded']): void {
-    if ('error' in event) this.#failBatch(event.scope.parent?.taskId, event.error);
+    const span = 'error' in event ? this.#batches.get(handledBy(event.scope)) : undefined;
+    if (span) setError(span, event.error);
   }
 
   scopeClosed({ scope }: TaskEvents['scopeClosed']): void {
-    const id = scope.parent?.taskId;
-    if (id === undefined) return;
+    const id = handledBy(scope);
     this.#batches.get(id)?.end();
     this.#batches.delete(id);
-  }
-
-  #failBatch(id: string | undefined, error: unknown): void {
-    const span = id === undefined ? undefined : this.#batches.get(id);
-    if (span) setError(span, error);
   }
 
   traceId(task?: ObservedTask): string | undefined {
@@ -119,6 +114,11 @@ class OpenTelemetryTracing implements TaskTracing {
     }
     span.end();
   }
+}
+
+/** The id of the task or batch that a handler runs for. A unit of work that the handler begins is no such run. */
+function handledBy({ kind, parent }: ObservedScope): string {
+  return (kind === 'task' ? parent?.taskId : undefined) ?? '';
 }
 
 function setError(span: Span, error: unknown): void {

@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { InvalidOptionError } from '../errors/errors.js';
 import { client } from './load-client.js';
 
 /** The upper bounds of a histogram of times: tasks take from milliseconds to minutes. */
@@ -47,6 +48,10 @@ export class MetricSet {
 
   #settings(name: string, help: string) {
     const full = `${this.prefix}${name}`;
+    if (this.registry.getSingleMetric(full)) {
+      const fix = `The registry has ${full} already. Give each application a registry or a prefix of its own.`;
+      throw new InvalidOptionError('prefix', this.prefix, fix);
+    }
     this.#names.push(full);
     return { name: full, help, registers: [this.registry] };
   }

@@ -1,7 +1,8 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Registry } from 'prom-client';
 import { TaskObservers } from '../contracts/task-observers.js';
-import { checkAll, count, group, nonEmptyString, readOption } from '../options/checks.js';
+import { InvalidOptionError } from '../errors/errors.js';
+import { type Check, checkAll, count, group, readOption } from '../options/checks.js';
 import { BackgroundTasksHost } from '../shutdown/background-tasks-host.js';
 import { client } from './load-client.js';
 import { METRICS_REGISTRY } from './metrics-registry.js';
@@ -23,7 +24,8 @@ import { TaskMetrics } from './task-metrics.js';
     {
       provide: METRICS_REGISTRY,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: ({ registry }: MetricsOptions) => registry ?? new client.Registry(),
+      useFactory: ({ registry }: MetricsOptions) =>
+        registry === undefined ? new client.Registry() : registryRule('registry', registry),
     },
   ],
   exports: [METRICS_REGISTRY],
@@ -54,7 +56,7 @@ export class BackgroundTasksMetricsModule extends ConfigurableModuleClass implem
       '',
       given,
       {
-        prefix: nonEmptyString,
+        prefix: prefixRule,
         maxFunctionNames: count,
       },
     );
@@ -68,3 +70,13 @@ export class BackgroundTasksMetricsModule extends ConfigurableModuleClass implem
     this.#metrics.remove();
   }
 }
+
+const prefixRule: Check<string> = (option, value) => {
+  if (typeof value === 'string' && /^[A-Za-z_:][\w:]*$/.test(value)) return value;
+  throw new InvalidOptionError(option, value, "Give letters, digits, '_' and ':', such as 'shop_'.");
+};
+
+const registryRule: Check<Registry> = (option, value) => {
+  if (typeof (value as Partial<Registry> | null)?.registerMetric === 'function') return value as Registry;
+  throw new InvalidOptionError(option, value, 'Give a Registry of prom-client.');
+};

@@ -107,13 +107,14 @@ export class TaskMetrics implements TaskObserver {
     this.#batchSizes.observe({ task: batch.name, trigger }, tasks.length);
   }
 
-  resourceAcquired({ error, resource }: TaskEvents['resourceAcquired']): void {
-    if (error === undefined) this.#gauges.openResources.inc({ resource: resource.name });
+  resourceAcquired(event: TaskEvents['resourceAcquired']): void {
+    if (!hasFailed(event)) this.#gauges.openResources.inc({ resource: event.resource.name });
   }
 
-  resourceReleased({ error, resource }: TaskEvents['resourceReleased']): void {
-    this.#gauges.openResources.dec({ resource: resource.name });
-    if (error !== undefined) this.#counters.failedReleases.inc({ resource: resource.name });
+  resourceReleased(event: TaskEvents['resourceReleased']): void {
+    const labels = { resource: event.resource.name };
+    this.#gauges.openResources.dec(labels);
+    if (hasFailed(event)) this.#counters.failedReleases.inc(labels);
   }
 
   backendLost(): void {
@@ -133,6 +134,11 @@ export class TaskMetrics implements TaskObserver {
 
 /** The upper bounds of the sizes of batches. */
 const TASKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+
+/** Whether the event has an error. What was thrown may be `undefined`. */
+function hasFailed(event: { readonly error?: unknown }): boolean {
+  return 'error' in event;
+}
 
 function inSeconds(ms: number): number {
   return ms / 1_000;

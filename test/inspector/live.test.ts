@@ -1,11 +1,14 @@
 import compression from 'compression';
+import type { Server } from 'node:http';
 import { setTimeout as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { TaskScopes } from '../../src/index.js';
 import { deferred } from '../support/deferred.js';
 import { LiveClient, startInspected } from '../support/inspector.js';
-import { platforms } from '../support/platforms.js';
+import { platforms, type RunningApp } from '../support/platforms.js';
 import { RawClient } from '../support/raw-client.js';
+import { until } from '../support/until.js';
 
 const [express] = platforms;
 
@@ -122,6 +125,27 @@ describe('B43 the live stream', () => {
     expect(process.memoryUsage().arrayBuffers).toBeLessThan(200 * 1024 * 1024);
   });
 
+  it('gives the place of a page that has stopped reading free after five minutes', async () => {
+    const { app, port } = await startInspected(express!);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const reader = await RawClient.connect(port);
+    reader.write('GET /background-tasks/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await reader.receive('runId');
+    reader.pause();
+    const add = () =>
+      app.get(TaskScopes).run(({ tasks }) => void tasks.with({ name: 'x'.repeat(50_000) }).addTask(noop));
+    for (let round = 0; round < 5; round++) {
+      await Promise.all(Array.from({ length: 100 }, add));
+      await vi.advanceTimersByTimeAsync(100);
+    }
+
+    await vi.advanceTimersByTimeAsync(5 * 60_000);
+
+    await until('the connection is closed', async () => (await connectionsOf(app)) === 0);
+    expect(await connectionsOf(app)).toBe(0);
+  });
+
   it('is refused to more than twenty pages at a time', async () => {
     const { url } = await startInspected(express!);
     const clients = await Promise.all(Array.from({ length: 20 }, () => LiveClient.open(url)));
@@ -132,3 +156,10 @@ describe('B43 the live stream', () => {
     expect(status).toBe(503);
   });
 });
+
+function noop(): void {}
+
+function connectionsOf(app: RunningApp['app']): Promise<number> {
+  const server = app.getHttpServer() as Server;
+  return promisify(server.getConnections.bind(server))();
+}

@@ -1,18 +1,18 @@
 import { SpanStatusCode } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
-import { BatchError } from '../../src/index.js';
+import { BatchError, type TaskScopes } from '../../src/index.js';
 import { openTelemetryTracing } from '../../src/opentelemetry/index.js';
 import { Audit, auditProviders, WriteAudit } from '../support/audit.js';
 import { startContext } from '../support/start-context.js';
 import { idsOf, inSpan, Traces } from '../support/traces.js';
 
-async function start(act: Audit['act']) {
+async function start(act: (scopes: TaskScopes) => unknown) {
   const traces = new Traces();
   const { app, scopes } = await startContext({
     providers: auditProviders,
     options: { tracing: openTelemetryTracing() },
   });
-  app.get(Audit).act = act;
+  app.get(Audit).act = () => act(scopes);
   for (const n of [1, 2, 3]) {
     await inSpan(`request ${n}`, () =>
       scopes.run(({ tasks }) => void tasks.with({ retry: { attempts: 1 } }).enqueue(WriteAudit, { n })),
@@ -54,5 +54,15 @@ describe('B40 the span of a batch', () => {
 
     expect(batch.status.code).toBe(SpanStatusCode.UNSET);
     expect(tasks.map(({ status }) => status.message).filter(Boolean)).toEqual(['no second']);
+  });
+
+  it('is its own, and not that of a unit of work in it, which ends and fails before', async () => {
+    const { batch, traces } = await start(async (scopes) => {
+      await scopes.run(() => Promise.reject(new Error('of the unit'))).catch(() => undefined);
+      inSpan('after', () => undefined);
+    });
+
+    expect(batch.status.code).toBe(SpanStatusCode.UNSET);
+    expect(traces.names.indexOf('after')).toBeLessThan(traces.names.indexOf('batch write-audit'));
   });
 });

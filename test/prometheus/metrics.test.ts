@@ -5,6 +5,7 @@ import {
   type BackgroundTasks,
   BackgroundTasksHost,
   defineTask,
+  provideResource,
   Resource,
   TaskHandler,
   Tasks,
@@ -146,6 +147,34 @@ describe('the series', () => {
     expect(found.get(`background_tasks_batch_size_count${labels('size')}`)).toBe(1);
   });
 
+  it('count a resource as held only if its factory has not thrown, whatever it threw', async () => {
+    const broken = provideResource({
+      provide: 'broken',
+      useFactory: (): object => {
+        throw undefined;
+      },
+      dispose: () => undefined,
+    });
+    const unreleasable = provideResource({
+      provide: 'unreleasable',
+      useFactory: () => ({}),
+      dispose: () => {
+        throw undefined;
+      },
+    });
+    const { app, scopes } = await startContext({
+      imports: [BackgroundTasksMetricsModule.forRoot({ path: false })],
+      providers: [broken, unreleasable],
+    });
+
+    await Promise.allSettled(['broken', 'unreleasable'].map((name) => scopes.run((scope) => scope.resolve(name))));
+    const found = series(await app.get<Registry>(METRICS_REGISTRY).metrics());
+
+    expect(found.get('background_tasks_open_resources{resource="broken"}')).toBeUndefined();
+    expect(found.get('background_tasks_open_resources{resource="unreleasable"}')).toBe(0);
+    expect(found.get('background_tasks_failed_releases_total{resource="unreleasable"}')).toBe(1);
+  });
+
   it('tell of a backend that is lost and comes back', async () => {
     const backend = new MemoryBackend();
     const { app } = await startContext({
@@ -162,8 +191,21 @@ describe('the series', () => {
     expect(await up()).toBe(1);
   });
 
+  it('are refused with INVALID_OPTION in a registry that has those of another application', async () => {
+    const metrics = { path: false, registry: new Registry() } as const;
+    const start = () => startContext({ imports: [BackgroundTasksMetricsModule.forRoot(metrics)] });
+    await start();
+
+    await expect(start()).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/prefix.*background_tasks_accepted_total/) as string,
+    });
+  });
+
   it.each([
     ['prefix', { prefix: '' }],
+    ['prefix', { prefix: 'my-app ' }],
+    ['registry', { registry: {} as Registry }],
     ['maxFunctionNames', { maxFunctionNames: -1 }],
   ])('are refused with INVALID_OPTION for a bad %s', async (option, options) => {
     const starting = startContext({ imports: [BackgroundTasksMetricsModule.forRoot({ path: false, ...options })] });
