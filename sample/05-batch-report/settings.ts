@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { z } from 'zod';
+import { readEnvironment } from '../read-environment.js';
 
 const environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
@@ -23,8 +24,7 @@ export class Settings {
   readonly monthMs: number;
 
   constructor(variables: Record<string, string | undefined>) {
-    const { data, error } = environment.safeParse(variables);
-    if (error) throw new Error(`The environment holds a bad setting.\n${z.prettifyError(error)}`);
+    const data = readEnvironment(environment, variables);
     this.port = data.PORT;
     this.host = data.HOST;
     this.dataDir = data.DATA_DIR;

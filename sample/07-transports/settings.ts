@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readEnvironment } from '../read-environment.js';
 
 const environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
@@ -10,12 +11,11 @@ const environment = z.object({
 export class Settings {
   readonly port: number;
   readonly host: string;
-  /** Where the microservice listens. */
+  /** The port of the microservice. */
   readonly tcpPort: number;
 
   constructor(variables: Record<string, string | undefined>) {
-    const { data, error } = environment.safeParse(variables);
-    if (error) throw new Error(`The environment holds a bad setting.\n${z.prettifyError(error)}`);
+    const data = readEnvironment(environment, variables);
     this.port = data.PORT;
     this.host = data.HOST;
     this.tcpPort = data.TCP_PORT;

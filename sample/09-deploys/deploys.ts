@@ -9,7 +9,7 @@ export class Deploys {
 
   constructor(private readonly env: NodeJS.ProcessEnv) {}
 
-  /** Where requests go now. */
+  /** The address that requests go to now. */
   get url(): string {
     return this.#current!.url;
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readEnvironment } from '../read-environment.js';
 
 const environment = z.object({
   DATA_DIR: z.string().min(1).default('var/deploys'),
@@ -7,13 +8,12 @@ const environment = z.object({
 
 /** Everything that can be set from outside, checked once. */
 export class Settings {
-  /** Where the journal is, and what the Redis keeps that the sample starts. */
+  /** The folder of the journal, and of the Redis if the sample starts one. */
   readonly dataDir: string;
   readonly redisUrl: string;
 
   constructor(variables: Record<string, string | undefined>) {
-    const { data, error } = environment.safeParse(variables);
-    if (error) throw new Error(`The environment holds a bad setting.\n${z.prettifyError(error)}`);
+    const data = readEnvironment(environment, variables);
     this.dataDir = data.DATA_DIR;
     this.redisUrl = data.REDIS_URL;
   }

@@ -35,7 +35,7 @@ type JsonMembers<T> = {
   [K in keyof T]: K extends symbol ? never : Json<Exclude<T[K], undefined>> | Extract<T[K], undefined>;
 };
 
-/** Why `T` itself, or one type of the union `T`, is not JSON. */
+/** The reason why `T` itself, or one type of the union `T`, is not JSON. */
 type Refusal<T> = T extends string | number | boolean | null | readonly unknown[]
   ? never
   : T extends undefined | void

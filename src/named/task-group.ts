@@ -29,7 +29,7 @@ export class TaskGroup {
     return this.tasks.map(endOf);
   }
 
-  /** Where the last one waits: the queue of its request may be done before the others have ended. */
+  /** Makes the queue in which the last one waits: that of its request may be done before the others have ended. */
   queueIn(scopes: RequestScopes): NextQueue {
     const { engine, apart } = scopes;
     const { pending, running } = engine.limits;

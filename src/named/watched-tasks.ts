@@ -81,7 +81,7 @@ export class WatchedTasks {
   }
 }
 
-/** Where reports come from. */
+/** The source of reports. */
 export interface ReportSource {
   find(id: string): Promise<NamedTaskReport | undefined>;
   /** Tells of reports that may have changed: of one, by the id of the task or of its job, or of all. */

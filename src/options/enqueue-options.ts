@@ -20,11 +20,11 @@ export interface CheckedEnqueueOptions {
   readonly settings: BackendSettings;
 }
 
-/** @throws INVALID_OPTION */
-export function checkEnqueueOptions(options: EnqueueOptions | undefined): CheckedEnqueueOptions {
+/** Checks options, which errors call `path`. @throws INVALID_OPTION */
+export function checkEnqueueOptions(options: EnqueueOptions | undefined, path = 'enqueue'): CheckedEnqueueOptions {
   if (options === undefined) return noEnqueueOptions;
-  const [own, settings] = splitSettings('enqueue', options, ['idempotencyKey']);
-  return { ...checkAll<{ idempotencyKey?: string }>('enqueue', own, { idempotencyKey: keyRule }), settings };
+  const [own, settings] = splitSettings(path, options, ['idempotencyKey']);
+  return { ...checkAll<{ idempotencyKey?: string }>(path, own, { idempotencyKey: keyRule }), settings };
 }
 
 /**

@@ -66,13 +66,13 @@ const definition: Check<TaskDefinition> = (option, value) => {
 
 /** A key would have to be that of the whole, and a backend knows keys of single tasks. */
 const settings: Check<CheckedEnqueueOptions> = (option, value) => {
-  const checked = checkEnqueueOptions(value as object);
+  const checked = checkEnqueueOptions(value as object, option);
   if (checked.idempotencyKey === undefined) return checked;
   const fix = 'Leave it out, and enqueue the group in the handler of a task that has the key.';
   throw new InvalidOptionError(`${option}.idempotencyKey`, checked.idempotencyKey, fix);
 };
 
-/** It is checked as any payload, once the task is made. */
+/** Takes every payload: it is checked when the task is made. */
 const payload = (_option: string, value: unknown) => value as object;
 
 const taskRules = { definition, payload, options: settings };

@@ -35,6 +35,12 @@ describe('a group is refused', () => {
       { ...last, options: { idempotencyKey: '7' } },
       'enqueue the group in the handler of a task that has the key',
     ],
+    [
+      'a misspelled setting of one task',
+      [{ ...part(), options: { bullmq: 7 } }],
+      last,
+      'Invalid option "enqueueGroup.tasks[0].options.bullmq"',
+    ],
     ['a list that cannot be read', new Proxy([], hostile), last, 'Invalid option "enqueueGroup.tasks"'],
   ])('for %s', async (_what, tasks, options, message) => {
     const { enqueue, host } = await startGrouped();

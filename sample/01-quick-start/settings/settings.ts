@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readEnvironment } from '../../read-environment.js';
 
 const environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
@@ -26,8 +27,7 @@ export class Settings {
   readonly dataDir: string;
 
   constructor(variables: Record<string, string | undefined>) {
-    const { data, error } = environment.safeParse(variables);
-    if (error) throw new Error(`The environment holds a bad setting.\n${z.prettifyError(error)}`);
+    const data = readEnvironment(environment, variables);
     this.port = data.PORT;
     this.host = data.HOST;
     this.platform = data.PLATFORM;

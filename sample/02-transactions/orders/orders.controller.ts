@@ -29,7 +29,7 @@ export class OrdersController {
     return { orderId };
   }
 
-  /** What has been committed. */
+  /** Reads what has been committed. */
   @Get('orders')
   async stored() {
     const { manager } = this.dataSource;

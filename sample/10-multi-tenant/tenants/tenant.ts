@@ -6,7 +6,7 @@ interface TenantRequest {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
-/** What goes along with each named task, because its handler has no request. */
+/** Captures what goes along with each named task, because its handler has no request. */
 export function captureTenant({ headers }: TenantRequest): { tenant: string } {
   const tenant = headers['x-tenant'];
   if (typeof tenant !== 'string') throw new UnauthorizedException('Send the header x-tenant');

@@ -1,7 +1,7 @@
 import type { BackendCheck } from './backend-check.js';
 import { type ContractCase, type ContractTask, contractTask, WORK } from './contract-case.js';
 
-/** What `accept()` promises. */
+/** Promises of `accept()`. */
 export const acceptChecks: readonly BackendCheck[] = [
   {
     name: 'accept(): each task of a batch runs, and runs once if nothing fails',

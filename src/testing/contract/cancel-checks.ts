@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { BackendCheck } from './backend-check.js';
 import { contractTask, retryOf, WORK } from './contract-case.js';
 
-/** What `cancelTask()` promises. */
+/** Promises of `cancelTask()`. */
 export const cancelChecks: readonly BackendCheck[] = [
   {
     name: 'cancelTask(), if it has it: an id that no task has is unknown',

@@ -1,7 +1,7 @@
 import type { BackendCheck } from './backend-check.js';
 import { type ContractTask, contractTask, newGate, WORK } from './contract-case.js';
 
-/** What a backend promises that takes groups. */
+/** Promises of a backend that takes groups. */
 export const groupChecks: readonly BackendCheck[] = [
   {
     name: 'groups, if it takes them: the last task begins once all others have ended, those that failed as well',

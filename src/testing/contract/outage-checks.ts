@@ -2,7 +2,7 @@ import type { BackendCheck } from './backend-check.js';
 import { type ContractCase, type ContractProcess, contractTask } from './contract-case.js';
 import { codeOf, codeThrown } from './setting-checks.js';
 
-/** What a backend promises while its server is away. */
+/** Promises of a backend for the time in which its server is away. */
 export const outageChecks: readonly BackendCheck[] = [
   {
     name: 'watch(): the listener is told that the backend is lost, and that it is back',

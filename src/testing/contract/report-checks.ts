@@ -10,7 +10,7 @@ import {
   WORK,
 } from './contract-case.js';
 
-/** What `findTask()` promises. */
+/** Promises of `findTask()`. */
 export const reportChecks: readonly BackendCheck[] = [
   {
     name: 'findTask(), if it has it: an id that no task has is undefined',

@@ -1,7 +1,7 @@
 import type { BackendCheck } from './backend-check.js';
 import { contractTask, retryOf, WORK } from './contract-case.js';
 
-/** What happens after a failure. */
+/** Promises for a task that has failed. */
 export const retryChecks: readonly BackendCheck[] = [
   {
     name: 'retry: a task that failed runs again, with the number of its attempt',

@@ -1,7 +1,7 @@
 import type { BackendCheck } from './backend-check.js';
 import { type ContractCase, type ContractProcess, type ContractTask, contractTask } from './contract-case.js';
 
-/** What `acceptWithin()` promises. */
+/** Promises of `acceptWithin()`. */
 export const transactionChecks: readonly BackendCheck[] = [
   {
     name: 'acceptWithin(): a task runs once its transaction has committed, and not before',

@@ -1,7 +1,7 @@
 import type { BackendCheck } from './backend-check.js';
 import { contractTask, newGate, WORK } from './contract-case.js';
 
-/** What a process that runs tasks promises to the others, and to its own shutdown. */
+/** Promises of a process that runs tasks, to the others and to its own shutdown. */
 export const workerChecks: readonly BackendCheck[] = [
   {
     name: 'names: a task that no process knows waits until one does, which handlersLoaded() tells',
