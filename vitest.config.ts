@@ -8,7 +8,7 @@ const slow = [
   'test/testing/{backend-contract,backend-contract-bullmq}.test.ts',
   'test/scope/unit-of-work-processor.test.ts',
   'test/opentelemetry/processes.test.ts',
-  'test/named/{backends,cancelling,durable-providers,fallback,groups,large-batches,outages,reports}.test.ts',
+  'test/named/{backends,cancelling,durable-providers,fallback,groups,groups-over-http,large-batches,outages,reports}.test.ts',
   // Processes and threads that are killed, frozen and overloaded, and real deadlines.
   'test/faults/**',
   'test/worker-threads/**',
